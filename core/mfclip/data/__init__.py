@@ -1,0 +1,1 @@
+"""From files to batches: manifests, images, prompts, the data check, the loader."""

@@ -1,0 +1,1 @@
+"""The detector: its outputs, its assembly from parts, and the bundle that keeps it."""

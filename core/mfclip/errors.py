@@ -1,0 +1,47 @@
+"""Every error the framework raises on purpose, and the exit code each one ends a command with."""
+
+
+class MfclipError(Exception):
+    """Root of the family: the command line prints its text without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(MfclipError):
+    """The command or call itself is off: an option, a path argument, a combination."""
+
+    exit_code = 2
+
+
+class RecipeError(MfclipError):
+    """A recipe or registry file is wrong; the text lists every problem with file and line."""
+
+    exit_code = 3
+
+
+class PluginError(MfclipError):
+    """A plugin did not load, or a part of it broke its contract."""
+
+    exit_code = 4
+
+
+class DataError(MfclipError):
+    """The images or their manifest cannot be used as they are."""
+
+    exit_code = 5
+
+
+class BundleError(MfclipError):
+    """A folder is no bundle, is damaged, or needs parts that are not installed."""
+
+    exit_code = 6
+
+
+class MissingExtraError(MfclipError):
+    """Something optional is needed and not installed; the text names the extra."""
+
+    exit_code = 7
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional package: pip install 'mfclip[{extra}]'")
+        self.extra = extra

@@ -1,0 +1,68 @@
+"""The hooks through which plugins offer parts.
+
+A plugin is a module named by an entry point of the group ``mfclip``. Each hook returns part
+classes (not instances); nothing is imported beyond what declaring the schemas takes.
+"""
+
+import pluggy
+
+from mfclip.parts import (
+    Alignment,
+    Corruption,
+    Dataset,
+    Detector,
+    Encoder,
+    Loss,
+    Prompts,
+)
+
+PROJECT = "mfclip"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def mfclip_encoders() -> list[type[Encoder]]:  # type: ignore[empty-body]
+    """Image, noise and text encoders."""
+
+
+@hookspec
+def mfclip_prompts() -> list[type[Prompts]]:  # type: ignore[empty-body]
+    """Ways to turn a hierarchical label into sentences."""
+
+
+@hookspec
+def mfclip_alignments() -> list[type[Alignment]]:  # type: ignore[empty-body]
+    """Ways to compare a batch of visual with a batch of text embeddings."""
+
+
+@hookspec
+def mfclip_losses() -> list[type[Loss]]:  # type: ignore[empty-body]
+    """Terms of the training objective."""
+
+
+@hookspec
+def mfclip_detectors() -> list[type[Detector]]:  # type: ignore[empty-body]
+    """Whole detectors that are not made of a vision and a text encoder."""
+
+
+@hookspec
+def mfclip_datasets() -> list[type[Dataset]]:  # type: ignore[empty-body]
+    """Readers of data sets."""
+
+
+@hookspec
+def mfclip_corruptions() -> list[type[Corruption]]:  # type: ignore[empty-body]
+    """Image corruptions with five levels of severity."""
+
+
+HOOKS: dict[str, str] = {
+    "mfclip_encoders": "encoder",
+    "mfclip_prompts": "prompts",
+    "mfclip_alignments": "alignment",
+    "mfclip_losses": "loss",
+    "mfclip_detectors": "detector",
+    "mfclip_datasets": "dataset",
+    "mfclip_corruptions": "corruption",
+}
+"""Each hook and the kind of part that it offers."""

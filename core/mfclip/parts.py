@@ -1,0 +1,205 @@
+"""What a part is: a frozen schema that a recipe fills in and that builds the working object.
+
+A plugin declares its parts as subclasses of the bases below and offers the classes through the
+hooks of :mod:`mfclip.hookspecs`. Nothing here imports torch: listing, checking and documenting
+parts stays light, and only :meth:`Part.build` loads what the part computes with.
+
+A field whose type is one of these bases is a *slot*: a recipe fills it with any offered part of
+that base (``[vision.image] use = "cvit"``).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mfclip.data.manifest import Manifest
+    from mfclip.detector.protocols import PromptRenderer
+
+KINDS = ("encoder", "prompts", "alignment", "loss", "detector", "dataset", "corruption")
+"""Every kind of part, in the order in which the documentation shows them."""
+
+OutputName = Literal["logits", "visual", "text", "predicted_text", "similarity"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What a part may need to know of the detector around it when it is checked or built.
+
+    New fields get defaults, so a plugin written for an older context keeps working.
+    """
+
+    image_size: int = 224
+    """Side of the square input image, pixels."""
+    sentences: int = 4
+    """S: sentences in one hierarchical prompt."""
+    prompts: int = 8
+    """K: distinct prompts of the training data."""
+    batch_size: int = 24
+    """Pairs in one training step."""
+    pretrained: bool = True
+    """False while a bundle is read back: build the architecture, read no weight file."""
+
+
+class Misfit(NamedTuple):
+    """One reason why a part cannot work where it is put."""
+
+    field: str
+    """The field at fault, dotted; empty for the part as a whole."""
+    message: str
+    """What is wrong, what was received, what is allowed."""
+
+
+class Part(BaseModel):
+    """Base of all parts. Subclasses set ``use: Literal["their-name"] = "their-name"``."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+    kind: ClassVar[str]
+    """One of :data:`KINDS`; set by the bases below."""
+    paper: ClassVar[str] = ""
+    """Where it comes from, e.g. ``"III-C, Eq. 4-5"``."""
+    modules: ClassVar[tuple[str, ...]] = ()
+    """Optional top-level modules that :meth:`build` imports; absent ones are a recipe error."""
+    extra: ClassVar[str | None] = None
+    """The extra that installs :attr:`modules`, e.g. ``"mfclip[transformers]"``."""
+
+    use: str
+    """Name of the part."""
+
+    def misfits(self, context: BuildContext) -> Iterable[Misfit]:
+        """What does not fit, found without loading torch; nothing where all is well."""
+        return ()
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> Any:
+        """Make the working object. May import torch and whatever :attr:`modules` names."""
+
+
+class Encoder(Part):
+    """Base of everything that turns an input into one embedding a sample."""
+
+    kind: ClassVar[str] = "encoder"
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """d: length of the embedding."""
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> nn.Module:
+        """Make the module."""
+
+
+class ImageEncoder(Encoder):
+    """Builds a module: images (B, 3, H, W), float 0-1, RGB -> embeddings (B, d).
+
+    Noise encoders have the same contract. What an encoder wants on top of the detector's one
+    preprocessing (its own mean and standard deviation, a patch, a filter) it does itself.
+    """
+
+
+class TextEncoder(Encoder):
+    """Builds a module: tokens (K, S, 77), int64, K distinct prompts of S sentences -> (K, d)."""
+
+
+class Prompts(Part):
+    """Builds a renderer: one hierarchical label -> S sentences."""
+
+    kind: ClassVar[str] = "prompts"
+
+    @property
+    @abstractmethod
+    def sentences(self) -> int:
+        """S: sentences in one prompt."""
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> PromptRenderer:
+        """Make the renderer."""
+
+
+class Alignment(Part):
+    """Builds a module: visual (B, d), text (B, d), prompt index (B,) -> similarities both ways.
+
+    The module returns an object with ``v2l`` and ``l2v``, both (B, B), and ``normalised``: see
+    :class:`mfclip.detector.protocols.Similarity`.
+    """
+
+    kind: ClassVar[str] = "alignment"
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> nn.Module:
+        """Make the module."""
+
+
+class Loss(Part):
+    """Builds a module: (outputs, targets) -> unweighted scalar."""
+
+    kind: ClassVar[str] = "loss"
+    needs: ClassVar[frozenset[OutputName]] = frozenset({"logits"})
+    """The outputs it reads. The detector has a text predictor only where one is needed."""
+
+    weight: float = Field(default=1.0, ge=0)
+    """Factor of this term in the sum."""
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> nn.Module:
+        """Make the module."""
+
+
+class Detector(Part):
+    """Builds a whole detector: images (B, 3, H, W) -> logits (B, 2), real first.
+
+    The module may return :class:`mfclip.detector.outputs.Outputs` instead, where its losses
+    need more than logits.
+    """
+
+    kind: ClassVar[str] = "detector"
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> nn.Module:
+        """Make the module."""
+
+
+class Dataset(Part):
+    """Builds a manifest: a location -> rows of images with their labels."""
+
+    kind: ClassVar[str] = "dataset"
+
+    split: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    """Shares of train, validation and test; used only where the data name no split."""
+    split_seed: int = 0
+    """Seed of that split. Images of one identity stay together."""
+    findings: Literal["stop", "warn"] = "stop"
+    """What errors of the data check do before training: end the run, or only be reported."""
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> Manifest:
+        """Read the location."""
+
+
+class Corruption(Part):
+    """Builds a callable: image (3, H, W) uint8, level 1-5, seed -> image of the same shape."""
+
+    kind: ClassVar[str] = "corruption"
+
+
+BASES: dict[str, type[Part]] = {
+    "encoder": Encoder,
+    "prompts": Prompts,
+    "alignment": Alignment,
+    "loss": Loss,
+    "detector": Detector,
+    "dataset": Dataset,
+    "corruption": Corruption,
+}
+"""The base class of each kind."""

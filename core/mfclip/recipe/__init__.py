@@ -1,0 +1,1 @@
+"""Recipes: read, explain errors by line, fill in defaults, JSON Schema. No torch."""

@@ -1,0 +1,69 @@
+"""A recipe, checked and with every default filled in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import SerializeAsAny
+
+from mfclip.parts import (
+    Alignment,
+    BuildContext,
+    Dataset,
+    Detector,
+    ImageEncoder,
+    Loss,
+    Prompts,
+    TextEncoder,
+)
+from mfclip.recipe.settings import (
+    EvaluationSettings,
+    HeadSettings,
+    PreprocessingSettings,
+    Settings,
+    TrainingSettings,
+)
+
+
+class Recipe(Settings):
+    """Everything that makes one detector. Either ``detector`` or ``vision`` is set."""
+
+    recipe: Literal[1] = 1
+    """Version of the format."""
+    name: str = "detector"
+    """Shown in reports; the file's stem where the recipe gives none."""
+    assembly: str | None = None
+    """Named assembly that the recipe started from."""
+    vision: SerializeAsAny[ImageEncoder] | None = None
+    """Image encoder: X_v."""
+    text: SerializeAsAny[TextEncoder] | None = None
+    """Text encoder: T_l. Needed by an alignment and by losses that read text."""
+    prompts: SerializeAsAny[Prompts] | None = None
+    """What the text encoder reads."""
+    alignment: SerializeAsAny[Alignment] | None = None
+    """How visual and text embeddings are compared."""
+    detector: SerializeAsAny[Detector] | None = None
+    """A whole detector in place of ``vision``, ``text``, ``prompts`` and ``alignment``."""
+    loss: tuple[SerializeAsAny[Loss], ...] = ()
+    """Terms of the objective, summed with their weights."""
+    head: HeadSettings = HeadSettings()
+    """The classification head."""
+    preprocessing: PreprocessingSettings = PreprocessingSettings()
+    """The one preprocessing of training and scoring."""
+    data: SerializeAsAny[Dataset] | None = None
+    """Images and their labels."""
+    training: TrainingSettings | None = None
+    """Without it, the bundle holds an untrained detector."""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    """How the test split is measured."""
+
+    def context(self, prompts: int | None = None, *, pretrained: bool = True) -> BuildContext:
+        """What the parts are told when they are built; ``prompts`` is the table's length K."""
+        defaults = BuildContext()
+        return BuildContext(
+            image_size=self.preprocessing.size,
+            sentences=self.prompts.sentences if self.prompts else defaults.sentences,
+            prompts=defaults.prompts if prompts is None else prompts,
+            batch_size=self.training.batch_size if self.training else defaults.batch_size,
+            pretrained=pretrained,
+        )

@@ -1,0 +1,71 @@
+"""The tables of a recipe that are no parts: preprocessing, head, training, evaluation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Base of the tables: frozen, unknown keys refused, docstrings become descriptions."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+
+class PreprocessingSettings(Settings):
+    """How a decoded image becomes the detector's input: resized to a square, float 0-1, RGB."""
+
+    size: int = Field(default=224, ge=16, le=2048)
+    """Side of the input, pixels. The paper uses 224."""
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """Filter of the resize, always with antialiasing."""
+
+
+class HeadSettings(Settings):
+    """The classification head: one fully connected layer on X_v (Eq. 3)."""
+
+    normalise: bool = True
+    """L2-normalise X_v before head and predictor, as the published code does."""
+
+
+class TrainingSettings(Settings):
+    """The training loop. Defaults are the paper's (IV-A)."""
+
+    epochs: int = Field(default=30, ge=1)
+    """Passes over the training split."""
+    batch_size: int = Field(default=24, ge=1)
+    """Images in one step of the model."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients are added up before the optimiser steps."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """Adam's learning rate."""
+    weight_decay: float = Field(default=1e-3, ge=0)
+    """Adam's weight decay."""
+    step_epochs: int = Field(default=15, ge=1)
+    """Epochs between two drops of the learning rate."""
+    step_factor: float = Field(default=0.1, gt=0, le=1)
+    """Factor of each drop."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the forward pass. ``auto``: bf16 where the device computes it natively."""
+    seed: int = Field(default=0, ge=0)
+    """Of the weights, the order of the data and everything else that is drawn."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after so many epochs without a better validation AUC. Without it: never."""
+    checkpoint_steps: int = Field(default=100, ge=1)
+    """Steps between two checkpoints inside an epoch; one is written at each epoch's end too."""
+    workers: int | None = Field(default=None, ge=0)
+    """Processes that decode images. Without it: one a core, at most eight."""
+
+
+class EvaluationSettings(Settings):
+    """How the finished detector is measured on the test split."""
+
+    bootstrap: int = Field(default=1000, ge=100)
+    """Resamples behind each interval. They draw identities where these are known, else images."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    """Coverage of each interval."""
+    seed: int = Field(default=0, ge=0)
+    """Of the resampling."""

@@ -1,0 +1,3 @@
+"""Parts that this plugin offers."""
+
+from mfclip.hookspecs import hookimpl

@@ -1,0 +1,1 @@
+"""mfclip_text."""
