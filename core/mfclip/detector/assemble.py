@@ -1,0 +1,144 @@
+"""From a recipe to modules: the detector and the terms of its objective."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from torch import nn
+
+from mfclip.detector.contracts import label_of
+from mfclip.detector.model import PluginDetector, VisionLanguageDetector
+from mfclip.errors import MfclipError, PluginError, UsageError
+from mfclip.parts import BuildContext, ImageEncoder, Part
+
+if TYPE_CHECKING:
+    from mfclip.data.prompts import PromptTable
+    from mfclip.recipe.model import Recipe
+
+AnyDetector: TypeAlias = VisionLanguageDetector | PluginDetector
+"""What :func:`assemble` gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossTerm:
+    """One term of the objective."""
+
+    name: str
+    """The part's name, unique among the terms: a repeated one becomes ``cross-entropy#2``."""
+    weight: float
+    """Factor in the sum."""
+    module: nn.Module
+    """(outputs, targets) -> unweighted scalar."""
+
+
+def assemble(
+    recipe: Recipe,
+    prompts: PromptTable | None,
+    *,
+    pretrained: bool = True,
+    text_side: bool = True,
+) -> AnyDetector:
+    """The detector of a recipe, freshly initialised.
+
+    Seeding is the caller's (``torch.manual_seed``). The vision encoder is drawn first, so one
+    seed gives recipes that differ in their text side the same vision encoder.
+
+    Parameters
+    ----------
+    prompts
+        The prompt table of the training data; needed where the recipe has a text encoder.
+    pretrained
+        False: build the architecture and read no weight file.
+    text_side
+        False: leave out text encoder, predictor and alignment, which scoring does not run.
+
+    Raises
+    ------
+    PluginError
+        Where a part's ``build`` fails; names the part and its cause.
+    UsageError
+        Where ``prompts`` is needed and not given.
+    """
+    context = recipe.context(len(prompts.labels) if prompts else None, pretrained=pretrained)
+    if recipe.detector is not None:
+        module = _build(recipe.detector, "detector", context)
+        return PluginDetector(module, label_of("detector", recipe.detector))
+    if recipe.vision is None:
+        raise UsageError("the recipe has neither `vision` nor `detector`: nothing to assemble")
+    if not (text_side and recipe.text):
+        return _visual_detector(recipe, recipe.vision, context)
+    if prompts is None:
+        raise UsageError("the recipe has a text encoder, so it needs a prompt table; got None")
+    return VisionLanguageDetector(
+        _build(recipe.vision, "vision", context),
+        recipe.vision.width,
+        text=_build(recipe.text, "text", context),
+        text_width=recipe.text.width,
+        tokens=prompts.tokens,
+        alignment=_build(recipe.alignment, "alignment", context) if recipe.alignment else None,
+        predictor=any("predicted_text" in loss.needs for loss in recipe.loss),
+        normalise=recipe.head.normalise,
+        labels=labels(recipe),
+    )
+
+
+def losses(recipe: Recipe, prompts: int | None = None) -> list[LossTerm]:
+    """The terms of the recipe's objective, in its order; ``prompts`` is the table's length K."""
+    context = recipe.context(prompts)
+    seen: Counter[str] = Counter()
+    terms = []
+    for place, loss in enumerate(recipe.loss):
+        seen[loss.use] += 1
+        name = loss.use if seen[loss.use] == 1 else f"{loss.use}#{seen[loss.use]}"
+        terms.append(LossTerm(name, loss.weight, _build(loss, f"loss.{place}", context)))
+    return terms
+
+
+def labels(recipe: Recipe) -> dict[str, str]:
+    """How messages name each part of the detector, by its dotted place in the recipe."""
+    return {path: label_of(path, part) for path, part in _parts(recipe)}
+
+
+def _parts(recipe: Recipe) -> Iterator[tuple[str, Part]]:
+    for slot in ("vision", "text", "alignment", "detector"):
+        part = getattr(recipe, slot)
+        if part is not None:
+            yield from _with_slots(slot, part)
+
+
+def _with_slots(path: str, part: Part) -> Iterator[tuple[str, Part]]:
+    yield path, part
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, Part):
+            yield from _with_slots(f"{path}.{name}", value)
+
+
+def _visual_detector(
+    recipe: Recipe, vision: ImageEncoder, context: BuildContext
+) -> VisionLanguageDetector:
+    return VisionLanguageDetector(
+        _build(vision, "vision", context),
+        vision.width,
+        normalise=recipe.head.normalise,
+        labels=labels(recipe),
+    )
+
+
+def _build(part: Part, path: str, context: BuildContext) -> nn.Module:
+    """The part's module; whatever goes wrong inside becomes an error that names the part."""
+    label = label_of(path, part)
+    try:
+        module = part.build(context)
+    except MfclipError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{label} could not be built: {type(error).__name__}: {error}") from error
+    if isinstance(module, nn.Module):
+        return module
+    raise PluginError(
+        f"{label} built a value of type {type(module).__name__}; expected a torch.nn.Module."
+    )

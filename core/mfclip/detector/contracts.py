@@ -1,0 +1,57 @@
+"""What the detector checks of the parts inside it, once a forward pass, and how it says so.
+
+Only shapes known without reading a value are compared, so the checks cost no synchronisation.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from mfclip.detector.outputs import Outputs
+from mfclip.errors import PluginError
+from mfclip.parts import Part
+
+
+def label_of(path: str, part: Part) -> str:
+    """How messages name a part: its place in the recipe, its name, and where its schema lives.
+
+    The module of the schema tells whose plugin it is.
+    """
+    schema = type(part)
+    return f"{path}: {part.kind} {part.use!r} ({schema.__module__}.{schema.__qualname__})"
+
+
+def expect_tensor(value: object, shape: tuple[int, ...], label: str, meaning: str) -> Tensor:
+    """``value``, a tensor of ``shape``; otherwise :class:`PluginError` naming ``label``."""
+    if isinstance(value, Tensor) and tuple(value.shape) == shape:
+        return value
+    raise PluginError(
+        f"{label} returned {_received(value)}; expected a tensor of shape {shape}: {meaning}. "
+        "Report it to the plugin's author, or take another part."
+    )
+
+
+def expect_similarity(value: object, batch: int, label: str) -> None:
+    """Check that an alignment gave two (B, B) matrices and said whether they are logits."""
+    for name in ("v2l", "l2v"):
+        matrix = getattr(value, name, None)
+        expect_tensor(matrix, (batch, batch), f"{label}, {name},", "one row and column a pair")
+    if not isinstance(getattr(value, "normalised", None), bool):
+        raise PluginError(
+            f"{label} returned {_received(value)} without a bool `normalised`; "
+            "see mfclip.detector.protocols.Similarity."
+        )
+
+
+def expect_outputs(value: object, batch: int, label: str) -> Outputs:
+    """``value`` as :class:`Outputs`: plain logits (B, 2) are wrapped."""
+    outputs = value if isinstance(value, Outputs) else None
+    logits = outputs.logits if outputs else value
+    checked = expect_tensor(logits, (batch, 2), label, "logits, one row an image, real first")
+    return outputs or Outputs(logits=checked)
+
+
+def _received(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    return f"a value of type {type(value).__name__}"

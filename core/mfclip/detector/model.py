@@ -1,0 +1,177 @@
+"""The detectors: vision and text encoders with an alignment, or a plugin's whole detector.
+
+Shape letters: B images, K distinct prompts of the data, S sentences a prompt, d the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from mfclip.detector.contracts import expect_outputs, expect_similarity, expect_tensor
+from mfclip.detector.outputs import Outputs
+from mfclip.detector.protocols import Similarity
+
+CLASSES = 2
+TEXT_SIDE = ("text", "predictor", "alignment")
+"""Children that only training uses (Eq. 3)."""
+
+
+class VisionLanguageDetector(nn.Module):
+    """Vision encoder and head, with a text side that exists for training only (Eq. 1-3).
+
+    Parameters
+    ----------
+    vision
+        Images (B, 3, H, W), float 0-1, RGB -> X_v (B, ``width``).
+    width
+        d of ``vision``.
+    text
+        Tokens (K, S, 77) -> T_l (K, ``text_width``). Needs ``tokens``.
+    tokens
+        (K, S, 77): the prompt table. Not part of the state: it is kept as text in the bundle.
+    alignment
+        X_v (B, d), T_l (B, d), prompt index (B,) -> :class:`Similarity`. Needs ``text``.
+    predictor
+        Whether a loss reads ``predicted_text``.
+    normalise
+        L2-normalise X_v before head and predictor, as the published code does. The alignment
+        always receives X_v as the encoder gave it.
+    labels
+        How messages name the parts: ``{"vision": ..., "vision.image": ..., "text": ...}``.
+    """
+
+    tokens: Tensor | None
+
+    def __init__(
+        self,
+        vision: nn.Module,
+        width: int,
+        *,
+        text: nn.Module | None = None,
+        text_width: int | None = None,
+        tokens: Int[Tensor, "prompts sentences 77"] | None = None,
+        alignment: nn.Module | None = None,
+        predictor: bool = False,
+        normalise: bool = True,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        if text is not None and tokens is None:
+            raise ValueError("a text encoder needs the tokens of its prompts")
+        self.width, self.text_width = width, text_width or width
+        self.normalise = normalise
+        self.labels = dict(labels or {"vision": "vision"})
+        self.vision = vision
+        self.head = nn.Linear(width, CLASSES)
+        self.text = text
+        self.predictor = nn.Linear(width, self.text_width) if text and predictor else None
+        self.alignment = alignment if text else None
+        self.register_buffer("tokens", tokens if text else None, persistent=False)
+
+    def forward(
+        self,
+        images: Float[Tensor, "batch 3 height width"],
+        prompt: Int[Tensor, " batch"] | None = None,
+    ) -> Outputs:
+        """Logits and X_v; with ``prompt``, rows of the prompt table, the text side as well.
+
+        Without ``prompt`` only vision encoder and head run (Eq. 3).
+
+        Raises
+        ------
+        PluginError
+            Where an encoder or the alignment returns another shape than it declared.
+        """
+        visual = self._encode_images(images)
+        features = F.normalize(visual, dim=-1) if self.normalise else visual
+        logits = self.head(features)
+        if prompt is None or self.text is None:
+            return Outputs(logits=logits, visual=visual)
+        text = self.encode_prompts(prompt)
+        return Outputs(
+            logits=logits,
+            visual=visual,
+            text=text,
+            predicted_text=self.predictor(features) if self.predictor else None,
+            similarity=self._align(visual, text, prompt),
+        )
+
+    def encode_prompts(self, prompt: Int[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
+        """T_l of each row of the prompt table, each distinct one encoded once and gathered.
+
+        A batch of one generator holds two prompts, so this is the text encoder's cost divided
+        by twelve at the same values and gradients.
+        """
+        if self.text is None or self.tokens is None:
+            raise ValueError("this detector has no text encoder")
+        rows, place = torch.unique(prompt, return_inverse=True)
+        text = expect_tensor(
+            self.text(self.tokens[rows]),
+            (len(rows), self.text_width),
+            self.labels.get("text", "text"),
+            "one embedding of the declared width a prompt",
+        )
+        return text[place]
+
+    def visual_side(self) -> VisionLanguageDetector:
+        """A detector that shares vision encoder and head and has no text side."""
+        visual = VisionLanguageDetector(
+            self.vision, self.width, normalise=self.normalise, labels=self.labels
+        )
+        visual.head = self.head
+        return visual.train(self.training)
+
+    def _encode_images(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch width"]:
+        return expect_tensor(
+            self.vision(images),
+            (len(images), self.width),
+            self.labels["vision"],
+            "one embedding of the declared width an image",
+        )
+
+    def _align(
+        self,
+        visual: Float[Tensor, "batch width"],
+        text: Float[Tensor, "batch width"],
+        prompt: Int[Tensor, " batch"],
+    ) -> Similarity | None:
+        if self.alignment is None:
+            return None
+        similarity = self.alignment(visual, text, prompt)
+        expect_similarity(similarity, len(visual), self.labels.get("alignment", "alignment"))
+        return cast("Similarity", similarity)
+
+
+class PluginDetector(nn.Module):
+    """A plugin's whole detector, behind the same call and outputs as our own."""
+
+    def __init__(self, inner: nn.Module, label: str = "detector") -> None:
+        super().__init__()
+        self.inner = inner
+        self.labels = {"detector": label}
+
+    def forward(
+        self,
+        images: Float[Tensor, "batch 3 height width"],
+        prompt: Int[Tensor, " batch"] | None = None,
+    ) -> Outputs:
+        """What the plugin gives; plain logits become :class:`Outputs`. ``prompt`` is not used.
+
+        Raises
+        ------
+        PluginError
+            Where that is neither :class:`Outputs` nor a tensor, or not of shape (B, 2).
+        """
+        return expect_outputs(self.inner(images), len(images), self.labels["detector"])
+
+    def visual_side(self) -> PluginDetector:
+        """Itself: all of it runs when scoring."""
+        return self

@@ -1,0 +1,94 @@
+"""Log-odds of many images, fast: what evaluation and scoring both run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, UInt8
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mfclip.detector.assemble import AnyDetector
+from mfclip.detector.outputs import FAKE, REAL, Outputs
+from mfclip.inference.fold import fold
+
+if TYPE_CHECKING:
+    from mfclip.data.manifest import Manifest
+    from mfclip.data.preprocess import Preprocessor
+
+
+class Predictor:
+    """A detector made ready to score.
+
+    It holds a copy of the visual side in evaluation mode, batch norm folded, channels last, so
+    the detector it was made from may go on training. An image's log-odds do not depend on the
+    images beside it.
+
+    Parameters
+    ----------
+    precision
+        ``torch.float32``, or ``torch.bfloat16`` where the device computes it natively.
+    """
+
+    def __init__(
+        self,
+        detector: AnyDetector,
+        preprocessor: Preprocessor,
+        *,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self.preprocessor, self.device, self.precision = preprocessor, device, precision
+        copy: nn.Module = fold(detector.visual_side())
+        self.module = copy.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(self, images: Sequence[UInt8[Tensor, "3 h w"]]) -> NDArray[np.float64]:
+        """One log-odds an image; above zero: fake. The images may differ in size."""
+        if not images:
+            return np.empty(0)
+        with torch.inference_mode():
+            batch = self.preprocessor(images, self.device)
+            scores: NDArray[np.float64] = self.log_odds(batch).cpu().numpy()
+        return scores
+
+    @torch.inference_mode()
+    def log_odds(self, images: Float[Tensor, "batch 3 size size"]) -> Float64[Tensor, " batch"]:
+        """The same for preprocessed images on the device."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        reduced = self.precision != torch.float32
+        with torch.autocast(self.device.type, self.precision, enabled=reduced):
+            outputs: Outputs = self.module(images)
+        logits = outputs.logits.double()
+        return logits[:, FAKE] - logits[:, REAL]
+
+
+def predict_log_odds(
+    detector: AnyDetector,
+    manifest: Manifest,
+    preprocessor: Preprocessor,
+    *,
+    batch_size: int,
+    workers: int,
+    device: torch.device,
+    precision: torch.dtype,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float64]:
+    """One log-odds for each row of the manifest, in its order.
+
+    ``progress`` is told the images done and their total. An image that cannot be read raises
+    :class:`mfclip.data.images.ImageError`: here every row counts.
+    """
+    from mfclip.data.loader import evaluation_loader
+
+    predictor = Predictor(detector, preprocessor, device=device, precision=precision)
+    scores = np.full(len(manifest), np.nan)
+    done = 0
+    for batch in evaluation_loader(manifest, None, batch_size=batch_size, workers=workers):
+        scores[batch.index.numpy()] = predictor(batch.images)
+        done += len(batch.images)
+        if progress:
+            progress(done, len(manifest))
+    return scores
