@@ -1,1 +1,1 @@
-"""mfclip_vision."""
+"""The vision side of MFCLIP (III-C): image encoder, noise encoder, and their sum."""

@@ -1,3 +1,11 @@
 """Parts that this plugin offers."""
 
 from mfclip.hookspecs import hookimpl
+from mfclip.parts import Encoder
+from mfclip_vision.parts import Cvit, MultiModalVision, SrmNoise
+
+
+@hookimpl
+def mfclip_encoders() -> list[type[Encoder]]:
+    """Image encoder IE, noise encoder NE, and the multi-modal vision encoder MVE."""
+    return [Cvit, SrmNoise, MultiModalVision]

@@ -1,0 +1,91 @@
+"""Noise encoder NE: SRM residual of the richest patch -> CNN -> one token -> transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mfclip_vision.blocks import ClassTokenTransformer
+from mfclip_vision.patches import Choice, select_patches
+from mfclip_vision.srm import FilterSet, SrmResidual
+
+
+class NoiseView(NamedTuple):
+    """What the noise encoder reads in each image."""
+
+    box: Float[Tensor, "batch 4"]
+    """left, top, right, bottom; pixels of the image."""
+    patch: Float[Tensor, "batch 3 p p"]
+    """The pixels, 0-1."""
+    noise: Float[Tensor, "batch filters p p"]
+    """N: the SRM residual, grey levels."""
+
+
+def conv_stage(inputs: int, outputs: int) -> Iterator[nn.Module]:
+    """Two convolutions of 3x3 pixels, each with batch norm and ReLU."""
+    for index in range(2):
+        yield nn.Conv2d(outputs if index else inputs, outputs, 3, padding=1, bias=False)
+        yield nn.BatchNorm2d(outputs)
+        yield nn.ReLU(inplace=True)
+
+
+def noise_backbone(filters: int, channels: int, patch_size: int, grid: int) -> nn.Sequential:
+    """N (B, filters, p, p) -> local noise embeddings (B, channels, grid, grid).
+
+    Three stages. Each of the first two halves its map as long as it stays no smaller than the
+    grid. Means, not maxima: what tells in a residual is its average energy.
+    """
+    stages = ((filters, channels // 2), (channels // 2, channels), (channels, channels))
+    layers: list[nn.Module] = []
+    side = patch_size
+    for number, (inputs, outputs) in enumerate(stages):
+        layers += conv_stage(inputs, outputs)
+        if number < 2 and side // 2 >= grid:
+            layers.append(nn.AvgPool2d(2))
+            side //= 2
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(grid))
+
+
+class SrmNoiseEncoder(nn.Module):
+    """Images (B, 3, H, W), float 0-1, RGB -> N_n (B, d)."""
+
+    def __init__(
+        self,
+        *,
+        patch_size: int,
+        choose: Choice,
+        filters: FilterSet,
+        truncate: float | None,
+        channels: int,
+        grid: int,
+        width: int,
+        blocks: int,
+        heads: int,
+        mlp: int,
+    ) -> None:
+        super().__init__()
+        self.patch_size = patch_size
+        self.choose: Choice = choose
+        self.srm = SrmResidual(filters, truncate)
+        self.cnn = noise_backbone(len(self.srm.weights), channels, patch_size, grid)
+        self.project = nn.Linear(channels * grid * grid, width)
+        self.transformer = ClassTokenTransformer(
+            tokens=1, width=width, depth=blocks, heads=heads, mlp=mlp
+        )
+
+    def richest_patch(self, images: Float[Tensor, "batch 3 height width"]) -> NoiseView:
+        """The patch it reads (the poorest where it was told so), and the residual there."""
+        box, patch = select_patches(images, self.patch_size, self.choose)
+        return NoiseView(box, patch, self.srm(patch))
+
+    def forward(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch width"]:
+        """Encode the noise of one patch of each image."""
+        noise = self.richest_patch(images).noise.to(self.project.weight.dtype)
+        token = self.project(self.cnn(noise).flatten(1))
+        out: Tensor = self.transformer(token.unsqueeze(1))
+        return out

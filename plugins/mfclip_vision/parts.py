@@ -1,0 +1,187 @@
+"""Schemas of the vision parts. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from mfclip.parts import BuildContext, ImageEncoder, Misfit
+
+if TYPE_CHECKING:
+    from mfclip_vision.cvit import CvitEncoder
+    from mfclip_vision.mve import MultiModalVisionEncoder
+    from mfclip_vision.noise import SrmNoiseEncoder
+
+
+def _check_heads(dim: int, heads: int) -> None:
+    if dim % heads:
+        raise ValueError(f"dim must be a multiple of heads, got dim {dim} and heads {heads}")
+
+
+class Cvit(ImageEncoder):
+    """Image encoder IE: a VGG-like CNN on the whole image, then a transformer on one token."""
+
+    paper: ClassVar[str] = "III-C"
+
+    use: Literal["cvit"] = "cvit"
+    """Name of the part."""
+    channels: tuple[int, ...] = Field(default=(32, 64, 128, 256, 512), min_length=1)
+    """Channels of each group of convolutions. Each group ends by halving the map."""
+    convolutions: tuple[int, ...] = Field(default=(3, 3, 3, 4, 4), min_length=1)
+    """Convolutions in each group."""
+    dim: int = Field(default=512, ge=1)
+    """d: length of the embedding, and width of the transformer."""
+    depth: int = Field(default=6, ge=1)
+    """Transformer blocks."""
+    heads: int = Field(default=8, ge=1)
+    """Attention heads; ``dim`` must be a multiple of it."""
+    mlp: int = Field(default=2048, ge=1)
+    """Hidden width of the transformer's MLP."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_heads(self.dim, self.heads)
+        if len(self.channels) != len(self.convolutions):
+            raise ValueError(
+                "channels and convolutions must have one entry a group each, got "
+                f"{len(self.channels)} and {len(self.convolutions)}"
+            )
+        if min(self.channels) < 1 or min(self.convolutions) < 1:
+            raise ValueError("channels and convolutions must be at least 1 in every group")
+        return self
+
+    @property
+    def width(self) -> int:
+        """d: length of the embedding."""
+        return self.dim
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the image for one pixel of the last map: 2 to the number of groups."""
+        return int(2 ** len(self.channels))
+
+    def misfits(self, context: BuildContext) -> Iterable[Misfit]:
+        """An image that the poolings cannot halve to the end."""
+        if context.image_size % self.stride:
+            yield Misfit(
+                "channels",
+                f"the image size must be a multiple of {self.stride} (2 to the number of "
+                f"groups), got {context.image_size}; change preprocessing.size or the groups",
+            )
+
+    def build(self, context: BuildContext) -> CvitEncoder:
+        """Make the module."""
+        from mfclip_vision.cvit import CvitEncoder
+
+        return CvitEncoder(
+            image_size=context.image_size,
+            channels=self.channels,
+            convolutions=self.convolutions,
+            width=self.dim,
+            depth=self.depth,
+            heads=self.heads,
+            mlp=self.mlp,
+        )
+
+
+class SrmNoise(ImageEncoder):
+    """Noise encoder NE: the SRM residual of the richest patch, a small CNN, a transformer."""
+
+    paper: ClassVar[str] = "III-C, Eq. 4-5"
+
+    use: Literal["srm-noise"] = "srm-noise"
+    """Name of the part."""
+    patch_size: int = Field(default=112, ge=8)
+    """p: side of the patch, pixels; must divide the image size."""
+    choose: Literal["richest", "poorest"] = "richest"
+    """Which patch is read: the one of lowest or of highest GLCM homogeneity."""
+    filters: Literal["srm3", "srm30"] = "srm3"
+    """High-pass filters: the three in common use, or the rich model's thirty linear ones."""
+    truncate: float | None = Field(default=None, gt=0)
+    """Cut the residual to this many grey levels either side. Without it: not at all."""
+    channels: int = Field(default=64, ge=2, multiple_of=2)
+    """c: channels of the local noise embeddings."""
+    grid: int = Field(default=8, ge=1)
+    """h = w: side of the local noise embeddings, whatever the patch size."""
+    blocks: int = Field(default=3, ge=1)
+    """B: transformer blocks."""
+    dim: int = Field(default=512, ge=1)
+    """d: length of the embedding, and width of the transformer."""
+    heads: int = Field(default=8, ge=1)
+    """Attention heads; ``dim`` must be a multiple of it."""
+    mlp: int = Field(default=512, ge=1)
+    """Hidden width of the transformer's MLP."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_heads(self.dim, self.heads)
+        return self
+
+    @property
+    def width(self) -> int:
+        """d: length of the embedding."""
+        return self.dim
+
+    def misfits(self, context: BuildContext) -> Iterable[Misfit]:
+        """A patch that does not divide the image."""
+        size = context.image_size
+        if size % self.patch_size:
+            allowed = ", ".join(str(p) for p in range(8, size + 1) if size % p == 0)
+            yield Misfit(
+                "patch_size",
+                f"patches of {self.patch_size} pixels do not divide an image of {size}; "
+                f"allowed: {allowed or 'none below that size'}",
+            )
+
+    def build(self, context: BuildContext) -> SrmNoiseEncoder:
+        """Make the module."""
+        from mfclip_vision.noise import SrmNoiseEncoder
+
+        return SrmNoiseEncoder(
+            patch_size=self.patch_size,
+            choose=self.choose,
+            filters=self.filters,
+            truncate=self.truncate,
+            channels=self.channels,
+            grid=self.grid,
+            width=self.dim,
+            blocks=self.blocks,
+            heads=self.heads,
+            mlp=self.mlp,
+        )
+
+
+class MultiModalVision(ImageEncoder):
+    """Multi-modal vision encoder MVE: X_v = X_i + N_n, image and noise embedding added."""
+
+    paper: ClassVar[str] = "III-C"
+
+    use: Literal["mve"] = "mve"
+    """Name of the part."""
+    image: SerializeAsAny[ImageEncoder] = Cvit()
+    """IE: gives X_i."""
+    noise: SerializeAsAny[ImageEncoder] = SrmNoise()
+    """NE: gives N_n."""
+
+    @property
+    def width(self) -> int:
+        """d: length of the embedding."""
+        return self.image.width
+
+    def misfits(self, context: BuildContext) -> Iterable[Misfit]:
+        """Embeddings of different lengths, which cannot be added."""
+        if self.image.width != self.noise.width:
+            yield Misfit(
+                "noise",
+                "image and noise embeddings are added and must be equally wide, got "
+                f"{self.image.width} from {self.image.use} and {self.noise.width} from "
+                f"{self.noise.use}; set the same dim in both",
+            )
+
+    def build(self, context: BuildContext) -> MultiModalVisionEncoder:
+        """Make the module."""
+        from mfclip_vision.mve import MultiModalVisionEncoder
+
+        return MultiModalVisionEncoder(self.image.build(context), self.noise.build(context))
