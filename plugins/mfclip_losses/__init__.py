@@ -1,1 +1,1 @@
-"""mfclip_losses."""
+"""Losses on logits and on predicted text (III-F): cross-entropy and Kullback-Leibler."""

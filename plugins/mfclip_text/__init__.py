@@ -1,1 +1,1 @@
-"""mfclip_text."""
+"""Hierarchical text prompts (FTG, III-B) and their encoder (FLE, III-D)."""
