@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,6 +10,7 @@ from torch import nn
 
 from mfclip.detector.contracts import label_of
 from mfclip.detector.model import PluginDetector, VisionLanguageDetector
+from mfclip.detector.walk import parts_of
 from mfclip.errors import MfclipError, PluginError, UsageError
 from mfclip.parts import BuildContext, ImageEncoder, Part
 
@@ -98,23 +98,8 @@ def losses(recipe: Recipe, prompts: int | None = None) -> list[LossTerm]:
 
 
 def labels(recipe: Recipe) -> dict[str, str]:
-    """How messages name each part of the detector, by its dotted place in the recipe."""
-    return {path: label_of(path, part) for path, part in _parts(recipe)}
-
-
-def _parts(recipe: Recipe) -> Iterator[tuple[str, Part]]:
-    for slot in ("vision", "text", "alignment", "detector"):
-        part = getattr(recipe, slot)
-        if part is not None:
-            yield from _with_slots(slot, part)
-
-
-def _with_slots(path: str, part: Part) -> Iterator[tuple[str, Part]]:
-    yield path, part
-    for name in type(part).model_fields:
-        value = getattr(part, name)
-        if isinstance(value, Part):
-            yield from _with_slots(f"{path}.{name}", value)
+    """How messages name each part of the recipe, by its dotted place."""
+    return {path: label_of(path, part) for path, part in parts_of(recipe)}
 
 
 def _visual_detector(

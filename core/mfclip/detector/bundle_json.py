@@ -1,0 +1,180 @@
+"""``bundle.json``: what a bundle is, what it was made with, and what it needs to be loaded."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from mfclip.data.labels import LABELS
+from mfclip.detector.walk import parts_of
+from mfclip.errors import BundleError
+from mfclip.recipe.settings import PreprocessingSettings
+
+if TYPE_CHECKING:
+    from mfclip.discovery import Plugins
+    from mfclip.recipe.model import Recipe
+
+FORMAT = 1
+"""Version of the format; raised when an older reader would misread a bundle."""
+
+
+def _inside(name: str) -> str:
+    """A file's name inside the bundle: nothing that could lead out of it."""
+    parts = name.split("/")
+    plain = all(part not in ("", ".", "..") for part in parts)
+    if plain and not re.search(r"[\\:\x00-\x1f]", name):
+        return name
+    raise ValueError(f"{name!r} is no name of a file inside the bundle")
+
+
+FileName = Annotated[str, AfterValidator(_inside)]
+"""Relative, with ``/`` between its parts."""
+
+
+class Table(BaseModel):
+    """Base of what ``bundle.json`` holds. Keys of a later minor version are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class Need(Table):
+    """One part of the recipe and who provides it."""
+
+    kind: str
+    """Kind of part."""
+    name: str
+    """Its name in recipes."""
+    distribution: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+    """What to install to have it."""
+    version: str = Field(pattern=r"^[A-Za-z0-9.!+_-]+$")
+    """Version that the bundle was written with."""
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f"pip install {self.distribution}=={self.version}"
+
+
+class BundleJson(Table):
+    """The content of ``bundle.json``."""
+
+    format: int = FORMAT
+    """Version of this format."""
+    mfclip: str
+    """Version of the framework that wrote the bundle."""
+    torch: str
+    """Version of PyTorch that it was written with."""
+    python: str
+    """Version of Python that it was written with."""
+    needs: tuple[Need, ...] = ()
+    """The recipe's parts and their owners."""
+    labels: dict[Literal["real", "fake"], Literal[0, 1]]
+    """Columns of the logits."""
+    preprocessing: PreprocessingSettings
+    """How a decoded image becomes the detector's input."""
+    operating: dict[str, Any] = {}
+    """Calibration temperature and thresholds, fitted on validation; empty where unfitted."""
+    text_side: bool
+    """Whether the weights of text encoder, predictor and alignment are in the bundle."""
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of ``model.safetensors``."""
+    data_fingerprint: str = ""
+    """Fingerprint of the training data's manifest; empty where there was none."""
+    seed: int | None = None
+    """Of the training; None for an untrained detector."""
+    files: tuple[FileName, ...]
+    """Every file of the bundle."""
+
+
+def label_map() -> dict[Literal["real", "fake"], Literal[0, 1]]:
+    """Columns of the logits by name."""
+    return {LABELS[0]: 0, LABELS[1]: 1}
+
+
+def versions() -> dict[str, str]:
+    """What this process runs on."""
+    return {
+        "mfclip": version("mfclip"),
+        "torch": version("torch"),
+        "python": platform.python_version(),
+    }
+
+
+def needs_of(recipe: Recipe, plugins: Plugins) -> tuple[Need, ...]:
+    """The recipe's parts with the distributions that offer them, each once, in its order."""
+    needs = {}
+    for _, part in parts_of(recipe):
+        offer = plugins.get(part.kind, part.use)
+        if offer is not None:
+            needs[part.kind, part.use] = Need(
+                kind=part.kind,
+                name=part.use,
+                distribution=offer.distribution,
+                version=offer.version,
+            )
+    return tuple(needs.values())
+
+
+def require(needs: Iterable[Need], plugins: Plugins, origin: str) -> None:
+    """Raise :class:`BundleError` naming every part that is missing and how to get it."""
+    lines = [
+        f"  {need.kind} {need.name!r} of {need.distribution} {need.version}"
+        f"{_reason(need, plugins)}: {need.install}"
+        for need in needs
+        if plugins.get(need.kind, need.name) is None
+    ]
+    if lines:
+        raise BundleError("\n".join([f"{origin} needs parts that are not installed:", *lines]))
+
+
+def changed_versions(needs: Iterable[Need], plugins: Plugins) -> list[str]:
+    """Which distributions have another version now than when the bundle was written."""
+    changed = {}
+    for need in needs:
+        offer = plugins.get(need.kind, need.name)
+        if offer is not None and offer.version != need.version:
+            changed[need.distribution] = (
+                f"{need.distribution} is {offer.version}, was {need.version}"
+            )
+    return list(changed.values())
+
+
+def parse(text: str, origin: str) -> BundleJson:
+    """The content of ``bundle.json``.
+
+    Raises
+    ------
+    BundleError
+        Where it is something else, or of a later format than this version knows.
+    """
+    try:
+        bundle = BundleJson.model_validate_json(text)
+    except ValidationError as error:
+        raise BundleError(f"{origin} is no description of a bundle: {_first(error)}") from error
+    if bundle.format > FORMAT:
+        raise BundleError(
+            f"{origin} has format {bundle.format}; mfclip {version('mfclip')} reads up to "
+            f"{FORMAT}. Written by mfclip {bundle.mfclip}: install that version or a later one."
+        )
+    if bundle.labels != label_map():
+        raise BundleError(f"{origin} has the label map {bundle.labels}; known is {label_map()}")
+    return bundle
+
+
+def _reason(need: Need, plugins: Plugins) -> str:
+    """Where the distribution is there but its plugin did not load: why."""
+    for broken in plugins.broken:
+        if broken.distribution == need.distribution:
+            return f" (installed, but did not load: {broken.reason})"
+    return ""
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(step) for step in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])
