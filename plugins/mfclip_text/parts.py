@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from mfclip.parts import BuildContext, Misfit, Prompts, TextEncoder
+from mfclip.parts import BuildContext, Prompts, TextEncoder
 from mfclip_text.sentences import (
     FamilySentences,
     ForgerySentences,
@@ -82,24 +82,24 @@ class Fle(TextEncoder):
     dim: int = Field(default=512, ge=1)
     """d: width of the embedding and of the blocks."""
     heads: int = Field(default=8, ge=1)
-    """Attention heads; they share the width evenly."""
+    """Attention heads; ``dim`` must be a multiple of it."""
     layers: int = Field(default=6, ge=1)
     """L: transformer blocks."""
     mlp: int = Field(default=2048, ge=1)
     """Hidden width of the blocks' perceptrons."""
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.dim % self.heads:
+            raise ValueError(
+                f"dim must be a multiple of heads, got dim {self.dim} and heads {self.heads}"
+            )
+        return self
+
     @property
     def width(self) -> int:
         """d: length of the embedding."""
         return self.dim
-
-    def misfits(self, context: BuildContext) -> Iterator[Misfit]:
-        """Heads that do not divide the width."""
-        if self.dim % self.heads:
-            yield Misfit(
-                "heads",
-                f"is {self.heads} and does not divide dim = {self.dim}; choose one that does",
-            )
 
     def build(self, context: BuildContext) -> nn.Module:
         """Make the encoder for the context's number of sentences."""

@@ -1,0 +1,164 @@
+"""CLIP's two towers as parts of a recipe. The defaults are those of ViT-B/32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mfclip.parts import BuildContext, ImageEncoder, Misfit, TextEncoder
+
+if TYPE_CHECKING:
+    from mfclip_clip.towers import ClipImageEncoder, ClipTextEncoder
+
+Activation = Literal["gelu", "quick-gelu"]
+
+
+def _safetensors(file: Path) -> Path:
+    if file.suffix != ".safetensors":
+        raise ValueError(
+            f"weights are read from .safetensors files only, got {file.name!r}; other formats can "
+            "run code as they are read. Save the state dict with safetensors.torch.save_file"
+        )
+    return file
+
+
+WeightFile = Annotated[Path, AfterValidator(_safetensors)]
+"""A local file of weights; the name must end in ``.safetensors``."""
+
+
+def _missing(weights: Path | None, context: BuildContext) -> Iterator[Misfit]:
+    if weights is not None and context.pretrained and not weights.is_file():
+        yield Misfit("weights", f"there is no file {str(weights)!r}; leave it out to start anew")
+
+
+class ClipVit(ImageEncoder):
+    """CLIP's vision transformer. Normalises with CLIP's mean and standard deviation itself."""
+
+    paper: ClassVar[str] = "IV-B, baseline CLIP [21]"
+
+    use: Literal["clip-vit"] = "clip-vit"
+    """Name of the part."""
+    dim: int = Field(default=512, ge=1)
+    """d: length of the embedding that CLIP's text and image towers share."""
+    tower_width: int = Field(default=768, ge=1)
+    """Width of the transformer."""
+    layers: int = Field(default=12, ge=1)
+    """Transformer blocks."""
+    heads: int = Field(default=12, ge=1)
+    """Attention heads; ``tower_width`` must be a multiple of it."""
+    patch: int = Field(default=32, ge=1)
+    """Side of one token's patch, pixels; must divide the image size."""
+    activation: Activation = "gelu"
+    """Of the perceptrons. Weights published by OpenAI need ``quick-gelu``."""
+    weights: WeightFile | None = None
+    """Local .safetensors file of a whole CLIP model, as open_clip or transformers saves it.
+    Without it: trained from scratch. Nothing is ever downloaded."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_heads(self.tower_width, self.heads)
+        return self
+
+    @property
+    def width(self) -> int:
+        """d: length of the embedding."""
+        return self.dim
+
+    def misfits(self, context: BuildContext) -> Iterator[Misfit]:
+        """Patches that do not tile the image, and weights that are not there."""
+        if context.image_size % self.patch:
+            yield Misfit(
+                "patch",
+                f"patches of {self.patch} pixels do not divide an image of {context.image_size}; "
+                "change it or preprocessing.size",
+            )
+        yield from _missing(self.weights, context)
+
+    def build(self, context: BuildContext) -> ClipImageEncoder:
+        """Make the tower, with the file's weights where one is named.
+
+        Raises:
+            RecipeError: the file does not hold the weights of this tower.
+        """
+        from mfclip_clip.towers import ClipImageEncoder, image_tower
+        from mfclip_clip.weights import load_tower
+
+        tower = image_tower(
+            context.image_size,
+            patch=self.patch,
+            width=self.tower_width,
+            layers=self.layers,
+            heads=self.heads,
+            embedding=self.dim,
+            activation=self.activation,
+        )
+        if self.weights is not None and context.pretrained:
+            load_tower(tower, self.weights, "image")
+        return ClipImageEncoder(tower)
+
+
+class ClipText(TextEncoder):
+    """CLIP's text transformer. Encodes each sentence alone and averages the S embeddings.
+
+    CLIP reads one sentence of 77 tokens; the average gives each prompt level the same say.
+    """
+
+    paper: ClassVar[str] = "IV-B, baseline CLIP [21]"
+
+    use: Literal["clip-text"] = "clip-text"
+    """Name of the part."""
+    dim: int = Field(default=512, ge=1)
+    """d: length of the embedding that CLIP's text and image towers share."""
+    tower_width: int = Field(default=512, ge=1)
+    """Width of the transformer."""
+    layers: int = Field(default=12, ge=1)
+    """Transformer blocks."""
+    heads: int = Field(default=8, ge=1)
+    """Attention heads; ``tower_width`` must be a multiple of it."""
+    activation: Activation = "gelu"
+    """Of the perceptrons. Weights published by OpenAI need ``quick-gelu``."""
+    weights: WeightFile | None = None
+    """Local .safetensors file of a whole CLIP model, as open_clip or transformers saves it.
+    Without it: trained from scratch. Nothing is ever downloaded."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_heads(self.tower_width, self.heads)
+        return self
+
+    @property
+    def width(self) -> int:
+        """d: length of the embedding."""
+        return self.dim
+
+    def misfits(self, context: BuildContext) -> Iterator[Misfit]:
+        """Weights that are not there."""
+        yield from _missing(self.weights, context)
+
+    def build(self, context: BuildContext) -> ClipTextEncoder:
+        """Make the tower, with the file's weights where one is named.
+
+        Raises:
+            RecipeError: the file does not hold the weights of this tower.
+        """
+        from mfclip_clip.towers import ClipTextEncoder, text_tower
+        from mfclip_clip.weights import load_tower
+
+        tower = text_tower(
+            width=self.tower_width,
+            layers=self.layers,
+            heads=self.heads,
+            embedding=self.dim,
+            activation=self.activation,
+        )
+        if self.weights is not None and context.pretrained:
+            load_tower(tower, self.weights, "text")
+        return ClipTextEncoder(tower)
+
+
+def _check_heads(width: int, heads: int) -> None:
+    if width % heads:
+        raise ValueError(f"tower_width must be a multiple of heads, got {width} and {heads}")

@@ -1,0 +1,97 @@
+"""CLIP's two towers behind the contracts of an image and of a text encoder."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from open_clip.transformer import QuickGELU, TextTransformer, VisionTransformer
+from torch import Tensor, nn
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+"""Of the images that CLIP was trained on; R, G, B, of values 0-1."""
+
+_ACTIVATIONS = {"gelu": nn.GELU, "quick-gelu": QuickGELU}
+
+
+def image_tower(
+    image_size: int,
+    *,
+    patch: int,
+    width: int,
+    layers: int,
+    heads: int,
+    embedding: int,
+    activation: str,
+) -> VisionTransformer:
+    """open_clip's vision transformer, for square images of ``image_size`` pixels."""
+    return VisionTransformer(
+        image_size=image_size,
+        patch_size=patch,
+        width=width,
+        layers=layers,
+        heads=heads,
+        mlp_ratio=4.0,
+        output_dim=embedding,
+        act_layer=_ACTIVATIONS[activation],
+    )
+
+
+def text_tower(
+    *, width: int, layers: int, heads: int, embedding: int, activation: str
+) -> TextTransformer:
+    """open_clip's text transformer, for CLIP's vocabulary and 77 tokens."""
+    return TextTransformer(
+        width=width,
+        layers=layers,
+        heads=heads,
+        output_dim=embedding,
+        act_layer=_ACTIVATIONS[activation],
+    )
+
+
+class ClipImageEncoder(nn.Module):
+    """Images, 0-1, normalised as CLIP expects them -> the image tower's embedding."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, tower: VisionTransformer) -> None:
+        super().__init__()
+        self.tower = tower
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch width"]:
+        """Embeddings, not normalised."""
+        embedding: Tensor = self.tower((images - self.mean) / self.std)
+        return embedding
+
+
+class ClipTextEncoder(nn.Module):
+    """Each of the S sentences through the text tower, then their mean.
+
+    The tower is causal, so what follows the end-of-text token cannot reach the embedding, which
+    is read out there. Tokens behind the longest sentence are cut off: the same values for about
+    a sixth of the work, since a sentence fills some 12 of the 77 places.
+    """
+
+    def __init__(self, tower: TextTransformer) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, tokens: Int[Tensor, "k sentences 77"]) -> Float[Tensor, "k width"]:
+        """Embeddings of K prompts, not normalised."""
+        prompts, sentences, _ = tokens.shape
+        return self._encode(tokens.flatten(0, 1)).view(prompts, sentences, -1).mean(1)
+
+    def _encode(self, tokens: Int[Tensor, "n 77"]) -> Float[Tensor, "n width"]:
+        """What the tower's own forward gives, without the padding."""
+        tower = self.tower
+        end = tokens.argmax(-1)  # the end-of-text token is the largest there is
+        length = int(end.max()) + 1
+        x = tower.token_embedding(tokens[:, :length]) + tower.positional_embedding[:length]
+        x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
+        x = tower.ln_final(x[torch.arange(len(x), device=x.device), end])
+        embedding: Tensor = x @ tower.text_projection
+        return embedding
