@@ -1,0 +1,136 @@
+"""Decoding many files, batch by batch, in worker processes.
+
+Workers hold nothing: each task names its files, so any iterable of tasks is decoded in its
+order and in constant memory. A batch comes back as one flat tensor, because every tensor that
+crosses between processes costs a shared-memory file and a descriptor.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from mfclip.data.images import ImageError, decode
+from mfclip.errors import UsageError
+
+MAX_WORKERS = 8
+"""Processes that are started unless a number is asked for."""
+
+
+class Decoded(NamedTuple):
+    """One task's images."""
+
+    pixels: UInt8[Tensor, " values"]
+    """Of all images, one after the other, each as (3, H, W)."""
+    sizes: list[tuple[int, int]]
+    """Height and width of each image."""
+    failures: dict[int, ImageError]
+    """By the file's place in its task; such a file has no pixels and no size."""
+
+    def images(self) -> list[UInt8[Tensor, "3 height width"]]:
+        """Views of the images, in the order of the task, failures left out."""
+        counts = [3 * height * width for height, width in self.sizes]
+        parts = torch.split(self.pixels, counts)
+        return [part.view(3, *size) for part, size in zip(parts, self.sizes, strict=True)]
+
+
+def decode_batches(
+    tasks: Iterable[Sequence[Path]], *, workers: int, pin_memory: bool = False
+) -> Iterator[Decoded]:
+    """Decode task by task, in order; at most two tasks a worker are under way.
+
+    The worker processes end with the iterator: when it is exhausted, closed or dropped.
+
+    Parameters
+    ----------
+    workers
+        Processes; 0 decodes in this one.
+    pin_memory
+        Give pixels in page-locked memory, from which copies to a CUDA device need not wait.
+
+    Raises
+    ------
+    UsageError
+        When a worker process is killed from outside.
+    """
+    loader = DataLoader(
+        _Decoder(),
+        batch_sampler=tasks,  # type: ignore[arg-type]  # any iterable of tasks will do
+        collate_fn=_as_it_is,  # type: ignore[arg-type]  # a task is decoded as one
+        num_workers=workers,
+        pin_memory=pin_memory,
+        generator=torch.Generator(),  # else each start would draw from the global generator
+    )
+    batches = iter(loader)
+    try:
+        while (decoded := _next(batches)) is not None:
+            yield decoded
+    finally:
+        del batches  # ends the workers now, also while an exception still holds this frame
+
+
+def worker_count(asked: int | None, tasks: int) -> int:
+    """How many processes to start for so many tasks: one a core and at most eight, or as asked.
+
+    Never more than there are tasks, and none for a single task: starting would take longer.
+    """
+    if asked is not None and asked < 0:
+        raise UsageError(f"workers must be 0 or more, got {asked}")
+    wanted = min(MAX_WORKERS, _cores()) if asked is None else asked
+    return min(wanted, tasks) if tasks > 1 else 0
+
+
+class _Decoder(Dataset[Decoded]):
+    """What runs in a worker. It is called with a task, the list of its files."""
+
+    def __getitem__(self, path: Path) -> Decoded:
+        return self.__getitems__([path])
+
+    def __getitems__(self, paths: Sequence[Path]) -> Decoded:
+        parts: list[Tensor] = []
+        sizes: list[tuple[int, int]] = []
+        failures: dict[int, ImageError] = {}
+        for place, path in enumerate(paths):
+            try:
+                pixels = decode(path)
+            except ImageError as error:
+                failures[place] = error
+                continue
+            parts.append(
+                torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).flatten()
+            )
+            sizes.append((pixels.shape[0], pixels.shape[1]))
+        joined = torch.cat(parts) if parts else torch.empty(0, dtype=torch.uint8)
+        return Decoded(joined, sizes, failures)
+
+
+def _as_it_is(decoded: Decoded) -> Decoded:
+    return decoded
+
+
+def _next(batches: Iterator[Decoded]) -> Decoded | None:
+    try:
+        return next(batches, None)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise UsageError(
+            f"a process that decodes images was killed ({error}). Most often memory ran out, "
+            "or /dev/shm is too small (docker: --shm-size=2g). Use fewer workers, smaller "
+            "batches, or workers = 0"
+        ) from None
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,209 @@
+"""From a manifest or a stream of paths to batches of decoded images.
+
+Images stay uint8 and keep their sizes: resizing and floats happen on the device, see
+:class:`mfclip.data.preprocess.Preprocessor`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from mfclip.data.decoding import Decoded, decode_batches, worker_count
+from mfclip.data.images import ImageStatus
+from mfclip.data.labels import LABELS
+from mfclip.data.manifest import Manifest
+from mfclip.data.prompts import PromptTable
+from mfclip.errors import DataError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images of a manifest with their targets."""
+
+    images: list[UInt8[Tensor, "3 height width"]]
+    """RGB, 0-255, each in its own size."""
+    label: Int64[Tensor, " batch"]
+    """0 real, 1 fake."""
+    prompt: Int64[Tensor, " batch"]
+    """Row of the prompt table; -1 where the loader was given none."""
+    index: Int64[Tensor, " batch"]
+    """Row of the manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringBatch:
+    """Some files of a stream. Only those whose status is ``ok`` have an image."""
+
+    paths: list[Path]
+    images: list[UInt8[Tensor, "3 height width"]]
+    """One for each path whose status is ``ok``, in the same order; so it may be shorter."""
+    statuses: list[ImageStatus]
+    """One for each path."""
+    reasons: list[str]
+    """One for each path: what is wrong with the file; empty where nothing is."""
+
+
+class ManifestLoader:
+    """Batches of a manifest's rows in a given order; each iteration starts anew.
+
+    Iterating raises :class:`mfclip.data.images.ImageError` at the first file that cannot be
+    decoded: whoever trains or evaluates counts on every row.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        prompts: PromptTable | None,
+        batches: Sequence[Int64[Tensor, " batch"]],
+        *,
+        workers: int | None,
+        pin_memory: bool,
+    ) -> None:
+        self._files = manifest.files()
+        labels = [row.label for row in manifest.rows]
+        self._label = torch.tensor([LABELS.index(label.label) for label in labels])
+        self._prompt = _prompt_rows(manifest, prompts)
+        self._batches = batches
+        self._workers = worker_count(workers, len(batches))
+        self._pin_memory = pin_memory
+
+    def __len__(self) -> int:
+        """Batches that an iteration gives."""
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        tasks = ([self._files[row] for row in rows.tolist()] for rows in self._batches)
+        decoded = decode_batches(tasks, workers=self._workers, pin_memory=self._pin_memory)
+        for rows, batch in zip(self._batches, decoded, strict=True):
+            for error in batch.failures.values():
+                raise error
+            yield Batch(batch.images(), self._label[rows], self._prompt[rows], rows)
+
+
+def training_loader(
+    manifest: Manifest,
+    prompts: PromptTable | None,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    start_batch: int = 0,
+    workers: int | None = None,
+    pin_memory: bool = False,
+) -> ManifestLoader:
+    """All rows once, in an order that depends on ``seed`` and ``epoch`` only.
+
+    The last batch may be smaller. With ``start_batch`` the batches before it are left out
+    without decoding them, the rest is what it would have been; ``len()`` counts the rest.
+
+    Parameters
+    ----------
+    workers
+        Processes that decode; 0: none, None: one a core, at most eight.
+    pin_memory
+        Set it where the device is a CUDA device.
+
+    Raises
+    ------
+    DataError
+        For an empty manifest and for a label without a prompt.
+    """
+    if not len(manifest):
+        raise DataError("there is no image to train on: the training split is empty")
+    digest = hashlib.sha256(f"{seed}:{epoch}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    order = torch.randperm(len(manifest), generator=generator)
+    batches = _batches(order, batch_size)
+    if not 0 <= start_batch <= len(batches):
+        raise UsageError(f"start_batch {start_batch} is not within 0 to {len(batches)}")
+    rest = batches[start_batch:]
+    return ManifestLoader(manifest, prompts, rest, workers=workers, pin_memory=pin_memory)
+
+
+def evaluation_loader(
+    manifest: Manifest,
+    prompts: PromptTable | None,
+    *,
+    batch_size: int,
+    workers: int | None = None,
+    pin_memory: bool = False,
+) -> ManifestLoader:
+    """All rows once, in their order; otherwise as :func:`training_loader`.
+
+    Give no prompts where labels may occur that the table does not know.
+    """
+    batches = _batches(torch.arange(len(manifest)), batch_size)
+    return ManifestLoader(manifest, prompts, batches, workers=workers, pin_memory=pin_memory)
+
+
+def scoring_stream(
+    paths: Iterable[Path],
+    *,
+    batch_size: int,
+    workers: int | None = None,
+    pin_memory: bool = False,
+) -> Iterator[ScoringBatch]:
+    """Decode any number of files, in order and in constant memory.
+
+    ``paths`` is read only some batches ahead. A file that cannot be decoded is reported by its
+    status and ends nothing.
+    """
+    chunks = _chunks(paths, batch_size)
+    first = list(islice(chunks, 2))  # a single batch needs no worker
+    if not first:
+        return
+    few = len(first) < 2
+    pending: deque[list[Path]] = deque()
+    tasks = _remembered(chain(first, chunks), pending.append)
+    count = worker_count(workers, len(first)) if few else worker_count(workers, 1 << 30)
+    for decoded in decode_batches(tasks, workers=count, pin_memory=pin_memory):
+        yield _scoring_batch(pending.popleft(), decoded)
+
+
+def _scoring_batch(paths: list[Path], decoded: Decoded) -> ScoringBatch:
+    failures = [decoded.failures.get(place) for place in range(len(paths))]
+    return ScoringBatch(
+        paths,
+        decoded.images(),
+        [failure.status if failure else ImageStatus.OK for failure in failures],
+        [failure.reason if failure else "" for failure in failures],
+    )
+
+
+def _prompt_rows(manifest: Manifest, prompts: PromptTable | None) -> Int64[Tensor, " rows"]:
+    if prompts is None:
+        return torch.full((len(manifest),), -1)
+    row_of = {label: prompts.row(label) for label in manifest.labels()}
+    return torch.tensor([row_of[row.label] for row in manifest.rows])
+
+
+def _batches(order: Int64[Tensor, " rows"], batch_size: int) -> tuple[Int64[Tensor, " batch"], ...]:
+    """Cut into batches, the last one perhaps smaller; none for no rows."""
+    if batch_size < 1:
+        raise UsageError(f"batch_size must be 1 or more, got {batch_size}")
+    return torch.split(order, batch_size) if len(order) else ()
+
+
+def _chunks(paths: Iterable[Path], size: int) -> Iterator[list[Path]]:
+    if size < 1:
+        raise UsageError(f"batch_size must be 1 or more, got {size}")
+    stream = iter(paths)
+    while chunk := list(islice(stream, size)):
+        yield chunk
+
+
+def _remembered(
+    tasks: Iterable[list[Path]], remember: Callable[[list[Path]], None]
+) -> Iterator[list[Path]]:
+    for task in tasks:
+        remember(task)
+        yield task

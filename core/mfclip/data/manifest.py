@@ -1,0 +1,142 @@
+"""The manifest: one table that names every image and its label.
+
+Columns ``path`` and ``label`` are required; ``forgery``, ``family``, ``generator``, ``split``,
+``identity`` and ``group`` are optional, and every other column is ignored. Paths are POSIX and
+relative to the manifest's root; absolute ones are taken as they are, ``..`` is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from mfclip.data.labels import HierarchicalLabel
+from mfclip.data.rows import COLUMNS, check_header, check_rows
+from mfclip.data.tables import read_table, write_table
+from mfclip.errors import DataError
+
+Split = Literal["", "train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+"""Empty where the data name no split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image."""
+
+    path: Path
+    """As the manifest gives it: relative to its root, or absolute. See :meth:`Manifest.file`."""
+    label: HierarchicalLabel
+    """All four levels."""
+    split: Split = ""
+    """Which part of the data it belongs to."""
+    identity: str = ""
+    """Images that share an identity may not be in two splits. Empty: not known."""
+    group: str = ""
+    """Images that went through one pipeline. Figures inside a group are clean."""
+
+    def cells(self) -> dict[str, str]:
+        """The row by column name."""
+        levels = self.label
+        values = (
+            *(self.path.as_posix(), levels.label, levels.forgery, levels.family),
+            *(levels.generator, self.split, self.identity, self.group),
+        )
+        return dict(zip(COLUMNS, values, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Images and their labels, in the order of the table."""
+
+    root: Path
+    """Folder that relative paths start from."""
+    rows: tuple[Row, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def file(self, row: Row) -> Path:
+        """Where the image of a row lies."""
+        return self.root / row.path
+
+    def files(self) -> tuple[Path, ...]:
+        """Where the images lie, one a row."""
+        return tuple(self.root / row.path for row in self.rows)
+
+    def of_split(self, name: Split) -> Manifest:
+        """Only the rows of one split, in their order; may be empty."""
+        return replace(self, rows=tuple(row for row in self.rows if row.split == name))
+
+    def labels(self) -> tuple[HierarchicalLabel, ...]:
+        """The distinct labels, sorted."""
+        return tuple(sorted({row.label for row in self.rows}))
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over the sorted rows and the sizes of their files.
+
+        The order of the rows and the place of the root do not count. Contents are not read: a
+        file edited in place to the same length keeps the fingerprint.
+        """
+        lines = (repr((*row.cells().values(), _size(self.file(row)))) for row in self.rows)
+        digest = hashlib.sha256()
+        for line in sorted(lines):
+            digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+        return digest.hexdigest()
+
+
+def read_manifest(file: Path, root: Path | None = None) -> Manifest:
+    """Read a CSV or Parquet table (by its suffix; anything but ``.parquet`` is CSV).
+
+    Parameters
+    ----------
+    root
+        Folder that relative paths start from; without it, the folder of ``file``.
+
+    Raises
+    ------
+    DataError
+        With everything wrong in the table at once, each with its line.
+    MissingExtraError
+        For Parquet, where pyarrow is not installed.
+    """
+    table = read_table(file)
+    check_header(file, table.columns)
+    checked = check_rows(file, table.columns, table.records)
+    if not checked:
+        raise DataError(f"{file}: names no image; give one row for each image")
+    return Manifest(file.parent if root is None else root, tuple(map(_row, checked)))
+
+
+def write_manifest(manifest: Manifest, file: Path) -> None:
+    """Write all columns, as CSV or Parquet by the suffix. An existing file is replaced at once.
+
+    Paths are written as the rows give them, so read it back with ``root=manifest.root`` unless
+    ``file`` lies in that root.
+    """
+    write_table(file, COLUMNS, (row.cells() for row in manifest.rows))
+
+
+def _row(cells: dict[str, str]) -> Row:
+    levels = HierarchicalLabel(
+        label="fake" if cells["label"] == "fake" else "real",
+        forgery=cells["forgery"],
+        family=cells["family"],
+        generator=cells["generator"],
+    )
+    split: Split = next(name for name in SPLITS if name == cells["split"])
+    return Row(Path(cells["path"]), levels, split, cells["identity"], cells["group"])
+
+
+def _size(file: Path) -> int:
+    """Bytes; -1 for a file that is not there."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1

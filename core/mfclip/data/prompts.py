@@ -1,0 +1,151 @@
+"""The prompt table: the distinct labels of a data set, rendered and tokenised once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from mfclip.data.labels import HierarchicalLabel
+from mfclip.errors import BundleError, DataError, RecipeError
+
+if TYPE_CHECKING:
+    from mfclip.detector.protocols import PromptRenderer
+
+CONTEXT = 77
+"""Tokens of one sentence: start, text, end, and zeros."""
+
+
+@dataclass(frozen=True, eq=False)
+class PromptTable:
+    """K labels, S sentences each. A sample carries the number of its row."""
+
+    labels: tuple[HierarchicalLabel, ...]
+    """K distinct labels."""
+    sentences: tuple[tuple[str, ...], ...]
+    """For each label its S sentences, coarse to fine."""
+    tokens: Int64[Tensor, "K S 77"]
+    """CLIP's byte-pair tokens of the sentences."""
+
+    @staticmethod
+    def make(labels: Iterable[HierarchicalLabel], renderer: PromptRenderer) -> PromptTable:
+        """Render and tokenise distinct labels; nothing is downloaded.
+
+        Raises
+        ------
+        DataError
+            Without any label.
+        RecipeError
+            For labels with unequal numbers of sentences, and for sentences that are empty, too
+            long for 77 tokens, or hold one of CLIP's control tokens. Nothing is ever cut.
+        """
+        distinct = tuple(dict.fromkeys(labels))
+        if not distinct:
+            raise DataError("no labels to make prompts from; the training split is empty")
+        sentences = tuple(tuple(renderer.render(label)) for label in distinct)
+        _check_counts(distinct, sentences)
+        return PromptTable(distinct, sentences, _tokenise(sentences))
+
+    def __len__(self) -> int:
+        """K."""
+        return len(self.labels)
+
+    def row(self, label: HierarchicalLabel) -> int:
+        """Number of the label's row. Raises :class:`DataError` for a label it does not hold."""
+        try:
+            return self._rows[label]
+        except KeyError:
+            known = "; ".join(map(_named, self.labels))
+            message = f"no prompt for the label {_named(label)}; the table holds: {known}"
+            raise DataError(message) from None
+
+    @cached_property
+    def _rows(self) -> dict[HierarchicalLabel, int]:
+        return {label: row for row, label in enumerate(self.labels)}
+
+    def to_json(self) -> str:
+        """Labels, sentences and tokens as text; tokens without their padding."""
+        entries = [
+            {"label": asdict(label), "sentences": sentences, "tokens": _unpadded(tokens)}
+            for label, sentences, tokens in zip(
+                self.labels, self.sentences, self.tokens, strict=True
+            )
+        ]
+        return json.dumps({"context": CONTEXT, "prompts": entries}, indent=1, ensure_ascii=False)
+
+    @staticmethod
+    def from_json(text: str) -> PromptTable:
+        """Read what :meth:`to_json` wrote. Raises :class:`BundleError` for anything else."""
+        try:
+            entries = json.loads(text)["prompts"]
+            labels = tuple(HierarchicalLabel(**entry["label"]) for entry in entries)
+            sentences = tuple(tuple(entry["sentences"]) for entry in entries)
+            tokens = torch.stack([_padded(entry["tokens"]) for entry in entries])
+        except (ValueError, TypeError, KeyError, RuntimeError) as error:
+            raise BundleError(f"the prompt table is damaged: {error}") from error
+        return PromptTable(labels, sentences, tokens)
+
+
+def _named(label: HierarchicalLabel) -> str:
+    levels = (label.label, label.forgery, label.family, label.generator)
+    return "/".join(filter(None, levels))
+
+
+def _check_counts(labels: Sequence[HierarchicalLabel], sentences: Sequence[Sequence[str]]) -> None:
+    counts = {len(prompt): label for label, prompt in zip(labels, sentences, strict=True)}
+    if len(counts) > 1 or 0 in counts:
+        told = ", ".join(f"{count} for {_named(label)}" for count, label in sorted(counts.items()))
+        raise RecipeError(f"prompts: every label needs the same number of sentences, got {told}")
+
+
+def _tokenise(sentences: Sequence[Sequence[str]]) -> Int64[Tensor, "K S 77"]:
+    encode, start, end = _encoder()
+    rows: dict[str, Tensor] = {}
+    problems: list[str] = []
+    for sentence in dict.fromkeys(sentence for prompt in sentences for sentence in prompt):
+        tokens = [start, *encode(sentence), end]
+        rows[sentence] = _padded_row(tokens[:CONTEXT])
+        problems += _problems(sentence, tokens, {start, end})
+    if problems:
+        raise RecipeError("\n".join(f"prompts: {problem}" for problem in problems))
+    return torch.stack([torch.stack([rows[sentence] for sentence in one]) for one in sentences])
+
+
+def _problems(sentence: str, tokens: Sequence[int], control: set[int]) -> Iterable[str]:
+    inner = tokens[1:-1]
+    if not inner:
+        yield f"the sentence {sentence!r} is empty"
+    if len(tokens) > CONTEXT:
+        yield f"a sentence takes {len(tokens)} tokens, {CONTEXT} are allowed: {sentence!r}"
+    if control.intersection(inner):
+        yield f"the sentence {sentence!r} holds a control token of CLIP; write it otherwise"
+
+
+@cache
+def _encoder() -> tuple[Callable[[str], list[int]], int, int]:
+    """CLIP's byte-pair encoding from the vocabulary that open_clip ships; start and end token."""
+    from open_clip.tokenizer import SimpleTokenizer
+
+    tokenizer = SimpleTokenizer()
+    return tokenizer.encode, tokenizer.sot_token_id, tokenizer.eot_token_id
+
+
+def _padded_row(tokens: Sequence[int]) -> Int64[Tensor, " 77"]:
+    row = torch.zeros(CONTEXT, dtype=torch.int64)
+    row[: len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
+    return row
+
+
+def _padded(prompt: Sequence[Sequence[int]]) -> Int64[Tensor, "S 77"]:
+    return torch.stack([_padded_row(tokens) for tokens in prompt])
+
+
+def _unpadded(prompt: Int64[Tensor, "S 77"]) -> list[list[int]]:
+    """Without the zeros behind the end token; a zero inside is the token of "!"."""
+    return [row[: int(row.nonzero().max()) + 1].tolist() for row in prompt]

@@ -1,0 +1,119 @@
+"""Splits for data that name none: drawn from a seed, identities together, labels in proportion."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
+
+from mfclip.data.manifest import Manifest, Row, Split
+from mfclip.errors import UsageError
+
+_NAMES: tuple[Split, Split, Split] = ("train", "val", "test")
+
+Unit = list[int]
+"""Positions of the rows that must go to one split."""
+
+
+def assign_splits(manifest: Manifest, shares: Sequence[float], seed: int) -> Manifest:
+    """Give every row without a split one; rows that have one keep it.
+
+    Images of one identity stay together, also with rows that had a split before. Labels,
+    generators and groups are spread in proportion as well as that allows, and where three
+    identities or more have a label, every split with a share gets some of it. The same rows,
+    shares and seed give the same splits in any order of the rows.
+
+    Parameters
+    ----------
+    shares
+        Of train, validation and test; not negative, summing to 1.
+
+    Raises
+    ------
+    UsageError
+        For shares that are none.
+    """
+    _check(shares)
+    units = _units(manifest.rows, seed)
+    tally = _Tally(manifest.rows, units, shares)
+    known = _known_splits(manifest.rows)
+    rows = list(manifest.rows)
+    for unit in units:
+        name = known.get(rows[unit[0]].identity) or tally.neediest(unit)
+        tally.give(unit, name)
+        for position in unit:
+            rows[position] = replace(rows[position], split=name)
+    return replace(manifest, rows=tuple(rows))
+
+
+def _check(shares: Sequence[float]) -> None:
+    right = len(shares) == 3 and min(shares) >= 0 and math.isclose(sum(shares), 1, abs_tol=1e-6)
+    if not right:
+        raise UsageError(
+            f"split shares {list(shares)} must be three numbers for train, validation and test, "
+            "not negative, that sum to 1; for example 0.7, 0.15, 0.15"
+        )
+
+
+def _units(rows: Sequence[Row], seed: int) -> list[Unit]:
+    """Rows without a split, joined by identity: big units first, else in a drawn order."""
+    joined: dict[Hashable, Unit] = defaultdict(list)
+    for position, row in enumerate(rows):
+        if not row.split:
+            joined[row.identity or row.path].append(position)
+    units = sorted(joined.values(), key=lambda unit: min(rows[at].path.as_posix() for at in unit))
+    random.Random(seed).shuffle(units)
+    return sorted(units, key=len, reverse=True)
+
+
+def _known_splits(rows: Iterable[Row]) -> dict[str, Split]:
+    """The split that the data already give an identity."""
+    return {row.identity: row.split for row in rows if row.identity and row.split}
+
+
+def _strata(row: Row) -> tuple[Hashable, ...]:
+    """What is kept in proportion, coarse to fine: label, generator, and that within a group."""
+    label, generator = row.label.label, row.label.generator
+    return label, (label, generator), (label, generator, row.group)
+
+
+class _Tally:
+    """How many rows of each stratum each split still lacks."""
+
+    def __init__(self, rows: Sequence[Row], units: Sequence[Unit], shares: Sequence[float]) -> None:
+        self._strata = [_strata(row) for row in rows]
+        self._size = Counter(self._of(position for unit in units for position in unit))
+        self._names = [name for name, share in zip(_NAMES, shares, strict=True) if share > 0]
+        share_of = dict(zip(_NAMES, shares, strict=True))
+        self._lack = {
+            (name, stratum): self._wanted(share_of[name] * size, stratum)
+            for stratum, size in self._size.items()
+            for name in _NAMES
+        }
+
+    def neediest(self, unit: Unit) -> Split:
+        """The split that lacks most of what the unit holds, each stratum relative to its size."""
+        held = Counter(self._of(unit))
+
+        def need(name: Split) -> float:
+            return sum(
+                count * self._lack[name, stratum] / self._size[stratum]
+                for stratum, count in held.items()
+            )
+
+        return max(self._names, key=need)
+
+    def give(self, unit: Unit, name: Split) -> None:
+        """Count the unit's rows as the split's."""
+        for stratum in self._of(unit):
+            self._lack[name, stratum] -= 1
+
+    def _of(self, positions: Iterable[int]) -> Iterable[Hashable]:
+        return (stratum for position in positions for stratum in self._strata[position])
+
+    @staticmethod
+    def _wanted(rows: float, stratum: Hashable) -> float:
+        """A split with a share wants one row of each label at least, however small the data."""
+        return max(rows, 1.0) if isinstance(stratum, str) and rows > 0 else rows

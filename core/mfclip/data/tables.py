@@ -1,0 +1,139 @@
+"""Tables of text on disk: CSV, and Parquet where pyarrow is installed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mfclip.errors import DataError, MissingExtraError
+
+DELIMITERS = (",", ";", "\t")
+"""What may stand between the cells of a CSV; read off its header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it was read, nothing checked yet."""
+
+    columns: tuple[str, ...]
+    """Header cells, stripped and in lower case."""
+    records: Sequence[tuple[str, Sequence[str]]]
+    """For each row where it stands (``line 3``) and its cells, stripped."""
+
+
+def read_table(file: Path) -> Table:
+    """Read a table by its suffix: ``.parquet``, or CSV.
+
+    CSV is UTF-8 with or without a byte-order mark, any line ends, and a comma, semicolon or tab
+    between the cells. Rows without any text are skipped.
+
+    Raises :class:`DataError` for a file that is missing, empty or no such table.
+    """
+    if not file.exists():
+        raise DataError(f"{file}: there is no such manifest; check root and file")
+    if file.is_dir():
+        raise DataError(
+            f"{file}: a folder, where a manifest (a CSV or Parquet file) is wanted; "
+            'for a folder of images use the part "folder"'
+        )
+    return _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_csv(file)
+
+
+def write_table(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+    """Write a table by its suffix. A reader sees the old file or the whole new one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        write = _write_parquet if file.suffix.lower() == ".parquet" else _write_csv
+        write(part, columns, rows)
+        part.chmod(0o666 & ~_umask())
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _read_csv(file: Path) -> Table:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            header = stream.readline()
+            stream.seek(0)
+            reader = csv.reader(stream, delimiter=_delimiter(header), strict=True)
+            lines = [(f"line {reader.line_num}", _stripped(cells)) for cells in reader]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from error
+    except csv.Error as error:
+        raise DataError(f"{file}: line {reader.line_num}: not CSV: {error}") from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}") from error
+    records = [(place, cells) for place, cells in lines if any(cells)]
+    if not records:
+        raise DataError(f"{file}: is empty; the first line must name the columns")
+    return Table(tuple(cell.lower() for cell in records[0][1]), records[1:])
+
+
+def _delimiter(header: str) -> str:
+    return max(DELIMITERS, key=header.count)
+
+
+def _stripped(cells: Iterable[str]) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in cells)
+
+
+def _read_parquet(file: Path) -> Table:
+    pyarrow, parquet = _pyarrow(f"reading {file}")
+    try:
+        table = parquet.read_table(file)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{file}: cannot be read as Parquet: {error}") from error
+    columns = [table.column(name).to_pylist() for name in range(table.num_columns)]
+    rows = enumerate(zip(*columns, strict=True), start=1)
+    records = [(f"row {number}", tuple(map(_text, cells))) for number, cells in rows]
+    return Table(tuple(name.strip().lower() for name in table.column_names), records)
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip()
+
+
+def _write_csv(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        try:
+            writer.writerows(rows)
+        except UnicodeEncodeError as error:
+            name = error.object.encode("utf-8", "backslashreplace").decode()
+            raise DataError(f"a name is not valid Unicode: {name!r}; rename the file") from error
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _write_parquet(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+    pyarrow, parquet = _pyarrow("writing Parquet")
+    held = list(rows)
+    arrays = {name: [row[name] for row in held] for name in columns}
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in columns])
+    parquet.write_table(pyarrow.table(arrays, schema=schema), file)
+
+
+def _pyarrow(what: str) -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError(what, "parquet") from error
+    return pyarrow, pyarrow.parquet
+
+
+def _umask() -> int:
+    """The process's umask; the only way to read it is to set it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
