@@ -71,7 +71,7 @@ def predict_log_odds(
     preprocessor: Preprocessor,
     *,
     batch_size: int,
-    workers: int,
+    workers: int | None,
     device: torch.device,
     precision: torch.dtype,
     progress: Callable[[int, int], None] | None = None,
@@ -86,7 +86,14 @@ def predict_log_odds(
     predictor = Predictor(detector, preprocessor, device=device, precision=precision)
     scores = np.full(len(manifest), np.nan)
     done = 0
-    for batch in evaluation_loader(manifest, None, batch_size=batch_size, workers=workers):
+    loader = evaluation_loader(
+        manifest,
+        None,
+        batch_size=batch_size,
+        workers=workers,
+        pin_memory=device.type == "cuda",
+    )
+    for batch in loader:
         scores[batch.index.numpy()] = predictor(batch.images)
         done += len(batch.images)
         if progress:

@@ -1,0 +1,105 @@
+"""What must be the same for a run to go on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from mfclip.errors import UsageError
+from mfclip.recipe.settings import TrainingSettings
+from mfclip.training.objective import Objective
+from mfclip.training.precision import precision_name
+from mfclip.training.weights import module_tensors
+
+if TYPE_CHECKING:
+    from mfclip.data.manifest import Manifest
+    from mfclip.data.preprocess import Preprocessor
+    from mfclip.data.prompts import PromptTable
+
+FREE = frozenset({"epochs", "patience", "workers", "checkpoint_steps", "precision"})
+"""Settings that change how far or how a run goes, never what a step computes.
+
+``precision`` is replaced by what it means on the device.
+"""
+
+
+def settings_fingerprint(settings: TrainingSettings, precision: torch.dtype) -> dict[str, Any]:
+    """The settings that a step depends on, by their path in the recipe."""
+    values = settings.model_dump(mode="json", exclude=set(FREE))
+    named = {f"training.{name}": value for name, value in values.items()}
+    return {**named, "training.precision": precision_name(precision)}
+
+
+def objective_fingerprint(objective: Objective) -> dict[str, Any]:
+    """The terms and their weights."""
+    return {
+        f"loss {name}": f"weight {weight}"
+        for name, weight in zip(objective.names, objective.weights, strict=True)
+    }
+
+
+def data_fingerprint(
+    train: Manifest, val: Manifest, prompts: PromptTable | None, preprocessor: Preprocessor
+) -> dict[str, Any]:
+    """Both splits in their order, the prompts, the preprocessing."""
+    return {
+        "training split": _manifest_digest(train),
+        "validation split": _manifest_digest(val),
+        "prompts": _digest([prompts.to_json()]) if prompts is not None else None,
+        **{
+            f"preprocessing.{name}": value
+            for name, value in preprocessor.settings.model_dump(mode="json").items()
+        },
+    }
+
+
+def detector_fingerprint(detector: nn.Module) -> dict[str, Any]:
+    """Names and shapes of all weights."""
+    shapes = (f"{name} {tuple(value.shape)}" for name, value in module_tensors(detector).items())
+    return {"detector's weights": _digest(sorted(shapes))}
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as one, with dotted names and values as JSON has them."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = json.loads(json.dumps(value))
+    return found
+
+
+def require_same(saved: Mapping[str, Any], now: Mapping[str, Any], run: Path) -> None:
+    """Raise :class:`UsageError` that lists every difference."""
+    names = [name for name in {**saved, **now} if saved.get(name) != now.get(name)]
+    if names:
+        lines = [f"  {name}: {_show(saved, name)} there, {_show(now, name)} now" for name in names]
+        raise UsageError(
+            "\n".join(
+                [f"the run in {run} cannot go on, it was started with something else:", *lines]
+            )
+            + "\nresume with what it began with, or discard it with --restart"
+        )
+
+
+def _show(values: Mapping[str, Any], name: str) -> str:
+    value = values.get(name)
+    if isinstance(value, str) and len(value) == 64:
+        return f"fingerprint {value[:8]}…"
+    return "nothing" if name not in values else repr(value)
+
+
+def _manifest_digest(manifest: Manifest) -> str:
+    """The manifest's own fingerprint leaves the order of its rows out; training depends on it."""
+    return _digest([manifest.fingerprint(), *(str(row.path) for row in manifest.rows)])
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

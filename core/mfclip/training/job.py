@@ -1,0 +1,88 @@
+"""What is trained, on what, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from mfclip.recipe.settings import TrainingSettings
+from mfclip.training.fingerprint import (
+    data_fingerprint,
+    detector_fingerprint,
+    flat,
+    objective_fingerprint,
+    settings_fingerprint,
+)
+from mfclip.training.objective import Objective
+from mfclip.training.schedule import Grouping
+from mfclip.training.validation import Validator
+
+if TYPE_CHECKING:
+    from mfclip.data.loader import Batch
+    from mfclip.data.manifest import Manifest
+    from mfclip.data.preprocess import Preprocessor
+    from mfclip.data.prompts import PromptTable
+    from mfclip.detector.assemble import AnyDetector
+
+
+@dataclass(frozen=True)
+class Job:
+    """The inputs of one training."""
+
+    detector: AnyDetector
+    objective: Objective
+    train: Manifest
+    val: Manifest
+    prompts: PromptTable | None
+    preprocessor: Preprocessor
+    settings: TrainingSettings
+    device: torch.device
+    precision: torch.dtype
+
+    @property
+    def grouping(self) -> Grouping:
+        """How an epoch's batches form steps."""
+        return Grouping(len(self.train), self.settings.batch_size, self.settings.accumulate)
+
+    @property
+    def validator(self) -> Validator:
+        """What scores the validation split."""
+        return Validator(
+            self.detector,
+            self.val,
+            self.preprocessor,
+            self.settings.batch_size,
+            self.settings.workers,
+            self.device,
+            self.precision,
+        )
+
+    def batches(self, epoch: int, start: int) -> Iterable[Batch]:
+        """The batches of an epoch (from 0) from batch ``start`` on."""
+        from mfclip.data.loader import training_loader
+
+        return training_loader(
+            self.train,
+            self.prompts,
+            batch_size=self.settings.batch_size,
+            seed=self.settings.seed,
+            epoch=epoch,
+            start_batch=start,
+            workers=self.settings.workers,
+            pin_memory=self.device.type == "cuda",
+        )
+
+    def fingerprint(self, unchanged: Mapping[str, Any]) -> dict[str, Any]:
+        """What a resumed run must share with its checkpoint; ``unchanged`` is the caller's."""
+        return flat(
+            {
+                **settings_fingerprint(self.settings, self.precision),
+                **objective_fingerprint(self.objective),
+                **data_fingerprint(self.train, self.val, self.prompts, self.preprocessor),
+                **detector_fingerprint(self.detector),
+                **unchanged,
+            }
+        )

@@ -1,0 +1,79 @@
+"""Training a detector: the one call that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from mfclip.recipe.settings import TrainingSettings
+from mfclip.training.accelerator import accelerator_on
+from mfclip.training.job import Job
+from mfclip.training.objective import Objective
+from mfclip.training.precision import choose_precision
+from mfclip.training.records import EpochRecord, TrainingResult
+from mfclip.training.trainer import Trainer
+from mfclip.training.validation import check_splits
+
+if TYPE_CHECKING:
+    from mfclip.data.manifest import Manifest
+    from mfclip.data.preprocess import Preprocessor
+    from mfclip.data.prompts import PromptTable
+    from mfclip.detector.assemble import AnyDetector, LossTerm
+    from mfclip.training.progress import TrainingProgress
+
+__all__ = ["EpochRecord", "TrainingResult", "train"]
+
+
+def train(
+    detector: AnyDetector,
+    terms: Sequence[LossTerm],
+    *,
+    train: Manifest,
+    val: Manifest,
+    prompts: PromptTable | None,
+    preprocessor: Preprocessor,
+    settings: TrainingSettings,
+    run: Path,
+    resume: bool = False,
+    device: torch.device,
+    progress: TrainingProgress,
+    unchanged: Mapping[str, Any] | None = None,
+) -> TrainingResult:
+    """Train ``detector`` in place; afterwards it holds the weights of the best epoch.
+
+    Adam with a stepped learning rate (IV-A). The best epoch is the one with the highest AUC on
+    the validation split; no other split is looked at. A run that was killed and resumed ends
+    with the same weights as one that was not, bit for bit on one CPU.
+
+    Parameters
+    ----------
+    terms
+        The objective: sum of weight × term. Parameters inside a term are trained too.
+    run
+        Folder of checkpoints, ``history.jsonl`` and the TensorBoard log.
+    resume
+        Go on from the newest checkpoint in ``run``; without one, start afresh.
+    unchanged
+        What else, beside settings, data, losses and the weights' shapes, must be as it was for
+        a run to go on, such as the recipe. Nested tables are compared value by value.
+
+    Raises
+    ------
+    DataError
+        Where a split lacks real or fake images, or an image cannot be read.
+    UsageError
+        Where ``run`` holds an unfinished run and ``resume`` is false, or was started with
+        something else; where nothing is trainable; where this is one of several processes.
+    TrainingError
+        Where a loss, a weight or a score stops being finite, or a checkpoint cannot be read or
+        written. The last checkpoint written stays usable.
+    """
+    check_splits(train, val)
+    precision = choose_precision(settings.precision, device)
+    objective = Objective(terms)
+    job = Job(detector, objective, train, val, prompts, preprocessor, settings, device, precision)
+    with accelerator_on(device, precision) as accelerator:
+        return Trainer(job, accelerator, run, progress, unchanged or {}).run(resume=resume)

@@ -1,0 +1,61 @@
+"""The learning rate, the groups of batches that share a step, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mfclip.recipe.settings import TrainingSettings
+from mfclip.training.records import EpochRecord, best_epoch
+
+
+def learning_rate(settings: TrainingSettings, epoch: int) -> float:
+    """Learning rate of an epoch, counted from 0: a drop every ``step_epochs`` (IV-A)."""
+    return settings.learning_rate * settings.step_factor ** (epoch // settings.step_epochs)
+
+
+def is_finished(settings: TrainingSettings, history: Sequence[EpochRecord]) -> bool:
+    """Whether all epochs are done, or ``patience`` epochs passed without a better one."""
+    return len(history) >= settings.epochs or is_stale(settings, history)
+
+
+def is_stale(settings: TrainingSettings, history: Sequence[EpochRecord]) -> bool:
+    """Whether the last ``patience`` epochs brought nothing better."""
+    if settings.patience is None or not history:
+        return False
+    return history[-1].epoch - best_epoch(history).epoch >= settings.patience
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How the batches of an epoch are grouped into steps of the optimiser."""
+
+    images: int
+    """In the training split."""
+    batch_size: int
+    accumulate: int
+    """Batches in a group; the last group of an epoch may have fewer."""
+
+    @property
+    def batches(self) -> int:
+        """In an epoch, the last partial one included."""
+        return -(-self.images // self.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Of the optimiser in an epoch."""
+        return -(-self.batches // self.accumulate)
+
+    def group_images(self, batch: int) -> int:
+        """Images in the group that holds ``batch``.
+
+        A batch weighs its share of them, so that the summed gradient is that of one batch of
+        the whole group, the partial last group and batch included.
+        """
+        first = batch - batch % self.accumulate
+        start = first * self.batch_size
+        return min(start + self.accumulate * self.batch_size, self.images) - start
+
+    def closes_group(self, batch: int) -> bool:
+        """Whether the optimiser steps after ``batch``."""
+        return (batch + 1) % self.accumulate == 0 or batch + 1 == self.batches

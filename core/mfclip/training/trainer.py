@@ -1,0 +1,263 @@
+"""One run of the training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mfclip.detector.contracts import expect_outputs
+from mfclip.detector.outputs import Targets
+from mfclip.errors import TrainingError, UsageError
+from mfclip.training.checkpoints import LOGS, Checkpoint, CheckpointFolder
+from mfclip.training.fingerprint import require_same
+from mfclip.training.job import Job
+from mfclip.training.losslog import LossLog
+from mfclip.training.objective import in_float32
+from mfclip.training.optimiser import adam_tensors, load_adam, make_adam, set_learning_rate
+from mfclip.training.records import (
+    EpochRecord,
+    StepReport,
+    TrainingPlan,
+    TrainingResult,
+    best_epoch,
+)
+from mfclip.training.schedule import is_finished, is_stale, learning_rate
+from mfclip.training.seeds import seed_batch
+from mfclip.training.state import RunState
+from mfclip.training.tracking import TensorBoardLog
+from mfclip.training.validation import Validation
+from mfclip.training.weights import first_not_finite, load_module, module_tensors
+
+if TYPE_CHECKING:
+    from mfclip.data.loader import Batch
+    from mfclip.training.progress import TrainingProgress
+
+
+class Trainer:
+    """The job, where its run stands, and everybody who is told."""
+
+    def __init__(
+        self,
+        job: Job,
+        accelerator: Accelerator,
+        run: Path,
+        progress: TrainingProgress,
+        unchanged: Mapping[str, Any],
+    ) -> None:
+        self.job, self.settings, self.grouping = job, job.settings, job.grouping
+        self.accelerator, self.progress = accelerator, progress
+        self.folder = CheckpointFolder(run)
+        self.fingerprint = job.fingerprint(unchanged)
+        self.trained = nn.ModuleDict({"detector": job.detector, "objective": job.objective})
+        self.trained.to(job.device)
+        self.adam = make_adam(self.trained, job.settings)
+        self.losses = LossLog(job.objective.columns, job.device, self._report)
+        self.state = RunState()
+        self.best: str | None = None
+
+    def run(self, *, resume: bool) -> TrainingResult:
+        """Train to the end, from the newest checkpoint where ``resume`` says so."""
+        self._restore(self._open(resume=resume))
+        self.log = TensorBoardLog(self.folder.folder / LOGS, self.state.step)
+        self.progress.begin(self._plan())
+        try:
+            while not is_finished(self.settings, self.state.history):
+                self._epoch()
+        finally:
+            self.log.close()
+            self.progress.end()
+        return self._result()
+
+    def _open(self, *, resume: bool) -> Checkpoint | None:
+        """The checkpoint to go on from; None for a fresh start in a folder without a run."""
+        found = self.folder.read()
+        if found is not None and resume:
+            require_same(found.fingerprint, self.fingerprint, self.folder.folder)
+            return found
+        if found is not None and not found.finished:
+            raise UsageError(
+                f"an unfinished run lies in {self.folder.folder} ({found.state.epoch} of "
+                f"{self.settings.epochs} epochs are done): go on with --resume, or discard it "
+                "with --restart"
+            )
+        self.folder.clear()
+        return None
+
+    def _restore(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is None:
+            return
+        tensors = self.folder.tensors(checkpoint.last)
+        load_module(self.trained, _without("model/", tensors))
+        load_adam(self.adam, self.trained, _without("adam/", tensors))
+        self.state, self.best = checkpoint.state, checkpoint.best
+
+    def _epoch(self) -> None:
+        """What is left of the running epoch, then its validation and its checkpoint."""
+        self.trained.train()
+        set_learning_rate(self.adam, learning_rate(self.settings, self.state.epoch))
+        self._clock = time.monotonic()
+        self._values = torch.zeros(len(self.job.objective.columns), device=self.job.device)
+        for batch in self.job.batches(self.state.epoch, self.state.batch):
+            self._backward(batch)
+            if self.grouping.closes_group(self.state.batch):
+                self._step()
+            self.state.batch += 1
+            self._checkpoint_if_due()
+        self._end_epoch()
+
+    def _backward(self, batch: Batch) -> None:
+        """Add the gradient of one batch, weighted by its share of the group's images."""
+        seed_batch(self.settings.seed, self.state.epoch, self.state.batch)
+        share = len(batch.images) / self.grouping.group_images(self.state.batch)
+        loss, values = self._forward(batch)
+        self.accelerator.backward(loss * share)
+        self._values += values * share
+
+    def _forward(self, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, " terms"]]:
+        """The objective of one batch and the values of its terms."""
+        device, detector = self.job.device, self.job.detector
+        images = self.job.preprocessor(batch.images, device)
+        targets = Targets(
+            label=batch.label.to(device, non_blocking=True),
+            prompt=batch.prompt.to(device, non_blocking=True),
+        )
+        with self._normalisation(len(images)), self.accelerator.autocast():
+            rows = () if self.job.prompts is None else (targets.prompt,)
+            outputs = detector(images, *rows)
+        checked = expect_outputs(outputs, len(images), "the detector")
+        loss, values = self.job.objective(in_float32(checked), targets)
+        return loss, values
+
+    def _step(self) -> None:
+        """One step of the optimiser, after the last batch of a group."""
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+        self.state.step += 1
+        report = StepReport(
+            epoch=self.state.epoch + 1,
+            step=self.state.batch // self.settings.accumulate + 1,
+            total_step=self.state.step,
+            images=self.grouping.group_images(self.state.batch),
+            losses={},
+            learning_rate=learning_rate(self.settings, self.state.epoch),
+        )
+        self.losses.add(report, self._values)
+        self._values = torch.zeros_like(self._values)
+
+    def _report(self, report: StepReport) -> None:
+        self.state.add(report.losses, report.images)
+        self.log.step(report)
+        self.progress.step(report)
+
+    def _checkpoint_if_due(self) -> None:
+        steps, between_groups = divmod(self.state.batch, self.settings.accumulate)
+        due = between_groups == 0 and steps % self.settings.checkpoint_steps == 0
+        if due and self.state.batch < self.grouping.batches:
+            self._tick()
+            self._checkpoint(self.best)
+
+    def _end_epoch(self) -> None:
+        self.losses.flush()
+        self._tick()
+        speed = self.state.images / max(self.state.seconds, 1e-9)
+        validation = self.job.validator(self.progress.validating)
+        self._tick()
+        record = self._record(validation, speed)
+        self.state.end_epoch(record)
+        improved = best_epoch(self.state.history) is record
+        self._checkpoint(module_tensors(self.job.detector) if improved else self.best)
+        self.log.epoch(record, self.state.step)
+        self.progress.epoch(record)
+
+    def _record(self, validation: Validation, speed: float) -> EpochRecord:
+        return EpochRecord(
+            epoch=self.state.epoch + 1,
+            losses=self.state.means(),
+            learning_rate=learning_rate(self.settings, self.state.epoch),
+            val_auc=validation.auc,
+            val_loss=validation.loss,
+            seconds=self.state.seconds,
+            images_per_second=speed,
+        )
+
+    def _tick(self) -> None:
+        """Count the time since the last tick as the running epoch's."""
+        now = time.monotonic()
+        self.state.seconds += now - self._clock
+        self._clock = now
+
+    def _checkpoint(self, best: Mapping[str, Tensor] | str | None) -> None:
+        """Write where the run stands, unless its losses or weights are not finite."""
+        self.losses.flush()
+        wrong = first_not_finite(self.trained)
+        if wrong is not None:
+            raise TrainingError(
+                f"after step {self.state.step} the weights {wrong!r} are not finite, though the "
+                "losses were. The last checkpoint is intact. A lower training.learning_rate, or "
+                "training.precision = 'fp32', may help"
+            )
+        model = {f"model/{name}": value for name, value in module_tensors(self.trained).items()}
+        adam = adam_tensors(self.adam, self.trained)
+        written = self.folder.write(
+            self.state,
+            {**model, **{f"adam/{name}": value for name, value in adam.items()}},
+            best,
+            finished=is_finished(self.settings, self.state.history),
+            fingerprint=self.fingerprint,
+        )
+        self.best = written.best
+
+    def _plan(self) -> TrainingPlan:
+        return TrainingPlan(
+            epochs=self.settings.epochs,
+            steps=self.grouping.steps,
+            images=self.grouping.images,
+            history=tuple(self.state.history),
+            done_steps=self.state.batch // self.settings.accumulate,
+        )
+
+    def _result(self) -> TrainingResult:
+        """Give the detector the best epoch's weights, and tell how it went."""
+        history = self.state.history
+        assert self.best is not None  # an epoch has ended, and the first one is the best so far
+        load_module(self.job.detector, self.folder.tensors(self.best))
+        best = best_epoch(history)
+        early = len(history) < self.settings.epochs and is_stale(self.settings, history)
+        return TrainingResult(tuple(history), best.epoch, best.val_auc, early)
+
+    def _normalisation(self, images: int) -> Any:
+        """Batch normalisation by running statistics for one image left over at an epoch's end.
+
+        Statistics of a single image are poor, and on features without extent there are none.
+        """
+        alone = images == 1 and self.settings.batch_size > 1
+        return _running_statistics(self.job.detector) if alone else nullcontext()
+
+
+@contextmanager
+def _running_statistics(module: nn.Module) -> Iterator[None]:
+    layers = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    training = [layer for layer in layers if layer.training]
+    for layer in training:
+        layer.eval()
+    yield
+    for layer in training:
+        layer.train()
+
+
+def _without(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
