@@ -164,6 +164,8 @@ class Detector(Part):
     """
 
     kind: ClassVar[str] = "detector"
+    gives: ClassVar[frozenset[OutputName]] = frozenset({"logits"})
+    """The outputs that its losses can read in training."""
 
     @abstractmethod
     def build(self, context: BuildContext) -> nn.Module:
@@ -181,6 +183,12 @@ class Dataset(Part):
     """Seed of that split. Images of one identity stay together."""
     findings: Literal["stop", "warn"] = "stop"
     """What errors of the data check do before training: end the run, or only be reported."""
+
+    def misfits(self, context: BuildContext) -> Iterable[Misfit]:
+        """Shares that are none."""
+        if min(self.split) < 0 or abs(sum(self.split) - 1) > 1e-6:
+            got = list(self.split)
+            yield Misfit("split", f"shares must not be negative and must sum to 1, got {got}")
 
     @abstractmethod
     def build(self, context: BuildContext) -> Manifest:

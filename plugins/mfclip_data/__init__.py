@@ -1,1 +1,1 @@
-"""mfclip_data."""
+"""Readers of data sets: a manifest, folders by class, the embedded sample set."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mfclip.errors import DataError, MissingExtraError
+from mfclip.files import replace_file
 
 DELIMITERS = (",", ";", "\t")
 """What may stand between the cells of a CSV; read off its header."""
@@ -47,16 +46,9 @@ def read_table(file: Path) -> Table:
 def write_table(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
     """Write a table by its suffix. A reader sees the old file or the whole new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
-    try:
-        write = _write_parquet if file.suffix.lower() == ".parquet" else _write_csv
-        write(part, columns, rows)
-        part.chmod(0o666 & ~_umask())
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    write = _write_parquet if file.suffix.lower() == ".parquet" else _write_csv
+    with replace_file(file) as staged:
+        write(staged, columns, rows)
 
 
 def _read_csv(file: Path) -> Table:
@@ -111,8 +103,6 @@ def _write_csv(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, s
         except UnicodeEncodeError as error:
             name = error.object.encode("utf-8", "backslashreplace").decode()
             raise DataError(f"a name is not valid Unicode: {name!r}; rename the file") from error
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _write_parquet(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
@@ -130,10 +120,3 @@ def _pyarrow(what: str) -> tuple[Any, Any]:
     except ImportError as error:
         raise MissingExtraError(what, "parquet") from error
     return pyarrow, pyarrow.parquet
-
-
-def _umask() -> int:
-    """The process's umask; the only way to read it is to set it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -1,0 +1,98 @@
+"""Data sets as parts of a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mfclip.parts import BuildContext, Dataset
+
+if TYPE_CHECKING:
+    from mfclip.data.manifest import Manifest
+
+
+class ManifestData(Dataset):
+    """A table of images and labels: CSV, or Parquet with the extra ``parquet``.
+
+    Columns ``path`` and ``label`` (real or fake) are enough; ``forgery``, ``family``,
+    ``generator``, ``split``, ``identity`` and ``group`` are read where they are there.
+    """
+
+    use: Literal["manifest"] = "manifest"
+    """Name of the part."""
+    root: Path
+    """Folder that the paths of the table start from."""
+    file: Path = Path("manifest.csv")
+    """The table, relative to ``root`` or absolute."""
+
+    def build(self, context: BuildContext) -> Manifest:
+        """Read the table. Raises :class:`DataError` with everything wrong in it."""
+        from mfclip.data.manifest import read_manifest
+
+        return read_manifest(self.root / self.file, self.root)
+
+
+class GeneratorLabels(BaseModel):
+    """The middle levels of one generator's label."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    forgery: str = ""
+    """Level 2: ``EFS``, ``AM`` or ``FS``."""
+    family: str = ""
+    """Level 3: ``diffusion`` or ``GAN``."""
+
+
+class FolderData(Dataset):
+    """Images in folders by class: ``real/`` and ``fake/``, or ``fake/<generator>/``.
+
+    Above these there may be folders ``train``, ``val`` and ``test``. Folder names match in any
+    case. Images may lie any number of folders deep; hidden files and other files are left out.
+    """
+
+    use: Literal["folder"] = "folder"
+    """Name of the part."""
+    root: Path
+    """Folder that holds the class folders, or the split folders above them."""
+    real: str = Field(default="real", min_length=1)
+    """Name of the folders of real images."""
+    fake: str = Field(default="fake", min_length=1)
+    """Name of the folders of fake images."""
+    generators: dict[str, GeneratorLabels] = {}
+    """For the folders in ``fake``, by name: what kind of forgery each generator makes."""
+
+    def build(self, context: BuildContext) -> Manifest:
+        """List the images. Raises :class:`DataError` where the layout is another."""
+        from mfclip_data.folder import FolderLayout, read_folder
+
+        levels = {name: (one.forgery, one.family) for name, one in self.generators.items()}
+        return read_folder(self.root, FolderLayout(self.real, self.fake, levels))
+
+
+class SampleData(Dataset):
+    """The embedded sample set: drawn faces and drawn forgeries, made on first use, no download.
+
+    It shows that everything works; it says nothing about real faces.
+    """
+
+    paper: ClassVar[str] = ""
+
+    use: Literal["sample"] = "sample"
+    """Name of the part."""
+    images: int = Field(default=480, ge=48)
+    """Images in all, real and fake."""
+    size: int = Field(default=224, ge=64, le=1024)
+    """Side of each image, pixels."""
+    seed: int = Field(default=0, ge=0)
+    """The same seed draws the same images."""
+
+    def build(self, context: BuildContext) -> Manifest:
+        """Read the set from the cache; make it first where it is not there."""
+        from mfclip.data.manifest import read_manifest
+        from mfclip.data.sample import make_sample, sample_folder
+
+        folder = sample_folder(self.images, self.size, self.seed)
+        made = make_sample(folder, images=self.images, size=self.size, seed=self.seed)
+        return read_manifest(made)
