@@ -63,6 +63,13 @@ class Sweep:
         defined = self.reals[:, -1] > 0
         return np.where(defined, _ratio(found, self.fakes[:, -1]), np.nan)
 
+    def at(self, step: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Accuracy, false-alarm rate and share of fakes found by the threshold at that point."""
+        hits, alarms = self.fakes[:, step], self.reals[:, step]
+        fakes, reals = self.fakes[:, -1], self.reals[:, -1]
+        right = hits + reals - alarms
+        return _ratio(right, fakes + reals), _ratio(alarms, reals), _ratio(hits, fakes)
+
 
 @dataclass(frozen=True)
 class Ranking:

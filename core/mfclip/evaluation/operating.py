@@ -172,8 +172,9 @@ def alarm_threshold(
 
 
 def sigmoid(z: Float64[NDArray[Any], "*shape"]) -> Float64[NDArray[Any], "*shape"]:
-    """1 / (1 + exp(-z)), without overflow."""
-    return np.asarray(np.exp(-np.logaddexp(0, -z)))
+    """1 / (1 + exp(-z)), without overflow; NaN stays NaN, without a warning."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.exp(-np.logaddexp(0, -z)))
 
 
 def _cuts(

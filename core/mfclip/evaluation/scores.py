@@ -118,19 +118,29 @@ def read_scores(file: Path) -> ScoreTable:
     """Read what :func:`write_scores` wrote; ``p_fake`` and verdict are left to operating points.
 
     Raises:
-        DataError: A column is missing, a label is neither real nor fake, or a score no number.
+        DataError: The file cannot be read, a column is missing, a label is neither real nor
+            fake, or a score is no number.
     """
-    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
-        reader = csv.DictReader(stream)
-        missing = [name for name in CSV_COLUMNS[:-2] if name not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(f"{file}: no scores file: missing column {', '.join(missing)}")
-        lines = [(reader.line_num, line) for line in reader]
+    lines = _read(file)
     return ScoreTable(
         log_odds=np.array([_score(file, *line) for line in lines], dtype=np.float64),
         is_fake=np.array([_is_fake(file, *line) for line in lines], dtype=bool),
         **{name: _text(line[name] or "" for _, line in lines) for name in _TEXT},
     )
+
+
+def _read(file: Path) -> list[tuple[int, dict[str, str]]]:
+    """The cells of each line by column, with the line's number."""
+    try:
+        with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+            reader = csv.DictReader(stream)
+            missing = [name for name in CSV_COLUMNS[:-2] if name not in (reader.fieldnames or ())]
+            lines = [(reader.line_num, line) for line in reader]
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}") from error
+    if missing:
+        raise DataError(f"{file}: no scores file: missing column {', '.join(missing)}")
+    return lines
 
 
 def _lines(table: ScoreTable, operating: OperatingPoints) -> Iterator[dict[str, str]]:

@@ -1,0 +1,54 @@
+"""What a reader should know before quoting a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mfclip.evaluation.metrics import roc_auc, undefined
+from mfclip.evaluation.operating import OperatingPoints
+from mfclip.evaluation.scores import ScoreTable
+
+FEW_IMAGES = 30
+"""Below so many images of a class, a row is marked."""
+FEW_IDENTITIES = 10
+"""Below so many identities, percentile intervals come out clearly too narrow."""
+
+
+def row_warnings(images: ScoreTable, identities: int, pinned: int) -> Iterator[str]:
+    """What makes the figures of some images less than they seem.
+
+    Args:
+        images: What the row measures.
+        identities: Units that its bootstrap draws.
+        pinned: Images that every resample holds.
+    """
+    counts = {"real": images.reals, "fake": images.fakes}
+    few = [f"{count} {label}" for label, count in counts.items() if 0 < count < FEW_IMAGES]
+    if few:
+        yield f"only {' and '.join(few)} images: read the interval, not the value"
+    if 0 < identities < FEW_IDENTITIES:
+        yield f"only {identities} identities: the intervals are too narrow"
+    elif pinned > len(images) / 10:
+        yield (
+            f"{pinned} images belong to identities that no other can stand in for when "
+            "resampling: the intervals are too narrow"
+        )
+    if not undefined(images.is_fake) and roc_auc(images.is_fake, images.log_odds) == 1:
+        yield from _unseen_errors(min(images.reals, images.fakes))
+
+
+def evaluation_warnings(
+    table: ScoreTable, scored: ScoreTable, operating: OperatingPoints
+) -> Iterator[str]:
+    """What concerns an evaluation as a whole."""
+    if len(scored) < len(table):
+        yield f"{len(table) - len(scored)} of {len(table)} images have no score and are left out"
+    yield from operating.notes
+
+
+def _unseen_errors(count: int) -> Iterator[str]:
+    """Resampling cannot show errors that are not there; the rule of three can."""
+    yield (
+        f"every fake scores above every real, so the intervals have no width; with {count} "
+        f"images of a class, an error rate of up to {min(1.0, 3 / count):.1%} can go unseen"
+    )

@@ -1,0 +1,213 @@
+"""Measure a table of scores: overall, per group and per generator, each with its interval."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mfclip.evaluation.bootstrap import (
+    AT_THRESHOLD,
+    THRESHOLD_FREE,
+    Resampler,
+    View,
+    percentiles,
+    replicate,
+)
+from mfclip.evaluation.cautions import evaluation_warnings, row_warnings
+from mfclip.evaluation.metrics import undefined
+from mfclip.evaluation.operating import OperatingPoints
+from mfclip.evaluation.results import Evaluation, Interval, Rates, Row
+from mfclip.evaluation.scores import ScoreTable
+from mfclip.recipe.settings import EvaluationSettings
+
+
+def evaluate(
+    table: ScoreTable, operating: OperatingPoints, settings: EvaluationSettings | None = None
+) -> Evaluation:
+    """Measure every row at operating points that were fitted elsewhere.
+
+    The fakes of a generator are compared with the reals of the groups they are in, and with all
+    reals where those groups have none; :attr:`Row.against` says which. Nothing raises for data
+    that are small or one-sided: such figures are NaN and the row says why.
+    """
+    settings = settings or EvaluationSettings()
+    scored = table.scored()
+    job = _Job(scored, operating, settings)
+    whole, groups, mean = job.groups()
+    return Evaluation(
+        overall=job.row(whole, "overall", "overall"),
+        groups=tuple(job.row(group, "group", _named(name)) for name, group in groups),
+        mean=mean,
+        generators=tuple(job.generators()),
+        thresholds=tuple(job.rates(whole)),
+        operating=operating,
+        settings=settings,
+        unscored=len(table) - len(scored),
+        warnings=tuple(evaluation_warnings(table, scored, operating)),
+    )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One selection of images, measured once as it is and once a resample."""
+
+    images: ScoreTable
+    identities: int
+    pinned: int
+    values: NDArray[np.float64]
+    replicates: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One evaluation under way."""
+
+    table: ScoreTable
+    operating: OperatingPoints
+    settings: EvaluationSettings
+
+    def thresholds(self) -> list[tuple[str, float]]:
+        """Names and values on ``p_fake``; the first is the fitted one, the second 0.5."""
+        fitted = [
+            (f"at most {alarm.limit:.0%} false alarms", alarm.threshold)
+            for alarm in self.operating.alarms
+            if alarm.threshold is not None
+        ]
+        best = "best balanced accuracy" if self.operating.fitted else "not fitted"
+        return [(best, self.operating.threshold), ("0.5", 0.5), *fitted]
+
+    def measure(
+        self, table: ScoreTable, parts: Sequence[NDArray[np.bool_]], name: str
+    ) -> list[_Measured]:
+        """Measure parts of a table on one set of resamples of all of it."""
+        cuts = [threshold for _, threshold in self.thresholds()]
+        views = [View.make(table, part, self.operating, cuts) for part in parts]
+        resampler = Resampler.make(table)
+        # The name is part of the seed, so that rows drawn apart are not drawn alike.
+        seed = (self.settings.seed, zlib.crc32(name.encode()))
+        drawn = replicate(views, resampler, self.settings.bootstrap, seed)
+        once = np.ones((1, len(table)))
+        return [
+            _measured(table.where(part), view.measure(once)[0], replicates)
+            for part, view, replicates in zip(parts, views, drawn, strict=True)
+        ]
+
+    def groups(self) -> tuple[_Measured, list[tuple[str, _Measured]], Row | None]:
+        """All images, each group where there are groups, and the mean over groups."""
+        names = np.unique(self.table.group).tolist() if (self.table.group != "").any() else []
+        everything = np.ones(len(self.table), dtype=bool)
+        parts = [everything, *(self.table.group == name for name in names)]
+        whole, *groups = self.measure(self.table, parts, "overall")
+        return whole, list(zip(names, groups, strict=True)), self.mean(groups)
+
+    def mean(self, groups: Sequence[_Measured]) -> Row | None:
+        """The plain mean over the groups with both classes, resampled together."""
+        complete = [group for group in groups if not undefined(group.images.is_fake)]
+        if len(complete) < 2:
+            return None
+        values = np.mean([group.values for group in complete], axis=0)
+        replicates = np.mean([group.replicates for group in complete], axis=0)
+        return Row(
+            kind="mean",
+            name=f"mean of {len(complete)} groups",
+            reals=sum(group.images.reals for group in complete),
+            fakes=sum(group.images.fakes for group in complete),
+            identities=sum(group.identities for group in complete),
+            **self.metrics(values, replicates),
+        )
+
+    def generators(self) -> Iterator[Row]:
+        """The fakes of each named generator, against the reals of their groups."""
+        fakes = self.table.is_fake
+        names = np.unique(self.table.generator[fakes])
+        for name in names if (names != "").any() else ():
+            own = fakes & (self.table.generator == name)
+            reals, against, warnings = self.counterpart(own)
+            part = self.table.where(own | reals)
+            everything = np.ones(len(part), dtype=bool)
+            (measured,) = self.measure(part, [everything], f"generator {name}")
+            yield self.row(measured, "generator", _named(str(name)), against, warnings)
+
+    def counterpart(
+        self, fakes: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], str, tuple[str, ...]]:
+        """The reals to compare some fakes with, in words too, and what to beware of."""
+        real = ~self.table.is_fake
+        groups = np.unique(self.table.group[fakes])
+        same = real & np.isin(self.table.group, groups)
+        names = ", ".join(_named(str(group)) for group in groups)
+        if same.any() or not real.any():
+            every = not (self.table.group != "").any() or bool((same == real).all())
+            return same, "all reals" if every else f"reals of {names}", ()
+        warning = (
+            f"{names} has no reals, so these fakes are compared with the reals of all groups: "
+            "the figures mix forgery with any other difference between the groups"
+        )
+        return real, "all reals", (warning,)
+
+    def row(
+        self,
+        measured: _Measured,
+        kind: str,
+        name: str,
+        against: str = "",
+        warnings: tuple[str, ...] = (),
+    ) -> Row:
+        """Put the figures of a selection into words."""
+        return Row.model_validate(
+            {
+                "kind": kind,
+                "name": name,
+                "reals": measured.images.reals,
+                "fakes": measured.images.fakes,
+                "identities": measured.identities,
+                "against": against,
+                "undefined": undefined(measured.images.is_fake),
+                "warnings": (
+                    *warnings,
+                    *row_warnings(measured.images, measured.identities, measured.pinned),
+                ),
+                **self.metrics(measured.values, measured.replicates),
+            }
+        )
+
+    def metrics(self, values: NDArray[Any], replicates: NDArray[Any]) -> dict[str, Interval]:
+        """The figures of a row by name."""
+        free, (fitted, half, *_) = self.figures(values, replicates)
+        return {"accuracy": fitted["accuracy"], "accuracy_at_half": half["accuracy"], **free}
+
+    def figures(
+        self, values: NDArray[Any], replicates: NDArray[Any]
+    ) -> tuple[dict[str, Interval], list[dict[str, Interval]]]:
+        """Each measure with its interval: those without a threshold, then those of each."""
+        ends = percentiles(replicates, self.settings.confidence)
+        found = (
+            Interval(value=value, low=low, high=high)
+            for value, low, high in zip(values, *ends, strict=True)
+        )
+        free = dict(zip(THRESHOLD_FREE, found, strict=False))
+        return free, [dict(zip(AT_THRESHOLD, found, strict=False)) for _ in self.thresholds()]
+
+    def rates(self, whole: _Measured) -> Iterator[Rates]:
+        """What each fixed threshold does to all images."""
+        _, figures = self.figures(whole.values, whole.replicates)
+        for (name, threshold), found in zip(self.thresholds(), figures, strict=True):
+            yield Rates(name=name, threshold=threshold, **found)
+
+
+def _measured(
+    images: ScoreTable, values: NDArray[np.float64], replicates: NDArray[np.float64]
+) -> _Measured:
+    """Add what the row says about its units."""
+    units = Resampler.make(images)
+    return _Measured(images, units.identities, units.pinned, values, replicates)
+
+
+def _named(name: str) -> str:
+    """A group or generator, also where it has no name."""
+    return name or "(unnamed)"

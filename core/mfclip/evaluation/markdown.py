@@ -1,0 +1,67 @@
+"""An evaluation as Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from mfclip.evaluation.results import METRICS, Evaluation, Row
+
+
+def render(evaluation: Evaluation) -> str:
+    """Result table, thresholds and warnings; figures in percent with their intervals."""
+    settings = evaluation.settings
+    return "\n".join(
+        [
+            *_table(["", "real", "fake", *(metric.label for metric in METRICS)], _rows(evaluation)),
+            "",
+            f"Percent, with {settings.confidence:.0%} bootstrap intervals "
+            f"({settings.bootstrap} resamples of identities, or of images without one).",
+            *_thresholds(evaluation),
+            *_warnings(evaluation),
+        ]
+    )
+
+
+def _rows(evaluation: Evaluation) -> Iterator[list[str]]:
+    """The cells of each row of the result table."""
+    for row in evaluation.rows():
+        figures = [str(row.interval(metric)) for metric in METRICS]
+        yield [_title(row), str(row.reals), str(row.fakes), *figures]
+
+
+def _title(row: Row) -> str:
+    """Name of a row, with its kind where a name alone would not say."""
+    if row.kind == "overall":
+        return "**overall**"
+    return row.name if row.kind == "mean" else f"{row.kind} {row.name}"
+
+
+def _thresholds(evaluation: Evaluation) -> list[str]:
+    """What each fixed threshold does."""
+    head = ["threshold", "p_fake ≥", "ACC", "reals flagged", "fakes found"]
+    cells = []
+    for rates in evaluation.thresholds:
+        shares = (rates.accuracy, rates.false_alarms, rates.found)
+        cells.append([rates.name, f"{rates.threshold:.4f}", *map(str, shares)])
+    return ["", *_table(head, cells)] if cells else []
+
+
+def _warnings(evaluation: Evaluation) -> list[str]:
+    """Whatever a reader must know, as a list."""
+    found = [f"- {warning}" for warning in evaluation.warnings]
+    for row in evaluation.rows():
+        reasons = [row.undefined] if row.undefined else []
+        found += [f"- {row.name}: {reason}" for reason in [*reasons, *row.warnings]]
+    return ["", *found] if found else []
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table; the first column is text, the others are figures."""
+    yield _line(head)
+    yield _line([":--", *["--:"] * (len(head) - 1)])
+    yield from map(_line, rows)
+
+
+def _line(cells: Sequence[str]) -> str:
+    """One line; a bar inside a cell would end it."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

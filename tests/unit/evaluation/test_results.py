@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from mfclip.errors import BundleError
+from mfclip.evaluation.evaluate import evaluate
+from mfclip.evaluation.operating import fit_operating_points
+from mfclip.evaluation.results import METRICS, Evaluation, Interval, Row
+from mfclip.recipe.settings import EvaluationSettings
+
+QUICK = EvaluationSettings(bootstrap=100)
+
+
+def test_json_gives_the_same_evaluation(drawn):
+    found = evaluate(drawn(100, group=["a", "b"] * 50), fit_operating_points(drawn(150)), QUICK)
+    assert Evaluation.from_json(found.to_json()) == found
+
+
+def test_undefined_figures_are_null_in_json(table_of):
+    found = evaluate(table_of([True] * 3, [0, 1, 2]), fit_operating_points(table_of([], [])), QUICK)
+    text = found.to_json()
+    assert json.loads(text)["overall"]["roc_auc"]["value"] is None
+    again = Evaluation.from_json(text)
+    assert math.isnan(again.overall.roc_auc.value)
+    assert again.to_json() == text
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"overall": 1}'])
+def test_other_json_is_refused(text):
+    with pytest.raises(BundleError, match="no evaluation"):
+        Evaluation.from_json(text)
+
+
+def test_every_metric_is_a_figure_of_a_row():
+    figures = [name for name, field in Row.model_fields.items() if field.annotation is Interval]
+    assert figures == [metric.field for metric in METRICS]
+
+
+def test_intervals_read_in_percent():
+    assert str(Interval(value=0.9123, low=0.88, high=1.0)) == "91.2 [88.0, 100.0]"
+    assert str(Interval(value=math.nan, low=math.nan, high=math.nan)) == "–"
