@@ -1,0 +1,106 @@
+"""Whatever a caller calls an image, as uint8 RGB tensors (3, H, W)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mfclip.data.images import ImageError, ImageStatus, decode
+from mfclip.data.pixels import orientation, to_rgb, upright
+from mfclip.errors import UsageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ImageInput: TypeAlias = "str | Path | Image | NDArray[Any] | Tensor"
+"""A path, a PIL image, an array (H, W, 3) or a tensor (3, H, W) or (B, 3, H, W)."""
+
+ALLOWED = (
+    "allowed: a path, a PIL image, a numpy array (H, W, 3) of uint8 RGB, a torch tensor "
+    "(3, H, W) or (B, 3, H, W) of uint8 or of floats in 0-1, and sequences of these"
+)
+
+
+class Given(NamedTuple):
+    """One image as it came in."""
+
+    path: Path | None
+    image: UInt8[Tensor, "3 h w"] | None
+    """None where the file could not be read."""
+    status: ImageStatus = ImageStatus.OK
+    reason: str = ""
+    """What is wrong with the file; empty where nothing is."""
+
+
+def each_image(inputs: ImageInput | Iterable[ImageInput]) -> Iterator[Given]:
+    """Every image of the inputs, in order, decoded one at a time.
+
+    Raises
+    ------
+    UsageError
+        For anything that is no image by its type, shape or range. A file that cannot be read is
+        no error: it has a status.
+    """
+    if isinstance(inputs, str | Path):
+        yield _from_file(Path(inputs))
+    elif isinstance(inputs, Tensor):
+        yield from (Given(None, image) for image in _from_tensor(inputs))
+    elif isinstance(inputs, np.ndarray):
+        yield Given(None, _from_array(inputs))
+    elif _is_pil(inputs):
+        yield Given(None, _from_pil(inputs))
+    elif isinstance(inputs, Iterable) and not isinstance(inputs, bytes | dict):
+        for one in inputs:
+            yield from each_image(one)
+    else:
+        raise UsageError(f"a value of type {type(inputs).__name__} is no image; {ALLOWED}")
+
+
+def _from_file(path: Path) -> Given:
+    try:
+        return Given(path, _from_array(decode(path)))
+    except ImageError as error:
+        return Given(path, None, error.status, error.reason)
+
+
+def _from_array(array: NDArray[Any]) -> UInt8[Tensor, "3 h w"]:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+        raise UsageError(f"an array of {array.dtype} {array.shape} is no image; {ALLOWED}")
+    # A copy, because PyTorch shares the memory and would warn where it is read-only.
+    return torch.from_numpy(np.array(array)).permute(2, 0, 1)
+
+
+def _from_tensor(tensor: Tensor) -> list[UInt8[Tensor, "3 h w"]]:
+    """Images of a tensor; floats are rounded to the 256 levels that a decoded file has."""
+    batch = tensor[None] if tensor.ndim == 3 else tensor
+    numbers = tensor.dtype == torch.uint8 or tensor.is_floating_point()
+    if batch.ndim != 4 or batch.shape[1] != 3 or not numbers or 0 in batch.shape[1:]:
+        shape = tuple(tensor.shape)
+        raise UsageError(f"a tensor of {tensor.dtype} {shape} is no image; {ALLOWED}")
+    if tensor.is_floating_point() and len(batch):
+        batch = _levels(batch.detach().float())
+    return list(batch)
+
+
+def _levels(batch: Tensor) -> Tensor:
+    low, high = batch.min().item(), batch.max().item()
+    if not 0 <= low <= high <= 1:  # false for NaN as well
+        raise UsageError(f"float images must be in 0-1, got {low:g} to {high:g}; {ALLOWED}")
+    return (batch * 255).round().to(torch.uint8)
+
+
+def _is_pil(value: object) -> bool:
+    from PIL.Image import Image
+
+    return isinstance(value, Image)
+
+
+def _from_pil(image: Any) -> UInt8[Tensor, "3 h w"]:
+    return _from_array(upright(to_rgb(image), orientation(image)))

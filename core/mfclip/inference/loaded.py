@@ -1,0 +1,110 @@
+"""A detector out of its bundle, ready to score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from mfclip.data.preprocess import Preprocessor
+from mfclip.detector.bundle import Bundle, read_bundle
+from mfclip.evaluation.operating import OperatingPoints
+from mfclip.inference.inputs import ImageInput, each_image
+from mfclip.inference.predict import Predictor
+from mfclip.inference.score import Score, score_batch
+
+if TYPE_CHECKING:
+    from mfclip.recipe.model import Recipe
+
+
+@dataclass(frozen=True)
+class LoadedDetector:
+    """Scores images. Only the visual side is in memory (Eq. 3)."""
+
+    bundle: Bundle
+    """What it was loaded from."""
+    predictor: Predictor
+    """The detector itself: images -> log-odds."""
+    operating: OperatingPoints
+    """Calibration and threshold, fitted on validation."""
+
+    @property
+    def threshold(self) -> float:
+        """``p_fake`` at or above it means fake."""
+        return self.operating.threshold
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the detector was built from, every default filled in."""
+        return self.bundle.recipe
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.predictor.device
+
+    def score(
+        self, inputs: ImageInput | Iterable[ImageInput], *, batch_size: int = 24
+    ) -> list[Score]:
+        """One :class:`Score` an image, in order.
+
+        ``inputs``: a path, a PIL image, an array (H, W, 3) of uint8 RGB, a tensor (3, H, W) or
+        (B, 3, H, W) of uint8 or of floats in 0-1, or any number of these. Many files are scored
+        faster by :func:`mfclip.inference.score.score_paths`, which decodes them in parallel.
+
+        Raises
+        ------
+        UsageError
+            For what is no image. A file that cannot be read is no error: its status says why.
+        """
+        stream = each_image(inputs)
+        scores: list[Score] = []
+        while given := list(islice(stream, batch_size)):
+            paths, images, statuses, reasons = zip(*given, strict=True)
+            readable = [image for image in images if image is not None]
+            scores += score_batch(self, paths, readable, statuses, reasons)
+        return scores
+
+
+def load(folder: Path | str, device: str = "auto", precision: str = "auto") -> LoadedDetector:
+    """Load a bundle to score with.
+
+    Parameters
+    ----------
+    device
+        ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:n``.
+    precision
+        ``auto`` (bf16 where the device computes it natively), ``fp32`` or ``bf16``.
+
+    Raises
+    ------
+    BundleError
+        Where the folder is no bundle, is damaged, or needs parts that are not installed.
+    UsageError
+        Where the device or the precision cannot be had.
+    """
+    from mfclip.training.devices import choose_device
+    from mfclip.training.precision import choose_precision
+
+    place = choose_device(device)
+    bundle = read_bundle(Path(folder))
+    predictor = Predictor(
+        bundle.detector(text_side=False),
+        Preprocessor(bundle.recipe.preprocessing),
+        device=place,
+        precision=choose_precision(precision, place),
+    )
+    return LoadedDetector(bundle, predictor, _operating(bundle))
+
+
+def _operating(bundle: Bundle) -> OperatingPoints:
+    """Temperature and threshold; where nothing was fitted, those of an unfitted detector."""
+    wanted = ("temperature", "threshold")
+    found = {
+        name: bundle.about.operating[name] for name in wanted if name in bundle.about.operating
+    }
+    return OperatingPoints(**found)
