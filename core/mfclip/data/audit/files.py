@@ -1,0 +1,32 @@
+"""Check: files that are missing or cannot be decoded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from mfclip.data.audit.findings import Finding, first_few, naming, plural
+from mfclip.data.audit.probe import Probe
+from mfclip.data.images import ImageStatus
+from mfclip.data.manifest import Manifest
+
+_ADVICE = {
+    ImageStatus.MISSING: "check root and the paths of the manifest, or remove these rows",
+    ImageStatus.UNREADABLE: "give read permission, or remove these rows",
+    ImageStatus.EMPTY: "copy these files again, or remove their rows",
+    ImageStatus.TRUNCATED: "copy these files again, or remove their rows",
+    ImageStatus.NOT_AN_IMAGE: "save them as JPEG, PNG, WebP or BMP, or remove their rows",
+    ImageStatus.TOO_LARGE: "scale them down or crop the faces, or remove their rows",
+}
+
+
+def check_files(manifest: Manifest, probes: Sequence[Probe]) -> Iterator[Finding]:
+    """One finding for each status but ``ok`` that occurs."""
+    bad: dict[ImageStatus, list[str]] = defaultdict(list)
+    for row, found in zip(manifest.rows, probes, strict=True):
+        if found.status is not ImageStatus.OK:
+            bad[found.status].append(row.path.as_posix())
+    for status, paths in bad.items():
+        what = f"{plural(len(paths), 'file')} of {len(manifest)}: {status.value}"
+        code, advice = f"file-{status.value}", _ADVICE[status]
+        yield Finding("error", code, what + naming(paths), advice, first_few(paths))
