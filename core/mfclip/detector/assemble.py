@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
-from torch import nn
+from torch import Tensor, nn
 
 from mfclip.detector.contracts import label_of
-from mfclip.detector.model import PluginDetector, VisionLanguageDetector
+from mfclip.detector.model import CLASSES, PluginDetector, VisionLanguageDetector
 from mfclip.detector.walk import parts_of
 from mfclip.errors import MfclipError, PluginError, UsageError
-from mfclip.parts import BuildContext, ImageEncoder, Part
+from mfclip.parts import BuildContext, Part
 
 if TYPE_CHECKING:
     from mfclip.data.prompts import PromptTable
@@ -43,8 +43,8 @@ def assemble(
 ) -> AnyDetector:
     """The detector of a recipe, freshly initialised.
 
-    Seeding is the caller's (``torch.manual_seed``). The vision encoder is drawn first, so one
-    seed gives recipes that differ in their text side the same vision encoder.
+    Seeding is the caller's (``torch.manual_seed``). Vision encoder and head are drawn first, so
+    one seed gives recipes that differ in their text side the same weights there.
 
     Parameters
     ----------
@@ -68,20 +68,16 @@ def assemble(
         return PluginDetector(module, label_of("detector", recipe.detector))
     if recipe.vision is None:
         raise UsageError("the recipe has neither `vision` nor `detector`: nothing to assemble")
-    if not (text_side and recipe.text):
-        return _visual_detector(recipe, recipe.vision, context)
-    if prompts is None:
+    if text_side and recipe.text and prompts is None:
         raise UsageError("the recipe has a text encoder, so it needs a prompt table; got None")
+    vision = _build(recipe.vision, "vision", context)
     return VisionLanguageDetector(
-        _build(recipe.vision, "vision", context),
+        vision,
         recipe.vision.width,
-        text=_build(recipe.text, "text", context),
-        text_width=recipe.text.width,
-        tokens=prompts.tokens,
-        alignment=_build(recipe.alignment, "alignment", context) if recipe.alignment else None,
-        predictor=any("predicted_text" in loss.needs for loss in recipe.loss),
+        head=nn.Linear(recipe.vision.width, CLASSES),
         normalise=recipe.head.normalise,
         labels=labels(recipe),
+        **(_text_side(recipe, prompts, context) if text_side else {}),
     )
 
 
@@ -102,15 +98,26 @@ def labels(recipe: Recipe) -> dict[str, str]:
     return {path: label_of(path, part) for path, part in parts_of(recipe)}
 
 
-def _visual_detector(
-    recipe: Recipe, vision: ImageEncoder, context: BuildContext
-) -> VisionLanguageDetector:
-    return VisionLanguageDetector(
-        _build(vision, "vision", context),
-        vision.width,
-        normalise=recipe.head.normalise,
-        labels=labels(recipe),
-    )
+class _TextSide(TypedDict, total=False):
+    """The arguments of a detector that only training uses; none where a recipe has no text."""
+
+    text: nn.Module
+    text_width: int
+    tokens: Tensor
+    alignment: nn.Module | None
+    predictor: bool
+
+
+def _text_side(recipe: Recipe, prompts: PromptTable | None, context: BuildContext) -> _TextSide:
+    if recipe.text is None or prompts is None:
+        return {}
+    return {
+        "text": _build(recipe.text, "text", context),
+        "text_width": recipe.text.width,
+        "tokens": prompts.tokens,
+        "alignment": _build(recipe.alignment, "alignment", context) if recipe.alignment else None,
+        "predictor": any("predicted_text" in loss.needs for loss in recipe.loss),
+    }
 
 
 def _build(part: Part, path: str, context: BuildContext) -> nn.Module:

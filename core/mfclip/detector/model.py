@@ -31,6 +31,8 @@ class VisionLanguageDetector(nn.Module):
         Images (B, 3, H, W), float 0-1, RGB -> X_v (B, ``width``).
     width
         d of ``vision``.
+    head
+        X_v (B, ``width``) -> logits (B, 2); a fresh linear layer by default.
     text
         Tokens (K, S, 77) -> T_l (K, ``text_width``). Needs ``tokens``.
     tokens
@@ -53,6 +55,7 @@ class VisionLanguageDetector(nn.Module):
         vision: nn.Module,
         width: int,
         *,
+        head: nn.Linear | None = None,
         text: nn.Module | None = None,
         text_width: int | None = None,
         tokens: Int[Tensor, "prompts sentences 77"] | None = None,
@@ -68,7 +71,7 @@ class VisionLanguageDetector(nn.Module):
         self.normalise = normalise
         self.labels = dict(labels or {"vision": "vision"})
         self.vision = vision
-        self.head = nn.Linear(width, CLASSES)
+        self.head = head or nn.Linear(width, CLASSES)
         self.text = text
         self.predictor = nn.Linear(width, self.text_width) if text and predictor else None
         self.alignment = alignment if text else None
@@ -122,9 +125,12 @@ class VisionLanguageDetector(nn.Module):
     def visual_side(self) -> VisionLanguageDetector:
         """A detector that shares vision encoder and head and has no text side."""
         visual = VisionLanguageDetector(
-            self.vision, self.width, normalise=self.normalise, labels=self.labels
+            self.vision,
+            self.width,
+            head=self.head,
+            normalise=self.normalise,
+            labels=self.labels,
         )
-        visual.head = self.head
         return visual.train(self.training)
 
     def _encode_images(
