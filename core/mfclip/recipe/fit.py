@@ -1,0 +1,198 @@
+"""Whether the parts of a recipe work together: what no single schema can see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from pydantic import BaseModel
+
+from mfclip.parts import BuildContext, Detector, Encoder, Loss, Part
+from mfclip.plugin_checks import explain
+from mfclip.recipe.messages import Problems
+from mfclip.recipe.places import Document, KeyPath
+from mfclip.recipe.slots import parts_within
+
+_SIDE = ("text", "prompts", "alignment")
+"""Tables of a vision-language detector beside ``vision``."""
+_OUTPUTS = {
+    "logits": "logits",
+    "visual": "the visual embedding",
+    "text": "the text embedding",
+    "predicted_text": "the predicted text embedding",
+    "similarity": "the similarities",
+}
+
+
+def parts_of(built: Mapping[KeyPath, BaseModel]) -> dict[KeyPath, Part]:
+    """Every part with its path, those that only a schema's defaults put there included."""
+    parts: dict[KeyPath, Part] = {}
+    for path, model in built.items():
+        if isinstance(model, Part):
+            parts[path] = model
+            parts |= {p: inner for p, inner in parts_within(model, path) if p not in built}
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The checks of one recipe.
+
+    Parts that did not resolve are absent from ``parts``; whether a table is there at all is
+    read from the document, so that one mistake is not told twice.
+    """
+
+    parts: Mapping[KeyPath, Part]
+    document: Document
+    problems: Problems
+
+    def check(self) -> None:
+        """Every check that needs no build context."""
+        self._detector()
+        self._text_side()
+        self._losses()
+        self._training()
+        self._widths()
+        self._modules()
+
+    def check_misfits(self, context: BuildContext) -> None:
+        """What the parts themselves say of the place that they are in."""
+        for path, part in self.parts.items():
+            try:
+                misfits = list(part.misfits(context))
+            except Exception as error:
+                message = f"'{part.use}' failed while its fit was checked: {explain(error)}"
+                self.problems.add(self.document, path, message)
+                continue
+            for misfit in misfits:
+                self.problems.add(self.document, (*path, *_keys(misfit.field)), misfit.message)
+
+    def _has(self, name: str) -> bool:
+        return name in self.document.tree
+
+    def _named(self, path: KeyPath) -> str:
+        part = self.parts.get(path)
+        return f"'{part.use}'" if part else f"[{path[0]}]"
+
+    def _lacks(self, needed: str, path: KeyPath, purpose: str) -> None:
+        """Something at ``path`` needs a table; whoever switched that off is told."""
+        off = self.document.removed.get(needed)
+        if off is None:
+            message = f"{self._named(path)} needs [{needed}] {purpose}"
+            self.problems.at(self.document.place((*path, "use")), path, message)
+        else:
+            message = f"is switched off, but {self._named(path)} ({self.document.place(path)})"
+            advice = f"needs it {purpose}; write `{path[0]} = false` too, or keep it"
+            self.problems.at(off, (needed,), f"{message} {advice}")
+
+    def _detector(self) -> None:
+        if not self._has("detector") and not self._has("vision"):
+            switched_off = self.document.removed
+            where = switched_off.get("vision") or switched_off.get("detector")
+            message = "needs [vision] or [detector]: one of them sees the images"
+            self.problems.at(where or self.document.place(("assembly",)), (), message)
+        for name in ("vision", *_SIDE) if self._has("detector") else ():
+            if self._has(name):
+                at = self.document.place(("detector",))
+                message = f"[detector] ({at}) is a whole detector by itself; remove one of them"
+                self.problems.add(self.document, (name,), message)
+
+    def _text_side(self) -> None:
+        if self._has("detector"):
+            return
+        if self._has("alignment") and not self._has("text"):
+            self._lacks("text", ("alignment",), "to compare the images with")
+        if self._has("text") and not self._has("prompts"):
+            self._lacks("prompts", ("text",), "to read")
+        if self._has("prompts") and not self._has("text"):
+            self._lacks("text", ("prompts",), "to be read by")
+
+    def _losses(self) -> None:
+        given = self._outputs()
+        for path, part in self.parts.items():
+            if isinstance(part, Loss):
+                for output in sorted(part.needs - given):
+                    self._missing_output(output, path, part)
+
+    def _outputs(self) -> set[str]:
+        if self._has("detector"):
+            detector = self.parts.get(("detector",))
+            return set(detector.gives) if isinstance(detector, Detector) else set(_OUTPUTS)
+        given = {"logits", "visual"}
+        given |= {"text", "predicted_text"} if self._has("text") else set()
+        return given | ({"similarity"} if self._has("alignment") else set())
+
+    def _missing_output(self, output: str, path: KeyPath, loss: Loss) -> None:
+        what = _OUTPUTS.get(output, output)
+        if self._has("detector"):
+            message = f"'{loss.use}' reads {what}, which {self._named(('detector',))} does not give"
+            self.problems.at(self.document.place((*path, "use")), path, message)
+            return
+        table = "alignment" if output == "similarity" else "text"
+        off = self.document.removed.get(table)
+        notes = [f"[{table}] was switched off at {off}"] if off else []
+        message = f"'{loss.use}' reads {what}, so the recipe needs [{table}]"
+        self.problems.at(self.document.place((*path, "use")), path, message, *notes)
+
+    def _training(self) -> None:
+        if not self._has("training"):
+            return
+        if not self._has("data"):
+            self._lacks("data", ("training",), "to train on")
+        if not self.document.tree.get("loss"):
+            message = "training needs at least one [[loss]]"
+            self.problems.add(self.document, ("training",), message)
+
+    def _widths(self) -> None:
+        vision, text = self.parts.get(("vision",)), self.parts.get(("text",))
+        if not (isinstance(vision, Encoder) and isinstance(text, Encoder)):
+            return
+        widths = [self._width("vision", vision), self._width("text", text)]
+        if None in widths or widths[0] == widths[1]:
+            return
+        message = (
+            "image and text embeddings are compared and must be equally wide, got "
+            f"{widths[0]} from '{vision.use}' ({self.document.place(('vision',))}) and "
+            f"{widths[1]} from '{text.use}' ({self.document.place(('text',))})"
+        )
+        self.problems.add(self.document, (self._recipes_own("text", "vision"),), message)
+
+    def _recipes_own(self, *names: str) -> str:
+        """The first of the tables that the recipe itself writes, not its assembly."""
+        recipe = self.document.place(()).origin
+        for name in names:
+            origin = self.document.place((name,)).origin
+            if origin == recipe or origin.startswith("--set"):
+                return name
+        return names[0]
+
+    def _width(self, name: str, encoder: Encoder) -> int | None:
+        try:
+            return encoder.width
+        except Exception as error:
+            message = f"the width of '{encoder.use}' cannot be had: {explain(error)}"
+            self.problems.add(self.document, (name,), message)
+            return None
+
+    def _modules(self) -> None:
+        for path, part in self.parts.items():
+            absent = [name for name in part.modules if not _installed(name)]
+            if absent:
+                names = " and ".join(f"'{name}'" for name in absent)
+                what = part.extra or " ".join(absent)
+                message = f"'{part.use}' needs {names}, not installed here: pip install '{what}'"
+                self.problems.at(self.document.place((*path, "use")), path, message)
+
+
+def _installed(module: str) -> bool:
+    """Whether a top-level module can be found, without importing it."""
+    try:
+        return find_spec(module.partition(".")[0]) is not None
+    except ValueError:  # an imported module without a spec, such as a test double
+        return True
+
+
+def _keys(field: str) -> KeyPath:
+    """The keys of a dotted field; whole numbers are list positions."""
+    return tuple(int(k) if k.isdecimal() else k for k in field.split(".")) if field else ()

@@ -1,0 +1,202 @@
+"""From a tree of tables to the schemas that its names stand for, bottom-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mfclip.discovery import Offer, Plugins
+from mfclip.parts import Part
+from mfclip.plugin_checks import explain
+from mfclip.recipe.merge import join
+from mfclip.recipe.messages import (
+    Problems,
+    a,
+    eligible,
+    on_offer,
+    plugin_notes,
+    role,
+    shown,
+)
+from mfclip.recipe.places import Document, KeyPath
+from mfclip.recipe.slots import Slot, slot_of, slots, table_of
+from mfclip.recipe.values import loose_values, with_absolute_paths, wrong_values
+from mfclip.suggest import did_you_mean
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Fills schemas from a document; whatever is wrong goes to ``problems``."""
+
+    document: Document
+    plugins: Plugins
+    problems: Problems
+    complete: bool = True
+    """False where the assembly is unknown: what is absent may have been meant to come from it."""
+    built: dict[KeyPath, BaseModel] = field(default_factory=dict)
+    """Every part and table that came about."""
+    failed: set[KeyPath] = field(default_factory=set)
+    """Where none did."""
+
+    def fill(self, schema: type[Schema], table: Mapping[str, Any], path: KeyPath) -> Schema | None:
+        """The schema with the table's values; None where any is wrong."""
+        known = len(self.problems.found)
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            here = (*path, key)
+            if key not in schema.model_fields:
+                self._unknown_key(schema, key, value, path)
+            else:
+                filled = self._field(schema, key, value, here)
+                if filled is not None:
+                    values[key] = filled
+                else:
+                    self.failed.add(here)
+        model = self._validate(schema, values, path)
+        if model is None or len(self.problems.found) > known:
+            return None
+        self.built[path] = model
+        return model
+
+    def _field(self, schema: type[BaseModel], key: str, value: Any, path: KeyPath) -> Any:
+        info = schema.model_fields[key]
+        slot, table = slot_of(info), table_of(info)
+        if slot is not None and slot.many:
+            return self._parts(slot, value, path)
+        if slot is not None:
+            default = info.get_default(call_default_factory=True, validated_data={})
+            return self.part(slot.base, value, path, default)
+        if table is not None:
+            return self._table(table, value, path)
+        for where, message in loose_values(value, info.annotation, path):
+            self.problems.add(self.document, where, message)
+        folder = self.document.place(path).folder
+        return with_absolute_paths(value, info.annotation, folder)
+
+    def _table(self, schema: type[BaseModel], value: Any, path: KeyPath) -> BaseModel | None:
+        if isinstance(value, Mapping):
+            return self.fill(schema, value, path)
+        self.problems.add(self.document, path, f"should be a table, got {shown(value)}")
+        return None
+
+    def _parts(self, slot: Slot, value: Any, path: KeyPath) -> tuple[Part, ...] | None:
+        if not isinstance(value, list):
+            header = f"write [[{path[-1]}]] above each"
+            message = f"should be a list of tables, got {shown(value)}; {header}"
+            self.problems.add(self.document, path, message)
+            return None
+        parts = [self.part(slot.base, item, (*path, i)) for i, item in enumerate(value)]
+        return tuple(part for part in parts if part is not None)
+
+    def part(
+        self, base: type[Part], value: Any, path: KeyPath, default: object = None
+    ) -> Part | None:
+        """The part that a table asks for; None where it cannot be had."""
+        offer = self._offer(base, value, path, default)
+        if offer is None:
+            return None
+        if isinstance(default, Part):
+            value = join(_explicit(default), value)
+        return self.fill(offer.schema, {**value, "use": offer.name}, path)
+
+    def _offer(self, base: type[Part], value: Any, path: KeyPath, default: object) -> Offer | None:
+        offers = eligible(self.plugins, base)
+        listed = on_offer(offers, role(base))
+        if not isinstance(value, Mapping):
+            example = (
+                f'; write {path[-1]} = {{ use = "{value}" }}' if isinstance(value, str) else ""
+            )
+            self.problems.add(
+                self.document, path, f"should be a table, got {shown(value)}{example}"
+            )
+            return None
+        name = value.get("use", default.use if isinstance(default, Part) else None)
+        if name is None:
+            if self.complete:
+                message = f"`use` is missing; it names the {role(base)}"
+                self.problems.add(self.document, path, message, listed)
+            return None
+        for offer in offers:
+            if offer.name == name:
+                return offer
+        self._not_on_offer(base, name, path, [o.name for o in offers], listed)
+        return None
+
+    def _not_on_offer(
+        self, base: type[Part], name: object, path: KeyPath, names: list[str], listed: str
+    ) -> None:
+        wanted = role(base)
+        namesakes = [offer for offer in self.plugins.offers if offer.name == name]
+        notes = [listed]
+        if namesakes:
+            namesakes.sort(key=lambda offer: offer.kind != base.kind)
+            what = a(role(namesakes[0].schema))
+            message = f"'{name}' is {what}; this place takes {a(wanted)}"
+        elif isinstance(name, str):
+            message = f"no {wanted} is called '{name}'{did_you_mean(name, names)}"
+            notes += plugin_notes(self.plugins)
+        else:
+            message = f"`use` should be the name of {a(wanted)}, got {shown(name)}"
+        self.problems.at(self.document.place((*path, "use")), path, message, *notes)
+
+    def _unknown_key(self, schema: type[BaseModel], key: str, value: Any, path: KeyPath) -> None:
+        fields = list(schema.model_fields)
+        what = "table" if _is_table(value) else "key"
+        owner = schema.model_fields["use"].default if issubclass(schema, Part) else None
+        name = owner or ".".join(map(str, path)) or "a recipe"
+        self.problems.add(
+            self.document,
+            (*path, key),
+            f"unknown {what} '{key}'{did_you_mean(key, fields)}",
+            f"{name} takes: {', '.join(fields)}",
+        )
+
+    def _validate(
+        self, schema: type[Schema], values: dict[str, Any], path: KeyPath
+    ) -> Schema | None:
+        try:
+            return schema.model_validate(values)
+        except ValidationError as error:
+            for inner, message in wrong_values(error, values):
+                self._wrong_value(schema, (*path, *inner), inner, message)
+        except Exception as error:
+            message = f"{schema.__name__} failed while it was checked: {explain(error)}"
+            self.problems.add(self.document, path, message)
+        return None
+
+    def _wrong_value(
+        self, schema: type[BaseModel], path: KeyPath, inner: KeyPath, message: str
+    ) -> None:
+        if message == "is missing":
+            if path in self.failed or not self.complete:
+                return
+            info = schema.model_fields.get(str(inner[0])) if len(inner) == 1 else None
+            description = " ".join((info.description or "").split()) if info else ""
+            message += f": {description}" if description else ""
+        self.problems.add(self.document, path, message)
+
+
+def _is_table(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(item, Mapping) for item in value)
+    return isinstance(value, Mapping)
+
+
+def _explicit(part: Part) -> dict[str, Any]:
+    """What a default part sets itself, as a table."""
+    table: dict[str, Any] = {"use": part.use}
+    nested = dict(slots(type(part)))
+    for name in part.model_fields_set:
+        value = getattr(part, name)
+        if name in nested and nested[name].many:
+            table[name] = [_explicit(item) for item in value]
+        elif isinstance(value, Part):
+            table[name] = _explicit(value)
+        elif value is not None:
+            table[name] = value
+    return table

@@ -1,0 +1,103 @@
+"""What a schema's fields hold: other parts, further tables, paths, or plain values."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from mfclip.parts import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A field that a recipe fills with parts by name."""
+
+    base: type[Part]
+    """What may be put there: any offered part of this class."""
+    many: bool
+    """True for an array of parts."""
+
+
+def slot_of(field: FieldInfo) -> Slot | None:
+    """The slot that a field is, or None.
+
+    ``Base``, ``Base | None``, ``tuple[Base, ...]`` and ``list[Base]`` are slots, with or without
+    ``SerializeAsAny`` around ``Base``.
+    """
+    annotation = _bare(field.annotation)
+    if _is_subclass(annotation, Part):
+        return Slot(annotation, many=False)
+    if get_origin(annotation) in (tuple, list):
+        items = [_bare(item) for item in get_args(annotation) if item is not Ellipsis]
+        if len(items) == 1 and _is_subclass(items[0], Part):
+            return Slot(items[0], many=True)
+    return None
+
+
+def table_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The schema of a field that is a table of plain values, or None."""
+    annotation = _bare(field.annotation)
+    if _is_subclass(annotation, BaseModel) and not issubclass(annotation, Part):
+        return annotation  # type: ignore[no-any-return]
+    return None
+
+
+def slots(schema: type[BaseModel]) -> Iterator[tuple[str, Slot]]:
+    """Every slot of a schema, in the order of its fields."""
+    for name, field in schema.model_fields.items():
+        slot = slot_of(field)
+        if slot is not None:
+            yield name, slot
+
+
+def parts_within(
+    model: BaseModel, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Part]]:
+    """Every part inside a recipe or part, at any depth, with its path; outer ones first."""
+    for name, slot in slots(type(model)):
+        value = getattr(model, name)
+        found = enumerate(value) if slot.many else [(None, value)]
+        for index, part in found:
+            if isinstance(part, Part):
+                here = (*path, name) if index is None else (*path, name, index)
+                yield here, part
+                yield from parts_within(part, here)
+
+
+def holds_path(annotation: Any, text: str) -> bool:
+    """Whether ``text`` in a field of this type is meant as a path.
+
+    It is not where the type also takes any text, or this very word as a choice.
+    """
+    members = members_of(annotation)
+    return Path in members and str not in members and text not in members
+
+
+def members_of(annotation: Any) -> set[Any]:
+    """The types and literal values that an annotation is made of, at any depth."""
+    if get_origin(annotation) is Literal:
+        return set(get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        return members_of(get_args(annotation)[0])
+    inner = [arg for arg in get_args(annotation) if arg is not Ellipsis]
+    return {m for arg in inner for m in members_of(arg)} if inner else {annotation}
+
+
+def _bare(annotation: Any) -> Any:
+    """The annotation without ``Annotated`` and ``| None``."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [member for member in get_args(annotation) if member is not type(None)]
+        return _bare(inner[0]) if len(inner) == 1 else annotation
+    return annotation
+
+
+def _is_subclass(annotation: Any, base: type) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, base)

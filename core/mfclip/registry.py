@@ -1,0 +1,219 @@
+"""The catalogue of shipped parts and the named assemblies built from them. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mfclip.discovery import Plugins
+from mfclip.parts import KINDS
+from mfclip.recipe.merge import REMOVABLE, merge
+from mfclip.recipe.messages import Problems, shown
+from mfclip.recipe.places import Document, KeyPath
+from mfclip.recipe.resolve import Resolver, Schema
+from mfclip.recipe.settings import Settings
+from mfclip.recipe.source import load
+from mfclip.suggest import did_you_mean
+
+SHIPPED = Path(__file__).with_name("registry.toml")
+"""The catalogue that comes with the framework."""
+ASSEMBLY_TABLES = (*REMOVABLE, "loss", "head", "preprocessing", "evaluation")
+"""Tables of a recipe that an assembly may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One shipped part, as the catalogue describes it."""
+
+    kind: str
+    name: str
+    plugin: str
+    """Entry point that offers it."""
+    summary: str
+    """One line."""
+    paper: str
+    """Section, equation or table; empty where it is not from the paper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A named set of tables that a recipe can start from."""
+
+    name: str
+    summary: str
+    """One line."""
+    paper: str
+    """Where the paper describes it; empty where it does not."""
+    document: Document
+    """Its tables, with the tables of the assembly it extends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What the shipped catalogue and a user's registry file say together."""
+
+    parts: tuple[CatalogueEntry, ...]
+    assemblies: Mapping[str, Assembly]
+    disabled: tuple[str, ...] = ()
+    """Distributions whose plugins are not to be loaded."""
+
+
+class _PartTable(Settings):
+    """``[parts.KIND.NAME]``."""
+
+    plugin: str
+    """Entry point that offers the part."""
+    summary: str
+    """One line."""
+    paper: str = ""
+    """Section, equation or table."""
+
+
+class _AssemblyHead(Settings):
+    """``[assemblies.NAME]``, its tables left out."""
+
+    summary: str
+    """One line."""
+    paper: str = ""
+    """Section, equation or table."""
+    extends: str | None = None
+    """Assembly that it starts from."""
+
+
+class _PluginsTable(Settings):
+    """``[plugins]``."""
+
+    disabled: tuple[str, ...] = ()
+    """Distributions whose plugins are not loaded."""
+
+
+_TOP = ("parts", "assemblies", "plugins")
+
+
+def read_registry(extra: Path | None = None) -> Registry:
+    """The shipped catalogue, with a registry file of the user's own on top.
+
+    Parameters
+    ----------
+    extra
+        A file that may add parts and assemblies and switch distributions off. It cannot change
+        what ships: an assembly's name never changes its meaning.
+
+    Raises
+    ------
+    RecipeError
+        Where a file is wrong, with file and line.
+    """
+    reader = _Reader()
+    reader.read(load(SHIPPED, SHIPPED.name))
+    if extra is not None:
+        reader.read(load(extra))
+    return reader.result()
+
+
+class _Reader:
+    """Joins registry files; later ones may add and not change."""
+
+    def __init__(self) -> None:
+        self.problems = Problems()
+        self.parts: dict[tuple[str, str], CatalogueEntry] = {}
+        self.heads: dict[str, _AssemblyHead] = {}
+        self.tables: dict[str, Document] = {}
+        self.disabled: list[str] = []
+
+    def read(self, document: Document) -> None:
+        """Take in one file."""
+        for name in document.tree:
+            if name not in _TOP:
+                self._unknown(document, (name,), "table", _TOP)
+        if "plugins" in document.tree:
+            plugins = self._fill(_PluginsTable, document, ("plugins",))
+            self.disabled += plugins.disabled if plugins else ()
+        for path in self._below(document, ("parts",)):
+            if path[-1] in KINDS:
+                for entry in self._below(document, path):
+                    self._part(document, entry)
+            else:
+                self._unknown(document, path, "kind", KINDS)
+        for path in self._below(document, ("assemblies",)):
+            self._assembly(document, path)
+
+    def result(self) -> Registry:
+        """Everything read, assemblies with the tables that they extend; raises any problem."""
+        assemblies = {
+            name: Assembly(name, head.summary, head.paper, self._extended(name, ()))
+            for name, head in self.heads.items()
+        }
+        self.problems.raise_any()
+        return Registry(tuple(self.parts.values()), assemblies, tuple(self.disabled))
+
+    def _below(self, document: Document, path: KeyPath) -> Iterator[KeyPath]:
+        """The paths of the keys of a table, if it is one."""
+        table: Any = document.tree
+        for key in path:
+            table = table.get(key, {})
+        if isinstance(table, Mapping):
+            yield from ((*path, key) for key in table)
+        else:
+            self.problems.add(document, path, f"should be a table, got {shown(table)}")
+
+    def _fill(
+        self,
+        schema: type[Schema],
+        document: Document,
+        path: KeyPath,
+        *,
+        without: Iterable[str] = (),
+    ) -> Schema | None:
+        table: Any = document.tree
+        for key in path:
+            table = table[key]
+        if not isinstance(table, Mapping):
+            self.problems.add(document, path, f"should be a table, got {shown(table)}")
+            return None
+        kept = {key: value for key, value in table.items() if key not in without}
+        return Resolver(document, Plugins(), self.problems).fill(schema, kept, path)
+
+    def _part(self, document: Document, path: KeyPath) -> None:
+        kind, name = str(path[1]), str(path[2])
+        entry = self._fill(_PartTable, document, path)
+        if (kind, name) in self.parts:
+            message = f"the {kind} '{name}' is in {SHIPPED.name} already; take another name"
+            self.problems.add(document, path, message)
+        elif entry:
+            described = CatalogueEntry(kind, name, entry.plugin, entry.summary, entry.paper)
+            self.parts[kind, name] = described
+
+    def _assembly(self, document: Document, path: KeyPath) -> None:
+        name = str(path[1])
+        head = self._fill(_AssemblyHead, document, path, without=ASSEMBLY_TABLES)
+        if name in self.heads:
+            message = f"the assembly '{name}' is in {SHIPPED.name} already; take another name"
+            self.problems.add(document, path, message)
+        elif head:
+            whole = document.below(path)
+            tables = {key: whole.tree[key] for key in whole.tree if key in ASSEMBLY_TABLES}
+            self.heads[name] = head
+            self.tables[name] = replace(whole, tree=tables)
+
+    def _extended(self, name: str, seen: tuple[str, ...]) -> Document:
+        """An assembly's tables over those of the one that it extends."""
+        own, base = self.tables[name], self.heads[name].extends
+        if base is not None and base not in self.heads:
+            message = f"no assembly is called '{base}'{did_you_mean(base, self.heads)}"
+            self.problems.at(own.place(()), ("assemblies", name, "extends"), message)
+        elif base in (*seen, name):
+            message = f"extends itself: {' -> '.join((*seen, name, str(base)))}"
+            self.problems.at(own.place(()), ("assemblies", name), message)
+        else:
+            under = Document({}, {(): own.place(())})
+            if base is not None:
+                under = self._extended(base, (*seen, name))
+            return merge(under, own, self.problems)
+        return own
+
+    def _unknown(self, document: Document, path: KeyPath, what: str, names: Iterable[str]) -> None:
+        message = f"unknown {what} '{path[-1]}'{did_you_mean(str(path[-1]), names)}"
+        self.problems.add(document, path, message, f"known: {', '.join(names)}")
