@@ -1,0 +1,200 @@
+"""JSON Schema of a recipe over the installed parts, for editors and checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticUserError
+
+from mfclip.discovery import Offer, Plugins
+from mfclip.parts import Part
+from mfclip.recipe.merge import REMOVABLE
+from mfclip.recipe.messages import a, eligible, role
+from mfclip.recipe.model import Recipe
+from mfclip.recipe.read import RECORD
+from mfclip.recipe.slots import Slot, slot_of
+from mfclip.registry import Registry, read_registry
+
+Json = dict[str, Any]
+
+
+def json_schema(plugins: Plugins, registry: Registry | None = None) -> Json:
+    """The schema, draft 2020-12.
+
+    Each slot is one of the parts on offer, told apart by ``use``. A table that an assembly may
+    already hold can leave out ``use`` and required keys; what only the whole recipe shows, such
+    as widths that do not fit, is left to :func:`mfclip.recipe.read.read_recipe`.
+
+    Parameters
+    ----------
+    registry
+        Its assemblies are the choices of ``assembly``; the shipped ones without it.
+    """
+    return _Writer(plugins, registry or read_registry()).write()
+
+
+class _Writer:
+    def __init__(self, plugins: Plugins, registry: Registry) -> None:
+        self.plugins = plugins
+        self.assemblies = registry.assemblies
+        self.inherited = {key for a in self.assemblies.values() for key in a.document.tree}
+        self.definitions: dict[str, Json] = {}
+        self.unfinished: list[tuple[Json, type[Part], list[str]]] = []
+
+    def write(self) -> Json:
+        recipe = self._object(Recipe, "recipe", strict=False)
+        for changes, base, parts in self.unfinished:
+            changes.update(_changes(base, [self.definitions[part] for part in parts]))
+        properties = recipe["properties"]
+        if self.assemblies:
+            properties["assembly"]["enum"] = list(self.assemblies)
+        properties[RECORD] = {
+            "type": "string",
+            "description": "Assembly that this filled-in recipe began as; a note without effect.",
+        }
+        for name in REMOVABLE:
+            off = {"const": False, "description": f"Without the assembly's [{name}]."}
+            description = properties[name].pop("description", None)
+            properties[name] = {"anyOf": [properties[name], off], "description": description}
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            **recipe,
+            "title": "mfclip recipe",
+            "if": {"required": ["assembly"]},
+            "else": _stands_alone(),
+            "$defs": _reachable(recipe, self.definitions),
+        }
+
+    def _object(self, schema: type[BaseModel], name: str, *, strict: bool) -> Json:
+        """The schema of a table; slots in it refer to the parts on offer."""
+        written = schema.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+        for key, inner in written.pop("$defs", {}).items():
+            self.definitions[f"{name}.{key}"] = _without_null(inner)
+        table: Json = _without_null(written)
+        for key, field in schema.model_fields.items():
+            slot = slot_of(field)
+            if slot is not None:
+                own = strict or (schema is Recipe and key not in self.inherited)
+                described = {"description": field.description} if field.description else {}
+                default = field.get_default(call_default_factory=True, validated_data={})
+                reference = self._slot(slot, strict=own, default=isinstance(default, Part))
+                table["properties"][key] = {**reference, **described}
+        if not strict:
+            table.pop("required", None)
+        return table
+
+    def _slot(self, slot: Slot, *, strict: bool, default: bool) -> Json:
+        if slot.many:
+            return {"type": "array", "items": self._choice(slot.base, strict=True, partial=False)}
+        return self._choice(slot.base, strict=strict, partial=default or not strict)
+
+    def _choice(self, base: type[Part], *, strict: bool, partial: bool) -> Json:
+        """A reference to the parts of a base, one of which a table must be."""
+        name = f"slot.{base.__module__}.{base.__qualname__}"
+        name += ".complete" * strict + ".named" * (not partial)
+        if name not in self.definitions:
+            self.definitions[name] = {}  # a part may hold parts of its own base
+            offers = eligible(self.plugins, base)
+            parts = [self._part(offer, strict=strict) for offer in offers]
+            choices: list[Json] = [_reference(part) for part in parts]
+            if partial and offers:
+                choices.append({})
+                self.unfinished.append((choices[-1], base, parts))
+            self.definitions[name] = _one_of(choices, base)
+        return _reference(name)
+
+    def _part(self, offer: Offer, *, strict: bool) -> str:
+        """The name of the definition of a part."""
+        name = f"{offer.kind}.{offer.name}{'.complete' * strict}"
+        if name not in self.definitions:
+            self.definitions[name] = {}
+            self.definitions[name] = self._described(offer, name, strict=strict)
+        return name
+
+    def _described(self, offer: Offer, name: str, *, strict: bool) -> Json:
+        try:
+            written = self._object(offer.schema, name, strict=strict)
+        except PydanticUserError as error:
+            # Some types have no JSON form; the recipe itself can still use the part.
+            why = f"No schema can be made of this part: {error.message}"
+            use = {"const": offer.name}
+            return {
+                "type": "object",
+                "properties": {"use": use},
+                "required": ["use"],
+                "description": why,
+            }
+        written["title"] = offer.name
+        written["required"] = ["use", *(k for k in written.get("required", ()) if k != "use")]
+        return written
+
+
+def _reference(definition: str) -> Json:
+    return {"$ref": f"#/$defs/{definition}"}
+
+
+def _changes(base: type[Part], parts: list[Json]) -> Json:
+    """A table without ``use``: changes to the part that is there already."""
+    properties: dict[str, list[Json]] = {}
+    for part in parts:
+        for key, value in part.get("properties", {}).items():
+            if key != "use" and value not in properties.setdefault(key, []):
+                properties[key].append(value)
+    return {
+        "title": "changes",
+        "description": f"Changes to the {role(base)} that is there already.",
+        "type": "object",
+        "properties": {k: v[0] if len(v) == 1 else {"anyOf": v} for k, v in properties.items()},
+        "additionalProperties": False,
+    }
+
+
+def _one_of(choices: list[Json], base: type[Part]) -> Json:
+    if choices:
+        return {"oneOf": choices}
+    return {"not": {}, "description": f"No installed plugin offers {a(role(base))}."}
+
+
+def _stands_alone() -> Json:
+    """What a recipe without an assembly has to say itself."""
+    slots = [name for name, field in Recipe.model_fields.items() if slot_of(field)]
+    named = {"if": {"type": "object"}, "then": {"required": ["use"]}}
+    return {
+        "properties": {name: named for name in slots if name != "loss"},
+        "anyOf": [{"required": ["vision"]}, {"required": ["detector"]}],
+    }
+
+
+def _without_null(node: Any) -> Any:
+    """The schema without ``null``, which TOML does not have."""
+    if isinstance(node, list):
+        return [_without_null(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {k: _without_null(v) for k, v in node.items() if (k, v) != ("default", None)}
+    if {"type": "null"} in kept.get("anyOf", ()):
+        choices = [choice for choice in kept.pop("anyOf") if choice != {"type": "null"}]
+        return {**choices[0], **kept} if len(choices) == 1 else {"anyOf": choices, **kept}
+    return kept
+
+
+def _reachable(root: Json, definitions: dict[str, Json]) -> dict[str, Json]:
+    """The definitions that are referred to from ``root``, directly or not."""
+    found: dict[str, Json] = {}
+    pending = [root]
+    while pending:
+        for name in _references(pending.pop()):
+            if name not in found:
+                found[name] = definitions[name]
+                pending.append(definitions[name])
+    return dict(sorted(found.items()))
+
+
+def _references(node: Any) -> list[str]:
+    if isinstance(node, list):
+        return [name for item in node for name in _references(item)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["$ref"].removeprefix("#/$defs/")] if "$ref" in node else []
+    return own + [name for value in node.values() for name in _references(value)]
