@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mfclip_spa.pairs import PositionPairs, PromptPairs
-from mfclip_spa.similarity import Similarity, Temperature, at_least_float32, cosine
+from mfclip_spa.similarity import Similarity, Temperature, at_least_float32, cosine, no_autocast
 
 
 class InfoNCE(nn.Module):
@@ -21,7 +20,7 @@ class InfoNCE(nn.Module):
 
     def forward(self, visual: Tensor, text: Tensor, prompt: Tensor | None = None) -> Similarity:
         """Logits both ways. Visual (B, d), text (B, d) -> (B, B) each; ``prompt`` is not read."""
-        with torch.autocast(visual.device.type, enabled=False):
+        with no_autocast(visual.device):
             logits = cosine(visual, text) * self.temperature()
         return Similarity(v2l=logits, l2v=logits.T)
 
@@ -85,7 +84,7 @@ class SamplePairAttention(nn.Module):
         Raises:
             ValueError: shapes that do not fit, or a batch larger than ``max_batch``.
         """
-        with torch.autocast(visual.device.type, enabled=False):
+        with no_autocast(visual.device):
             logits = cosine(visual, text) * self.temperature()
             weights = at_least_float32(self.pairs(len(visual), prompt))
             if self.gate == "logits":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -85,3 +86,10 @@ def cosine(visual: Tensor, text: Tensor) -> Tensor:
 def at_least_float32(tensor: Tensor) -> Tensor:
     """Half precision as float32. At 1/τ = 100, bfloat16 logits would be off by up to 0.25."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def no_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Switch autocast off where the device has it; the meta device does not."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()

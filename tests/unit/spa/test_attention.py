@@ -186,6 +186,15 @@ def test_state_round_trip(index, gate, pairs):
     assert torch.equal(new(visual, text, PROMPT).v2l, old(visual, text, PROMPT).v2l)
 
 
+@pytest.mark.parametrize("sizes", [{"max_batch": 4}, {"classes": 2}])
+def test_works_on_the_meta_device(sizes):
+    with torch.device("meta"):
+        module = SamplePairAttention(**sizes)
+        result = module(torch.ones(3, 5), torch.ones(3, 5), torch.ones(3, dtype=torch.int64))
+        assert contrastive_loss(result).device.type == "meta"
+    assert result.v2l.shape == (3, 3)
+
+
 def test_compiles_without_graph_breaks():
     module = SamplePairAttention(max_batch=4)
     compiled = torch.compile(module, fullgraph=True, backend="eager")
