@@ -1,0 +1,1 @@
+"""The forging pipelines: what each generator does to a picture, and the trace it leaves."""

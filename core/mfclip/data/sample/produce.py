@@ -1,0 +1,34 @@
+"""One item of the plan becomes one JPEG file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mfclip.data.sample.finish import to_jpeg
+from mfclip.data.sample.forge.generators import FORGE
+from mfclip.data.sample.plan import Item
+from mfclip.data.sample.randomness import stream
+from mfclip.data.sample.shot import draw_shot
+
+OVERSIZE = 1.25
+"""How much larger than the finished picture a scene is drawn."""
+QUALITIES = range(80, 97)
+"""JPEG qualities, each as likely as the other, for real and fake alike."""
+
+
+def produce(item: Item, folder: Path, *, size: int, seed: int) -> None:
+    """Draw, photograph or forge, and write one picture; its bytes depend on these arguments only."""
+    (folder / item.row.path).write_bytes(picture(item, size=size, seed=seed))
+
+
+def picture(item: Item, *, size: int, seed: int) -> bytes:
+    """The JPEG file of one item."""
+    shot = draw_shot((seed, 1, item.person), (seed, 2, item.index), scene_side(size))
+    forge = FORGE.get(item.row.label.generator)
+    quality = stream((seed, 3, item.pair), "quality").choice(QUALITIES)
+    return to_jpeg(forge(shot) if forge else shot.photograph(), size, int(quality))
+
+
+def scene_side(size: int) -> int:
+    """Side of the scene behind a picture: a multiple of 8, as the decoders need it."""
+    return 8 * round(OVERSIZE * size / 8)
