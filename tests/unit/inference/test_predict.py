@@ -1,0 +1,103 @@
+"""Log-odds: right, in order, and independent of everything but the image."""
+
+import numpy as np
+import pytest
+import torch
+
+from mfclip.data.images import ImageError
+from mfclip.data.labels import HierarchicalLabel
+from mfclip.data.manifest import Manifest, Row
+from mfclip.inference.predict import Predictor, predict_log_odds
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def predictor(detector, preprocessor):
+    return Predictor(detector, preprocessor, device=CPU, precision=torch.float32)
+
+
+@pytest.fixture
+def manifest(folder):
+    rows = [Row(path.relative_to(folder), HierarchicalLabel("real")) for path in folder.iterdir()]
+    return Manifest(folder, tuple(sorted(rows, key=lambda row: row.path)))
+
+
+def run(detector, manifest, preprocessor, **changes):
+    settings = {"batch_size": 3, "workers": 0, "device": CPU, "precision": torch.float32}
+    return predict_log_odds(detector, manifest, preprocessor, **(settings | changes))
+
+
+def test_log_odds_are_fake_minus_real_of_the_unfolded_detector(
+    predictor, detector, preprocessor, images
+):
+    with torch.no_grad():
+        logits = detector.double().eval()(preprocessor(images, CPU).double()).logits
+    expected = (logits[:, 1] - logits[:, 0]).numpy()
+    found = predictor(images)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert np.ptp(found) > 0.2  # the images are told apart, so the comparison says something
+
+
+def test_the_detector_goes_on_training_untouched(predictor, detector, images):
+    assert detector.training
+    before = predictor(images)
+    with torch.no_grad():
+        detector.head.weight.zero_()
+    np.testing.assert_array_equal(predictor(images), before)
+
+
+def test_only_the_visual_side_is_kept(predictor):
+    assert predictor.module.text is None
+
+
+def test_batch_norm_is_folded_and_weights_are_channels_last(predictor):
+    kinds = {type(module).__name__ for module in predictor.module.modules()}
+    assert "Conv2d" in kinds
+    assert "BatchNorm2d" not in kinds
+    weight = predictor.module.vision[3].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_score_depends_on_nothing_but_its_image(predictor, images):
+    together = predictor(images)
+    order = [3, 0, 6, 5, 1, 4, 2]
+    np.testing.assert_allclose(
+        predictor([images[place] for place in order]), together[order], rtol=1e-5, atol=1e-6
+    )
+    for image, expected in zip(images, together, strict=True):
+        np.testing.assert_allclose(predictor([image]), [expected], rtol=1e-5, atol=1e-6)
+        crowd = [torch.full((3, 16, 16), 255, dtype=torch.uint8)] * 5
+        np.testing.assert_allclose(predictor([*crowd, image])[-1], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_nothing_in_nothing_out(predictor):
+    assert predictor([]).shape == (0,)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 50])
+def test_a_manifest_is_scored_in_its_order(
+    detector, manifest, preprocessor, images, predictor, batch_size
+):
+    found = run(detector, manifest, preprocessor, batch_size=batch_size)
+    np.testing.assert_allclose(found, predictor(images), rtol=1e-5, atol=1e-6)
+
+
+def test_progress_counts_up_to_the_total(detector, manifest, preprocessor):
+    told = []
+    run(detector, manifest, preprocessor, progress=lambda *counts: told.append(counts))
+    assert told == [(3, 7), (6, 7), (7, 7)]
+
+
+def test_bf16_is_close_and_not_the_same(detector, manifest, preprocessor):
+    full = run(detector, manifest, preprocessor)
+    reduced = run(detector, manifest, preprocessor, precision=torch.bfloat16)
+    assert not np.array_equal(full, reduced)
+    np.testing.assert_allclose(reduced, full, atol=0.05 * np.abs(full).max() + 0.01)
+
+
+def test_a_broken_image_of_a_manifest_is_an_error(detector, manifest, preprocessor):
+    (manifest.root / "4.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"4\.png"):
+        run(detector, manifest, preprocessor)
