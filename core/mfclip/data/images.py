@@ -91,8 +91,7 @@ def decode(path: Path) -> NDArray[np.uint8]:
             reason = f"{image.width} x {image.height} pixels do not fit in memory"
             raise ImageError(path, ImageStatus.TOO_LARGE, reason) from error
         except Exception as error:  # decoders raise all kinds on damaged data
-            reason = f"the {image.format} data end too early or are damaged ({error})"
-            raise ImageError(path, ImageStatus.TRUNCATED, reason) from error
+            raise _undecoded(path, image.format or "image", error) from error
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -118,18 +117,14 @@ def open_regular(path: Path) -> BinaryIO:
 
 def open_image(path: Path, stream: BinaryIO) -> ImageFile:
     """Read the header only. Raises :class:`ImageError`."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         image = Image.open(stream, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(path, ImageStatus.TOO_LARGE, _over("its header")) from error
-    except UnidentifiedImageError as error:
-        raise _unidentified(path, stream) from error
-    except OSError as error:
-        raise ImageError(path, ImageStatus.UNREADABLE, str(error)) from error
     except Exception as error:  # header parsers raise all kinds on damaged data
-        raise ImageError(path, ImageStatus.TRUNCATED, f"damaged header ({error})") from error
+        raise _unopened(path, stream, error) from error
     if image.width * image.height > MAX_PIXELS:
         size = f"{image.width} x {image.height}"
         raise ImageError(path, ImageStatus.TOO_LARGE, _over(size))
@@ -140,8 +135,10 @@ def _over(what: str) -> str:
     return f"{what} is over the limit of {MAX_PIXELS} pixels; scale it down or crop the face"
 
 
-def _unidentified(path: Path, stream: BinaryIO) -> ImageError:
-    """Tell a damaged header from another format and from no image at all."""
+def _unopened(path: Path, stream: BinaryIO, error: Exception) -> ImageError:
+    """Tell a disk error, a damaged header, another format and no image at all apart."""
+    if _from_system(error):
+        return ImageError(path, ImageStatus.UNREADABLE, str(error))
     stream.seek(0)
     head = stream.read(16)
     if head.startswith(_SIGNATURES) or head[:4] + head[8:12] == b"RIFFWEBP":
@@ -149,3 +146,15 @@ def _unidentified(path: Path, stream: BinaryIO) -> ImageError:
     kind = next((name for at, mark, name in _FOREIGN if head[at:].startswith(mark)), None)
     seen = f"{kind} is not supported" if kind else "its bytes are those of no image"
     return ImageError(path, ImageStatus.NOT_AN_IMAGE, f"{seen}; use JPEG, PNG, WebP or BMP")
+
+
+def _undecoded(path: Path, form: str, error: Exception) -> ImageError:
+    if _from_system(error):
+        return ImageError(path, ImageStatus.UNREADABLE, str(error))
+    reason = f"the {form} data end too early or are damaged ({error})"
+    return ImageError(path, ImageStatus.TRUNCATED, reason)
+
+
+def _from_system(error: Exception) -> bool:
+    """Whether reading failed, and not decoding: Pillow raises OSError for both."""
+    return isinstance(error, OSError) and error.errno is not None

@@ -83,15 +83,21 @@ class _Tally:
     """How many rows of each stratum each split still lacks."""
 
     def __init__(self, rows: Sequence[Row], units: Sequence[Unit], shares: Sequence[float]) -> None:
+        self._labels = [row.label.label for row in rows]
         self._strata = [_strata(row) for row in rows]
         self._size = Counter(self._of(position for unit in units for position in unit))
-        self._names = [name for name, share in zip(_NAMES, shares, strict=True) if share > 0]
-        share_of = dict(zip(_NAMES, shares, strict=True))
+        self._units_left = Counter(label for unit in units for label in self._labels_of(unit))
         self._lack = {
-            (name, stratum): self._wanted(share_of[name] * size, stratum)
+            (name, stratum): share * size
             for stratum, size in self._size.items()
-            for name in _NAMES
+            for name, share in zip(_NAMES, shares, strict=True)
         }
+        self._bare = {
+            label: [name for name, share in zip(_NAMES, shares, strict=True) if share > 0]
+            for label in self._units_left
+        }
+        """By label the splits that have none of it yet."""
+        self._names = [name for name, share in zip(_NAMES, shares, strict=True) if share > 0]
 
     def neediest(self, unit: Unit) -> Split:
         """The split that lacks most of what the unit holds, each stratum relative to its size."""
@@ -103,17 +109,26 @@ class _Tally:
                 for stratum, count in held.items()
             )
 
-        return max(self._names, key=need)
+        return max(self._open_to(unit), key=need)
 
     def give(self, unit: Unit, name: Split) -> None:
         """Count the unit's rows as the split's."""
         for stratum in self._of(unit):
             self._lack[name, stratum] -= 1
+        for label in self._labels_of(unit):
+            self._units_left[label] -= 1
+            self._bare[label] = [other for other in self._bare[label] if other != name]
+
+    def _open_to(self, unit: Unit) -> Sequence[Split]:
+        """All splits, unless these are the last units with which to give each its labels."""
+        for label in sorted(self._labels_of(unit)):
+            bare = self._bare[label]
+            if bare and self._units_left[label] <= len(bare):
+                return bare
+        return self._names
+
+    def _labels_of(self, unit: Unit) -> set[str]:
+        return {self._labels[position] for position in unit}
 
     def _of(self, positions: Iterable[int]) -> Iterable[Hashable]:
         return (stratum for position in positions for stratum in self._strata[position])
-
-    @staticmethod
-    def _wanted(rows: float, stratum: Hashable) -> float:
-        """A split with a share wants one row of each label at least, however small the data."""
-        return max(rows, 1.0) if isinstance(stratum, str) and rows > 0 else rows
