@@ -60,9 +60,8 @@ class Misfit(NamedTuple):
 class Part(BaseModel):
     """Base of all parts. Subclasses set ``use: Literal["their-name"] = "their-name"``."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
+    # The docstrings under the fields describe them; mfclip.describe reads them when needed.
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     kind: ClassVar[str]
     """One of :data:`KINDS`; set by the bases below."""
@@ -202,12 +201,6 @@ class Corruption(Part):
 
 
 BASES: dict[str, type[Part]] = {
-    "encoder": Encoder,
-    "prompts": Prompts,
-    "alignment": Alignment,
-    "loss": Loss,
-    "detector": Detector,
-    "dataset": Dataset,
-    "corruption": Corruption,
+    base.kind: base for base in (Encoder, Prompts, Alignment, Loss, Detector, Dataset, Corruption)
 }
 """The base class of each kind."""

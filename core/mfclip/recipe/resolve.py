@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from mfclip.describe import field_docs
 from mfclip.discovery import Offer, Plugins
 from mfclip.parts import Part
 from mfclip.plugin_checks import explain
@@ -175,9 +176,8 @@ class Resolver:
         if message == "is missing":
             if path in self.failed or not self.complete:
                 return
-            info = schema.model_fields.get(str(inner[0])) if len(inner) == 1 else None
-            description = " ".join((info.description or "").split()) if info else ""
-            message += f": {description}" if description else ""
+            described = field_docs(schema).get(str(inner[0])) if len(inner) == 1 else None
+            message += f": {' '.join(described.split())}" if described else ""
         self.problems.add(self.document, path, message)
 
 

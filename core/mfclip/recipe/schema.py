@@ -7,13 +7,14 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
 
+from mfclip.describe import field_docs
 from mfclip.discovery import Offer, Plugins
 from mfclip.parts import Part
 from mfclip.recipe.merge import REMOVABLE
 from mfclip.recipe.messages import a, eligible, role
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import RECORD
-from mfclip.recipe.slots import Slot, slot_of
+from mfclip.recipe.slots import Slot, slot_of, table_of
 from mfclip.registry import Registry, read_registry
 
 Json = dict[str, Any]
@@ -72,14 +73,19 @@ class _Writer:
         for key, inner in written.pop("$defs", {}).items():
             self.definitions[f"{name}.{key}"] = _without_null(inner)
         table: Json = _without_null(written)
+        properties, docs = table["properties"], field_docs(schema)
         for key, field in schema.model_fields.items():
-            slot = slot_of(field)
+            slot, below = slot_of(field), table_of(field)
             if slot is not None:
                 own = strict or (schema is Recipe and key not in self.inherited)
-                described = {"description": field.description} if field.description else {}
                 default = field.get_default(call_default_factory=True, validated_data={})
-                reference = self._slot(slot, strict=own, default=isinstance(default, Part))
-                table["properties"][key] = {**reference, **described}
+                properties[key] = self._slot(slot, strict=own, default=isinstance(default, Part))
+            elif below is not None:
+                definition = f"{name}.{key}"
+                self.definitions[definition] = self._object(below, definition, strict=strict)
+                properties[key] = _reference(definition)
+            if key in docs:
+                properties[key]["description"] = docs[key]
         if not strict:
             table.pop("required", None)
         return table

@@ -8,11 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """Base of the tables: frozen, unknown keys refused, docstrings become descriptions."""
+    """Base of the tables: frozen, unknown keys refused, docstrings describe the fields."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class PreprocessingSettings(Settings):
