@@ -19,8 +19,8 @@ Activation = Literal["gelu", "quick-gelu"]
 def _safetensors(file: Path) -> Path:
     if file.suffix != ".safetensors":
         raise ValueError(
-            f"weights are read from .safetensors files only, got {file.name!r}; other formats can "
-            "run code as they are read. Save the state dict with safetensors.torch.save_file"
+            "weights are read from .safetensors files only, since other formats can run code as "
+            "they are read; safetensors.torch.save_file writes one from a state dict"
         )
     return file
 
@@ -37,7 +37,7 @@ def _missing(weights: Path | None, context: BuildContext) -> Iterator[Misfit]:
 class ClipVit(ImageEncoder):
     """CLIP's vision transformer. Normalises with CLIP's mean and standard deviation itself."""
 
-    paper: ClassVar[str] = "IV-B, baseline CLIP [21]"
+    paper: ClassVar[str] = "IV-B"
 
     use: Literal["clip-vit"] = "clip-vit"
     """Name of the part."""
@@ -106,7 +106,7 @@ class ClipText(TextEncoder):
     CLIP reads one sentence of 77 tokens; the average gives each prompt level the same say.
     """
 
-    paper: ClassVar[str] = "IV-B, baseline CLIP [21]"
+    paper: ClassVar[str] = "IV-B"
 
     use: Literal["clip-text"] = "clip-text"
     """Name of the part."""

@@ -26,7 +26,7 @@ def _template(text: str) -> str:
         if name is not None and (name not in FIELDS or form or conversion):
             written = name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
             known = ", ".join(f"{{{field}}}" for field in FIELDS)
-            raise ValueError(f"{text!r} names {{{written}}}; a template can name {known}")
+            raise ValueError(f"names {{{written}}}; a template can name {known}")
     return text
 
 
@@ -34,7 +34,7 @@ def _plain(text: str) -> str:
     _not_blank(text)
     if named := fields_of(text):
         raise ValueError(
-            f"{text!r} names {{{named[0]}}}; this sentence is plain text, only 'fake' is a template"
+            f"names {{{named[0]}}}; this sentence is plain text, only 'fake' is a template"
         )
     return text
 
