@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from mfclip.detector.contracts import label_of
 from mfclip.detector.model import CLASSES, PluginDetector, VisionLanguageDetector
-from mfclip.detector.walk import parts_of
 from mfclip.errors import MfclipError, PluginError, UsageError
 from mfclip.parts import BuildContext, Part
+from mfclip.recipe.slots import parts_within
 
 if TYPE_CHECKING:
     from mfclip.data.prompts import PromptTable
@@ -95,7 +95,8 @@ def losses(recipe: Recipe, prompts: int | None = None) -> list[LossTerm]:
 
 def labels(recipe: Recipe) -> dict[str, str]:
     """How messages name each part of the recipe, by its dotted place."""
-    return {path: label_of(path, part) for path, part in parts_of(recipe)}
+    named = ((".".join(map(str, path)), part) for path, part in parts_within(recipe))
+    return {path: label_of(path, part) for path, part in named}
 
 
 class _TextSide(TypedDict, total=False):

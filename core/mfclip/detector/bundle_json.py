@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mfclip.data.labels import LABELS
-from mfclip.detector.walk import parts_of
 from mfclip.errors import BundleError
 from mfclip.recipe.settings import PreprocessingSettings
+from mfclip.recipe.slots import parts_within
 
 if TYPE_CHECKING:
     from mfclip.discovery import Plugins
@@ -108,7 +108,7 @@ def versions() -> dict[str, str]:
 def needs_of(recipe: Recipe, plugins: Plugins) -> tuple[Need, ...]:
     """The recipe's parts with the distributions that offer them, each once, in its order."""
     needs = {}
-    for _, part in parts_of(recipe):
+    for _, part in parts_within(recipe):
         offer = plugins.get(part.kind, part.use)
         if offer is not None:
             needs[part.kind, part.use] = Need(

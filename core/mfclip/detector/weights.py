@@ -12,13 +12,25 @@ from mfclip.errors import BundleError, PluginError
 
 
 def save_weights(path: Path, detector: nn.Module, *, text_side: bool) -> str:
-    """Write the detector's state and return the file's sha256, in hexadecimal."""
+    """Write the detector's state and return the file's sha256, in hexadecimal.
+
+    Raises
+    ------
+    OSError
+        Where the disk is full or cannot be written.
+    PluginError
+        Where a part keeps something else than tensors in its state.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     state = {
         name: value for name, value in detector.state_dict().items() if text_side or not _text(name)
     }
-    save_file(_own_memory(state), path)
+    try:
+        save_file(_own_memory(state), path)
+    except SafetensorError as error:  # the library's own name for a failing disk
+        raise OSError(str(error)) from error
     return sha256(path)
 
 

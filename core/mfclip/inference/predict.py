@@ -81,9 +81,23 @@ def predict_log_odds(
     ``progress`` is told the images done and their total. An image that cannot be read raises
     :class:`mfclip.data.images.ImageError`: here every row counts.
     """
+    predictor = Predictor(detector, preprocessor, device=device, precision=precision)
+    return predict_with(
+        predictor, manifest, batch_size=batch_size, workers=workers, progress=progress
+    )
+
+
+def predict_with(
+    predictor: Predictor,
+    manifest: Manifest,
+    *,
+    batch_size: int,
+    workers: int | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float64]:
+    """:func:`predict_log_odds` with a predictor that is ready."""
     from mfclip.data.loader import evaluation_loader
 
-    predictor = Predictor(detector, preprocessor, device=device, precision=precision)
     scores = np.full(len(manifest), np.nan)
     done = 0
     loader = evaluation_loader(
@@ -91,7 +105,7 @@ def predict_log_odds(
         None,
         batch_size=batch_size,
         workers=workers,
-        pin_memory=device.type == "cuda",
+        pin_memory=predictor.device.type == "cuda",
     )
     for batch in loader:
         scores[batch.index.numpy()] = predictor(batch.images)
