@@ -45,3 +45,15 @@ class MissingExtraError(MfclipError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional package: pip install 'mfclip[{extra}]'")
         self.extra = extra
+
+
+class TrainingError(MfclipError):
+    """Training cannot go on: a loss that is not finite, a run that does not match its recipe."""
+
+    exit_code = 8
+
+
+class SomeFilesFailed(MfclipError):
+    """The command did its work, but some of the files it was given could not be used."""
+
+    exit_code = 9

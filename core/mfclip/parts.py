@@ -11,7 +11,7 @@ that base (``[vision.image] use = "cvit"``).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -46,6 +46,8 @@ class BuildContext:
     """Pairs in one training step."""
     pretrained: bool = True
     """False while a bundle is read back: build the architecture, read no weight file."""
+    progress: Callable[[int, int], None] | None = None
+    """Told (done, total) by builds that take long, such as making or listing a data set."""
 
 
 class Misfit(NamedTuple):
@@ -175,6 +177,8 @@ class Dataset(Part):
     """Builds a manifest: a location -> rows of images with their labels."""
 
     kind: ClassVar[str] = "dataset"
+    synthetic: ClassVar[bool] = False
+    """Whether the images were drawn by a program; reports say so before any figure."""
 
     split: tuple[float, float, float] = (0.7, 0.15, 0.15)
     """Shares of train, validation and test; used only where the data name no split."""

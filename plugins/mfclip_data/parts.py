@@ -77,7 +77,7 @@ class SampleData(Dataset):
     It shows that everything works; it says nothing about real faces.
     """
 
-    paper: ClassVar[str] = ""
+    synthetic: ClassVar[bool] = True
 
     use: Literal["sample"] = "sample"
     """Name of the part."""
@@ -94,5 +94,7 @@ class SampleData(Dataset):
         from mfclip.data.sample import make_sample, sample_folder
 
         folder = sample_folder(self.images, self.size, self.seed)
-        made = make_sample(folder, images=self.images, size=self.size, seed=self.seed)
+        made = make_sample(
+            folder, images=self.images, size=self.size, seed=self.seed, progress=context.progress
+        )
         return read_manifest(made)

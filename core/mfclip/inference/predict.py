@@ -95,21 +95,6 @@ def predict_with(
     workers: int | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float64]:
-    """:func:`predict_log_odds` with a predictor that is ready."""
-    predictor = Predictor(detector, preprocessor, device=device, precision=precision)
-    return predict_with(
-        predictor, manifest, batch_size=batch_size, workers=workers, progress=progress
-    )
-
-
-def predict_with(
-    predictor: Predictor,
-    manifest: Manifest,
-    *,
-    batch_size: int,
-    workers: int | None,
-    progress: Callable[[int, int], None] | None = None,
-) -> NDArray[np.float64]:
     """As :func:`predict_log_odds`, with a detector that was made ready before."""
     from mfclip.data.loader import evaluation_loader
 

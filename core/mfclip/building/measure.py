@@ -1,0 +1,60 @@
+"""After training: fit the operating points on validation, then look at the test split once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from mfclip.building.events import BuildEvents
+from mfclip.building.plan import Plan
+from mfclip.data.manifest import Manifest
+from mfclip.data.preprocess import Preprocessor
+from mfclip.evaluation.evaluate import evaluate
+from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
+from mfclip.evaluation.results import Evaluation
+from mfclip.evaluation.scores import ScoreTable
+from mfclip.inference.predict import predict_log_odds
+from mfclip.training.precision import choose_precision
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of a trained detector."""
+
+    validation: ScoreTable
+    test: ScoreTable
+    operating: OperatingPoints
+    """Fitted on validation."""
+    evaluation: Evaluation
+    """Of the test split, at those points."""
+
+
+def measure(plan: Plan, device: torch.device, events: BuildEvents) -> Measured:
+    """Score validation and test; nothing of the test split shapes what is fitted."""
+    assert plan.manifest is not None
+    events.stage("Fitting threshold and calibration on the validation split")
+    validation = _scores(plan, plan.manifest.of_split("val"), device, events)
+    operating = fit_operating_points(validation)
+    events.stage("Scoring the test split")
+    test = _scores(plan, plan.manifest.of_split("test"), device, events)
+    evaluation = evaluate(test, operating, plan.recipe.evaluation)
+    return Measured(validation, test, operating, evaluation)
+
+
+def _scores(
+    plan: Plan, manifest: Manifest, device: torch.device, events: BuildEvents
+) -> ScoreTable:
+    settings = plan.recipe.training
+    assert settings is not None
+    log_odds = predict_log_odds(
+        plan.detector,
+        manifest,
+        Preprocessor(plan.recipe.preprocessing),
+        batch_size=settings.batch_size,
+        workers=settings.workers,
+        device=device,
+        precision=choose_precision(settings.precision, device),
+        progress=events.step,
+    )
+    return ScoreTable.from_manifest(manifest, log_odds)

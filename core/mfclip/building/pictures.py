@@ -1,0 +1,119 @@
+"""What the report shows of the detector at work: similarities of a batch, and single images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mfclip.data.images import decode
+from mfclip.data.manifest import Manifest, Row
+from mfclip.data.preprocess import Preprocessor
+from mfclip.data.prompts import PromptTable
+from mfclip.detector.model import VisionLanguageDetector
+from mfclip.detector.protocols import ShowsPatches
+from mfclip.evaluation.scores import ScoreTable
+
+PAIRS = 24
+"""Rows of the similarity matrix: one batch of the paper."""
+
+Image = UInt8[NDArray[np.uint8], "height width 3"]
+
+
+@dataclass(frozen=True)
+class PatchPicture:
+    """The patch that a noise encoder reads in one image."""
+
+    box: tuple[float, float, float, float]
+    """left, top, right, bottom; pixels of the preprocessed image."""
+    patch: Image
+    noise: Image
+    """The residual's magnitude, brightened so that the strongest pixel is white."""
+
+
+def load_images(rows: Sequence[Row], preprocessor: Preprocessor) -> Float[Tensor, "n 3 s s"]:
+    """Decode and preprocess a few rows on the CPU."""
+    arrays = [torch.from_numpy(decode(row.path).copy()).permute(2, 0, 1) for row in rows]
+    return preprocessor(arrays, torch.device("cpu"))
+
+
+def as_picture(image: Float[Tensor, "3 height width"]) -> Image:
+    """Float 0-1 -> uint8 for display."""
+    pixels = (image.clamp(0, 1) * 255).round().to(torch.uint8)
+    picture: Image = pixels.permute(1, 2, 0).cpu().numpy()
+    return picture
+
+
+def similarity_matrix(
+    detector: nn.Module, validation: Manifest, prompts: PromptTable | None, pre: Preprocessor
+) -> tuple[Float[NDArray[np.float64], "n n"], list[str]] | None:
+    """Cosine similarity of X_v (rows) and T_l (columns) of one validation batch, and its labels.
+
+    Ordered by prompt. None where the detector has no text side.
+    """
+    if not isinstance(detector, VisionLanguageDetector) or not detector.text or prompts is None:
+        return None
+    rows = _spread([row for row in validation.rows if row.label in prompts.labels])
+    if not rows:
+        return None
+    index = torch.tensor([prompts.row(row.label) for row in rows])
+    detector = detector.cpu().eval()
+    with torch.inference_mode():
+        outputs = detector(load_images(rows, pre), index)
+        assert outputs.visual is not None
+        assert outputs.text is not None
+        cosine = F.normalize(outputs.visual, dim=-1) @ F.normalize(outputs.text, dim=-1).T
+    return cosine.double().numpy(), [row.label.generator or row.label.label for row in rows]
+
+
+def _spread(rows: Sequence[Row]) -> list[Row]:
+    """Up to PAIRS rows, as evenly over the labels as they come, ordered by label."""
+    by_label: dict[object, list[Row]] = {}
+    for row in rows:
+        by_label.setdefault(row.label, []).append(row)
+    each = -(-PAIRS // max(1, len(by_label)))
+    chosen = [row for label in sorted(by_label, key=str) for row in by_label[label][:each]]
+    return chosen[:PAIRS]
+
+
+def telling_rows(table: ScoreTable, each: int = 2) -> list[int]:
+    """Rows worth showing: the most confident right and wrong ones of either class."""
+    towards_truth = np.where(table.is_fake, table.log_odds, -table.log_odds)
+    chosen: list[int] = []
+    for fake in (True, False):
+        of_class = np.flatnonzero(table.is_fake == fake)
+        order = of_class[np.argsort(towards_truth[of_class], kind="stable")]
+        chosen += [*order[::-1][:each], *order[:each]]
+    return list(dict.fromkeys(int(row) for row in chosen))
+
+
+def patch_pictures(
+    detector: nn.Module, images: Float[Tensor, "n 3 s s"]
+) -> list[PatchPicture] | None:
+    """What the detector's patch reader sees; None where it has none."""
+    reader = next((m for m in detector.modules() if isinstance(m, ShowsPatches)), None)
+    if reader is None:
+        return None
+    with torch.inference_mode():
+        view = reader.richest_patch(images)
+    noise = view.noise.abs().float()[:, :3]
+    noise = noise / noise.amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
+    return [
+        PatchPicture(
+            box=_box(view.box[i]),
+            patch=as_picture(view.patch[i]),
+            noise=as_picture(noise[i]),
+        )
+        for i in range(len(images))
+    ]
+
+
+def _box(corners: Float[Tensor, " 4"]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = corners.tolist()
+    return left, top, right, bottom

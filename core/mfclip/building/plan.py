@@ -1,0 +1,80 @@
+"""The first half of a build, all of it before any training: data, prompts, detector, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from mfclip.building.events import BuildEvents
+from mfclip.data.audit import Audit, audit
+from mfclip.data.manifest import Manifest
+from mfclip.data.prompts import PromptTable
+from mfclip.data.splits import assign_splits
+from mfclip.detector.assemble import AnyDetector, assemble
+from mfclip.detector.cost import PartCost, cost
+from mfclip.errors import DataError
+
+if TYPE_CHECKING:
+    from mfclip.recipe.model import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a build needs, checked."""
+
+    recipe: Recipe
+    manifest: Manifest | None
+    audit: Audit | None
+    prompts: PromptTable | None
+    detector: AnyDetector
+    costs: Sequence[PartCost]
+
+
+def make_plan(recipe: Recipe, events: BuildEvents) -> Plan:
+    """Read and check the data, then assemble the detector from its seed.
+
+    Raises :class:`DataError` with every error of the data check at once.
+    """
+    manifest, checked = _read_data(recipe, events)
+    prompts = _prompt_table(recipe, manifest)
+    events.stage("Assembling the detector")
+    torch.manual_seed(recipe.training.seed if recipe.training else 0)
+    detector = assemble(recipe, prompts)
+    costs = cost(detector, recipe.preprocessing.size, prompts_per_batch=_distinct(prompts))
+    events.parts(costs)
+    return Plan(recipe, manifest, checked, prompts, detector, costs)
+
+
+def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Audit | None]:
+    if recipe.data is None:
+        return None, None
+    events.stage("Reading the data")
+    found = recipe.data.build(replace(recipe.context(), progress=events.step))
+    manifest = assign_splits(found, recipe.data.split, recipe.data.split_seed)
+    events.stage("Checking the data")
+    checked = audit(manifest, progress=events.step)
+    events.audit(checked)
+    if checked.errors and recipe.data.findings == "stop":
+        raise DataError(_refusal(checked))
+    return manifest, checked
+
+
+def _refusal(checked: Audit) -> str:
+    lines = [f"{finding.message}\n    to do: {finding.advice}" for finding in checked.errors]
+    end = 'To build all the same: findings = "warn" under [data].'
+    return "\n".join([f"the data cannot be used as they are ({len(lines)} errors):", *lines, end])
+
+
+def _prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | None:
+    """The distinct prompts of the training split: nothing of another split shapes a detector."""
+    if recipe.prompts is None or manifest is None:
+        return None
+    renderer = recipe.prompts.build(recipe.context())
+    return PromptTable.make(manifest.of_split("train").labels(), renderer)
+
+
+def _distinct(prompts: PromptTable | None) -> int:
+    return len(prompts.labels) if prompts is not None else 1

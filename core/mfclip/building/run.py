@@ -1,0 +1,95 @@
+"""The whole build: plan, train, evaluate, write the bundle."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mfclip.building.events import BuildEvents
+from mfclip.building.folders import close_run, open_run
+from mfclip.building.measure import Measured, measure
+from mfclip.building.plan import Plan, make_plan
+from mfclip.building.writing import write
+from mfclip.data.preprocess import Preprocessor
+from mfclip.detector.assemble import losses
+from mfclip.discovery import Plugins
+from mfclip.recipe.model import Recipe
+from mfclip.recipe.render import to_toml
+from mfclip.training.devices import choose_device
+from mfclip.training.loop import TrainingResult, train
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a finished build tells."""
+
+    folder: Path
+    measured: Measured | None
+    """None where nothing was trained."""
+    seconds: float
+
+
+def build(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    plugins: Plugins,
+    events: BuildEvents,
+    device: str = "auto",
+    resume: bool = False,
+    restart: bool = False,
+    text_side: bool = True,
+) -> Built:
+    """Build one detector and write its bundle to ``folder``.
+
+    ``text_side=False`` leaves out of the bundle what only training needs.
+
+    Raises
+    ------
+    UsageError
+        Where an unfinished run or somebody's files are in the way.
+    DataError
+        Where the data check finds errors.
+    TrainingError
+        Where a loss stops being finite.
+    """
+    started = time.monotonic()
+    where = choose_device(device)
+    run = open_run(folder, resume=resume, restart=restart)
+    plan = make_plan(recipe, events)
+    trained: TrainingResult | None = None
+    measured: Measured | None = None
+    if recipe.training is not None:
+        trained = _train(plan, run, where, events, resume=resume)
+        measured = measure(plan, where, events)
+    events.stage("Writing the bundle")
+    seconds = time.monotonic() - started
+    write(folder, plan, trained, measured, plugins, run, seconds=seconds, text_side=text_side)
+    close_run(run)
+    return Built(folder, measured, seconds)
+
+
+def _train(
+    plan: Plan, run: Path, device: torch.device, events: BuildEvents, *, resume: bool
+) -> TrainingResult:
+    recipe, manifest = plan.recipe, plan.manifest
+    assert recipe.training is not None
+    assert manifest is not None
+    events.stage(f"Training on {device}")
+    return train(
+        plan.detector,
+        losses(recipe, len(plan.prompts.labels) if plan.prompts else None),
+        train=manifest.of_split("train"),
+        val=manifest.of_split("val"),
+        prompts=plan.prompts,
+        preprocessor=Preprocessor(recipe.preprocessing),
+        settings=recipe.training,
+        run=run,
+        resume=resume,
+        device=device,
+        progress=events.training,
+        unchanged={"recipe": to_toml(recipe)},
+    )

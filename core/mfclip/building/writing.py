@@ -1,0 +1,190 @@
+"""The last stage of a build: the report, the scores, and the bundle that holds them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from mfclip.building.measure import Measured
+from mfclip.building.pictures import (
+    as_picture,
+    load_images,
+    patch_pictures,
+    similarity_matrix,
+    telling_rows,
+)
+from mfclip.building.plan import Plan
+from mfclip.data.preprocess import Preprocessor
+from mfclip.detector.bundle import BundleContents, write_bundle
+from mfclip.detector.bundle_json import needs_of, versions
+from mfclip.discovery import Plugins
+from mfclip.evaluation.evaluate import evaluate
+from mfclip.evaluation.report.data import EpochFigures, ReportData, Sample, SimilarityMatrix
+from mfclip.evaluation.report.write import write_report
+from mfclip.evaluation.results import Evaluation
+from mfclip.evaluation.scores import write_scores
+from mfclip.recipe.render import to_toml
+from mfclip.training.loop import EpochRecord, TrainingResult
+
+SPLITS = ("train", "val", "test")
+
+
+def write(
+    folder: Path,
+    plan: Plan,
+    trained: TrainingResult | None,
+    measured: Measured | None,
+    plugins: Plugins,
+    run: Path,
+    *,
+    seconds: float,
+    text_side: bool,
+) -> None:
+    """Write everything that is kept of a build; an earlier bundle is replaced at the very end."""
+    training = plan.recipe.training
+    with tempfile.TemporaryDirectory() as scratch:
+        files = _files(Path(scratch), plan, trained, measured, run, seconds)
+        contents = BundleContents(
+            detector=plan.detector.cpu(),
+            recipe=plan.recipe,
+            prompts=plan.prompts,
+            needs=needs_of(plan.recipe, plugins),
+            operating=measured.operating.model_dump(mode="json") if measured else {},
+            metrics=measured.evaluation.model_dump(mode="json") if measured else {},
+            fingerprint=plan.manifest.fingerprint() if plan.manifest else "",
+            seed=training.seed if training else None,
+            images=_split_sizes(plan),
+            files=files,
+        )
+        write_bundle(folder, contents, text_side=text_side)
+
+
+def _files(
+    scratch: Path,
+    plan: Plan,
+    trained: TrainingResult | None,
+    measured: Measured | None,
+    run: Path,
+    seconds: float,
+) -> dict[str, Path]:
+    """The report, the scores of validation and test, the data check and the training's logs."""
+    files = {"report.html": scratch / "report.html"}
+    write_report(files["report.html"], report_data(plan, trained, measured, seconds))
+    if measured is not None:
+        for split, table in (("validation", measured.validation), ("test", measured.test)):
+            files[f"scores-{split}.csv"] = scratch / f"scores-{split}.csv"
+            write_scores(table, measured.operating, files[f"scores-{split}.csv"])
+    if (run / "history.jsonl").exists():
+        files["history.jsonl"] = run / "history.jsonl"
+    for log in sorted((run / "tensorboard").glob("*")):
+        files[f"tensorboard/{log.name}"] = log
+    return files
+
+
+def report_data(
+    plan: Plan, trained: TrainingResult | None, measured: Measured | None, seconds: float
+) -> ReportData:
+    """What the report shows of this build."""
+    recipe = plan.recipe
+    return ReportData(
+        title=recipe.name,
+        facts=_facts(plan, trained),
+        synthetic=recipe.data is not None and recipe.data.synthetic,
+        evaluation=measured.evaluation if measured else None,
+        scores=measured.test if measured else None,
+        validation=_validation(plan, measured),
+        history=[_figures(record) for record in trained.history] if trained else (),
+        best_epoch=trained.best_epoch if trained else None,
+        similarity=_similarity(plan) if trained else None,
+        samples=_samples(plan, measured) if measured else (),
+        findings=plan.audit.findings if plan.audit else None,
+        recipe=to_toml(recipe),
+        parts=plan.costs,
+        versions=versions(),
+        timing=_timing(trained, seconds),
+        absent={} if trained else {"training": "the recipe has no [training]: this is untrained"},
+    )
+
+
+def _facts(plan: Plan, trained: TrainingResult | None) -> dict[str, str]:
+    recipe = plan.recipe
+    facts = {"assembly": recipe.assembly or "from single parts"}
+    if recipe.data is not None:
+        facts["data"] = recipe.data.use
+        sizes = _split_sizes(plan)
+        facts["images"] = ", ".join(f"{sizes[split]} {split}" for split in SPLITS)
+    if trained is not None and recipe.training is not None:
+        facts["epochs"] = f"{len(trained.history)} of {recipe.training.epochs}"
+        facts["weights"] = (
+            f"of epoch {trained.best_epoch}, the best on validation (AUC {trained.best_val_auc:.3f})"
+        )
+        facts["seed"] = str(recipe.training.seed)
+    return facts
+
+
+def _split_sizes(plan: Plan) -> dict[str, int]:
+    manifest = plan.manifest
+    return {split: len(manifest.of_split(split)) for split in SPLITS} if manifest else {}
+
+
+def _validation(plan: Plan, measured: Measured | None) -> Evaluation | None:
+    if measured is None:
+        return None
+    return evaluate(measured.validation, measured.operating, plan.recipe.evaluation)
+
+
+def _figures(record: EpochRecord) -> EpochFigures:
+    terms = {name: value for name, value in record.losses.items() if name != "total"}
+    return EpochFigures(
+        epoch=record.epoch,
+        lr=record.learning_rate,
+        losses=terms,
+        total=record.losses["total"],
+        val_auc=record.val_auc,
+        val_loss=record.val_loss,
+    )
+
+
+def _timing(trained: TrainingResult | None, seconds: float) -> dict[str, str]:
+    timing = {"whole build": f"{seconds:.0f} s"}
+    if trained is not None:
+        timing["training"] = f"{sum(record.seconds for record in trained.history):.0f} s"
+        timing["speed"] = f"{trained.history[-1].images_per_second:.1f} images/s"
+    return timing
+
+
+def _similarity(plan: Plan) -> SimilarityMatrix | None:
+    assert plan.manifest is not None
+    preprocessor = Preprocessor(plan.recipe.preprocessing)
+    found = similarity_matrix(
+        plan.detector, plan.manifest.of_split("val"), plan.prompts, preprocessor
+    )
+    return SimilarityMatrix(*found) if found else None
+
+
+def _samples(plan: Plan, measured: Measured) -> list[Sample]:
+    """The most telling test images, with the patch that the detector reads."""
+    assert plan.manifest is not None
+    table = measured.test
+    chosen = telling_rows(table)
+    rows = plan.manifest.of_split("test").rows
+    images = load_images([rows[i] for i in chosen], Preprocessor(plan.recipe.preprocessing))
+    patches = patch_pictures(plan.detector, images)
+    p_fake = measured.operating.p_fake(table.log_odds)
+    samples = []
+    for place, i in enumerate(chosen):
+        patch = patches[place] if patches else None
+        samples.append(
+            Sample(
+                name=rows[i].path.name,
+                image=as_picture(images[place]),
+                p_fake=float(p_fake[i]),
+                is_fake=bool(table.is_fake[i]),
+                group=rows[i].group,
+                generator=rows[i].label.generator,
+                box=patch.box if patch else None,
+                patch=patch.patch if patch else None,
+                noise=patch.noise if patch else None,
+            )
+        )
+    return samples

@@ -1,0 +1,78 @@
+"""Entry points: assemble the command tree, and turn errors into text and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from mfclip import __version__
+from mfclip.cli.build import build
+from mfclip.cli.catalogue import assemblies, parts, schema
+from mfclip.cli.evaluate import evaluate
+from mfclip.cli.score import score
+from mfclip.errors import MfclipError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mfclip {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Build, use and inspect face-forgery detectors."""
+
+
+def main() -> None:
+    """Run ``mfclip``."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(_root)
+    for command in (score, evaluate, parts, assemblies, schema):
+        app.command()(command)
+    _run(app)
+
+
+def build_main() -> None:
+    """Run ``mfclip-build``."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(build)
+    _run(app)
+
+
+def _run(app: Callable[[], object]) -> None:
+    """Run the command; without ``--debug`` (or MFCLIP_DEBUG) an error is a message, not a trace."""
+    debug = "--debug" in sys.argv or bool(os.environ.get("MFCLIP_DEBUG"))
+    sys.argv = [word for word in sys.argv if word != "--debug"]
+    try:
+        app()
+    except MfclipError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {_os_error_text(error)}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def _os_error_text(error: OSError) -> str:
+    """A disk full, a folder that cannot be written: what happened, and where."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error} (run again with --debug for the traceback)"

@@ -1,0 +1,118 @@
+"""``mfclip-build``: one recipe in, one bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mfclip.cli.options import Device, Registry
+
+if TYPE_CHECKING:
+    from mfclip.building.run import Built
+    from mfclip.cli.console import ConsoleEvents
+    from mfclip.discovery import Plugins
+    from mfclip.recipe.model import Recipe
+
+
+def build(
+    recipe: Annotated[Path, typer.Option("--recipe", help="The recipe, a TOML file.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. training.epochs=3."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the bundle.  [default: runs/<recipe's name>]"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an unfinished run, if there is one.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Discard an unfinished run and begin again.")
+    ] = False,
+    device: Device = "auto",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Assemble and check the data; train nothing.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where any installed plugin did not load.")
+    ] = False,
+    image_side_only: Annotated[
+        bool,
+        typer.Option("--image-side-only", help="Leave the text side out of the bundle."),
+    ] = False,
+    registry: Registry = None,
+) -> None:
+    """Assemble a detector from a recipe, train it, evaluate it, and write one folder.
+
+    The recipe is checked first, without loading torch: everything wrong with it is told at
+    once, by file and line. A killed build goes on with --resume; an earlier bundle in the same
+    place is replaced only when the new one is complete.
+    """
+    if resume and restart:
+        raise typer.BadParameter("--resume and --restart exclude each other")
+    read, plugins = _read(recipe, settings or [], registry, strict=strict)
+
+    from mfclip.cli.console import ConsoleEvents
+
+    events = ConsoleEvents()
+    try:
+        if dry_run:
+            _dry_run(read, events)
+            return
+        from mfclip.building.run import build as run
+
+        folder = out or Path("runs") / read.name
+        built = run(
+            read,
+            folder,
+            plugins=plugins,
+            events=events,
+            device=device,
+            resume=resume,
+            restart=restart,
+            text_side=not image_side_only,
+        )
+    finally:
+        events.close()
+    _tell(built)
+
+
+def _read(
+    path: Path, settings: list[str], registry: str | None, *, strict: bool
+) -> tuple[Recipe, Plugins]:
+    from mfclip.discovery import discover
+    from mfclip.recipe.read import read_recipe
+    from mfclip.registry import read_registry
+
+    catalogue = read_registry(Path(registry) if registry else None)
+    plugins = discover(disabled=catalogue.disabled)
+    if strict:
+        plugins.require_all()
+    for broken in plugins.broken:
+        typer.echo(f"warning: plugin '{broken.name}' did not load: {broken.reason}", err=True)
+    recipe = read_recipe(path, overrides=settings, plugins=plugins, registry=catalogue)
+    return recipe, plugins
+
+
+def _dry_run(recipe: Recipe, events: ConsoleEvents) -> None:
+    from mfclip.building.plan import make_plan
+
+    make_plan(recipe, events)
+    typer.echo("dry run: the recipe, the data and the parts fit together; nothing was trained")
+
+
+def _tell(built: Built) -> None:
+    """Where the bundle is, how good it is, and what to do with it."""
+    typer.echo(f"bundle: {built.folder} ({built.seconds:.0f} s)")
+    typer.echo(f"report: {built.folder / 'report.html'}")
+    if built.measured is None:
+        typer.echo("test:   none, the recipe has no [training]: this detector is untrained")
+        return
+    row = built.measured.evaluation.overall
+    typer.echo(f"test:   {row.reals} real and {row.fakes} fake images, 95 % intervals in brackets")
+    typer.echo(f"        ACC {row.accuracy} at the threshold fitted on validation")
+    typer.echo(f"        AUC {row.roc_auc}")
+    typer.echo(f"next:   mfclip score {built.folder} {built.measured.test.path[0]}")

@@ -1,0 +1,115 @@
+"""``mfclip parts``, ``mfclip assemblies`` and ``mfclip schema``: what is on offer. No torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mfclip.cli.options import Registry
+
+if TYPE_CHECKING:
+    from mfclip.discovery import Offer, Plugins
+
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail where a plugin did not load.")]
+
+
+def parts(as_json: AsJson = False, strict: Strict = False, registry: Registry = None) -> None:
+    """List every installed part: kind, name, owner, paper section; and plugins that broke."""
+    plugins = _plugins(registry)
+    if as_json:
+        typer.echo(json.dumps(_as_dict(plugins), indent=2))
+    else:
+        _print_parts(plugins)
+    if strict:
+        plugins.require_all()
+
+
+def assemblies(as_json: AsJson = False, registry: Registry = None) -> None:
+    """List the named assemblies that a recipe can start from."""
+    from mfclip.registry import read_registry
+
+    found = read_registry(Path(registry) if registry else None).assemblies
+    if as_json:
+        rows = {name: {"summary": a.summary, "paper": a.paper} for name, a in found.items()}
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    wide = max(map(len, found), default=0)
+    for name, assembly in found.items():
+        paper = f"  [{assembly.paper}]" if assembly.paper else ""
+        typer.echo(f"{name:<{wide}}  {assembly.summary}{paper}")
+
+
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write to this file, not to the terminal.")
+    ] = None,
+    registry: Registry = None,
+) -> None:
+    """Print the JSON Schema of a recipe over the installed parts, for editors and checks."""
+    from mfclip.recipe.schema import json_schema
+
+    text = json.dumps(json_schema(_plugins(registry)), indent=2) + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        from mfclip.files import write_text
+
+        write_text(out, text)
+        typer.echo(f"wrote {out}")
+
+
+def _plugins(registry: str | None) -> Plugins:
+    from mfclip.discovery import discover
+    from mfclip.registry import read_registry
+
+    return discover(disabled=read_registry(Path(registry) if registry else None).disabled)
+
+
+def _as_dict(plugins: Plugins) -> dict[str, Any]:
+    return {
+        "parts": [
+            {
+                "kind": offer.kind,
+                "name": offer.name,
+                "plugin": offer.plugin,
+                "distribution": offer.distribution,
+                "version": offer.version,
+                "paper": offer.schema.paper,
+                "summary": _summary(offer),
+            }
+            for offer in plugins.offers
+        ],
+        "broken": [
+            {
+                "plugin": broken.name,
+                "distribution": broken.distribution,
+                "version": broken.version,
+                "reason": broken.reason,
+            }
+            for broken in plugins.broken
+        ],
+    }
+
+
+def _print_parts(plugins: Plugins) -> None:
+    rows = [("KIND", "NAME", "OWNER", "PAPER", "WHAT IT IS")]
+    rows += [
+        (o.kind, o.name, f"{o.distribution} {o.version}", o.schema.paper or "-", _summary(o))
+        for o in plugins.offers
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    for row in rows:
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join([*cells, row[-1]]).rstrip())
+    for broken in plugins.broken:
+        owner = f"{broken.distribution} {broken.version}"
+        typer.echo(f"broken: plugin '{broken.name}' ({owner}): {broken.reason}", err=True)
+
+
+def _summary(offer: Offer) -> str:
+    """First line of the schema's docstring."""
+    return (offer.schema.__doc__ or "").strip().partition("\n")[0]

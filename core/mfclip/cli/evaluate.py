@@ -1,0 +1,99 @@
+"""``mfclip evaluate``: a bundle on data it has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mfclip.cli.options import Device
+
+if TYPE_CHECKING:
+    from mfclip.data.manifest import Manifest
+    from mfclip.evaluation.scores import ScoreTable
+    from mfclip.inference.loaded import LoadedDetector
+
+Split = Literal["all", "train", "val", "test"]
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="Folder that mfclip-build wrote.")],
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="A manifest, a folder with manifest.csv, or real/ and fake/."),
+    ],
+    split: Annotated[
+        Split | None, typer.Option("--split", help="Default: test where the data name splits.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for scores, figures and a report.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
+    workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Measure a detector on labelled images, at the threshold stored in its bundle.
+
+    Nothing is fitted on these data.
+    """
+    from mfclip.evaluation.evaluate import evaluate as measure
+    from mfclip.inference.loaded import load
+
+    manifest = _chosen(_read(data), split, data)
+    loaded = load(bundle, device=device)
+    table = _scores(loaded, manifest, batch_size, workers)
+    found = measure(table, loaded.operating, loaded.recipe.evaluation)
+    typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
+    if out is not None:
+        from mfclip.building.evaluated import write_evaluation
+
+        write_evaluation(out, f"{loaded.recipe.name} on {data.name}", table, found)
+        typer.echo(f"wrote {out}", err=True)
+
+
+def _read(data: Path) -> Manifest:
+    """Whatever the path is: a table, a folder with one, or folders by class."""
+    from mfclip.data.manifest import read_manifest
+    from mfclip.discovery import discover
+    from mfclip.errors import UsageError
+    from mfclip.parts import BuildContext
+
+    if data.is_file():
+        return read_manifest(data)
+    if (data / "manifest.csv").is_file():
+        return read_manifest(data / "manifest.csv")
+    offer = discover().get("dataset", "folder")
+    if offer is None:
+        raise UsageError(f"{data} has no manifest.csv, and no part reads folders by class")
+    manifest: Manifest = offer.schema.model_validate({"root": data}).build(BuildContext())
+    return manifest
+
+
+def _chosen(manifest: Manifest, split: Split | None, data: Path) -> Manifest:
+    """One split of the data. Left to itself: the test split, or all where there are no splits."""
+    from mfclip.errors import DataError
+
+    named = sorted({row.split for row in manifest.rows if row.split})
+    wanted = split or ("test" if "test" in named else "all")
+    if wanted == "all":
+        return manifest
+    chosen = manifest.of_split(wanted)
+    if not len(chosen):
+        raise DataError(
+            f"{data} has no split '{wanted}'; it has {', '.join(named) or 'no splits'}: "
+            "choose one with --split, or take everything with --split all"
+        )
+    return chosen
+
+
+def _scores(
+    loaded: LoadedDetector, manifest: Manifest, batch_size: int, workers: int | None
+) -> ScoreTable:
+    from mfclip.evaluation.scores import ScoreTable
+    from mfclip.inference.predict import predict_with
+
+    return ScoreTable.from_manifest(
+        manifest, predict_with(loaded.predictor, manifest, batch_size=batch_size, workers=workers)
+    )

@@ -1,0 +1,15 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Device = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where to compute.")
+]
+Registry = Annotated[
+    str | None,
+    typer.Option("--registry", metavar="FILE", help="A registry file of your own, added to ours."),
+]
