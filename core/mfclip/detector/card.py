@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mfclip.evaluation.results import METRICS
+
 if TYPE_CHECKING:
     from mfclip.detector.bundle import BundleContents
     from mfclip.detector.bundle_json import BundleJson
@@ -73,16 +75,16 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
     if not rows:
         yield "Not measured."
         return
+    labels = {metric.field: metric.label for metric in METRICS}
     yield from ("| metric | value | interval |", "|---|---|---|")
     for name, value in rows:
-        yield f"| {name} | {_number(value['value'])} | {_span(value)} |"
+        yield f"| {labels.get(name, name)} | {_number(value['value'])} | {_span(value)} |"
 
 
 def _overall(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The figures over the whole test split, wherever the evaluation keeps them."""
+    """The figures over the whole test split."""
     overall = metrics.get("overall", metrics)
-    inner = overall.get("metrics", overall) if isinstance(overall, Mapping) else {}
-    return inner if isinstance(inner, Mapping) else {}
+    return overall if isinstance(overall, Mapping) else {}
 
 
 def _is_interval(value: Any) -> bool:

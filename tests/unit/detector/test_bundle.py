@@ -49,7 +49,13 @@ def contents(recipe, prompts, plugins):
         prompts=prompts,
         needs=needs_of(recipe, plugins),
         operating={"temperature": 1.5, "threshold": 0.4, "notes": ["a", "b"]},
-        metrics={"auc": {"value": 0.9, "low": 0.8, "high": 0.95}, "eer": math.nan},
+        metrics={
+            "overall": {
+                "roc_auc": {"value": 0.9, "low": 0.8, "high": 0.95},
+                "equal_error_rate": {"value": math.nan, "low": math.nan, "high": math.nan},
+                "reals": 7,
+            }
+        },
         fingerprint="f" * 64,
         seed=7,
         images={"train": 30, "val": 5},
@@ -93,7 +99,9 @@ def test_what_is_read_is_what_was_written(folder, contents, read):
     assert bundle.prompts.labels == contents.prompts.labels
     assert torch.equal(bundle.prompts.tokens, contents.prompts.tokens)
     assert bundle.about.operating == contents.operating
-    assert bundle.metrics == {"auc": contents.metrics["auc"], "eer": None}
+    overall = contents.metrics["overall"]
+    assert bundle.metrics["overall"]["roc_auc"] == overall["roc_auc"]
+    assert bundle.metrics["overall"]["equal_error_rate"]["value"] is None
     assert bundle.about.labels == {"real": 0, "fake": 1}
     assert bundle.about.preprocessing == contents.recipe.preprocessing
     assert (bundle.about.data_fingerprint, bundle.about.seed) == ("f" * 64, 7)
@@ -430,7 +438,8 @@ class TestCard:
 
     def test_it_says_what_the_bundle_holds(self, folder, contents):
         text = self.text(folder, contents)
-        assert "| auc | 0.9000 | 0.8000 to 0.9500 |" in text
+        assert "| AUC | 0.9000 | 0.8000 to 0.9500 |" in text
+        assert "| EER | undefined | undefined to undefined |" in text
         assert "30 train, 5 val" in text
         assert "Generators: one, two." in text
         assert "encoder `tiny-text` (tiny-parts 1.2)" in text
