@@ -1,0 +1,164 @@
+"""From a recipe of the shipped parts to a bundle, and from the bundle to scores."""
+
+import pytest
+import torch
+
+import mfclip
+from mfclip.data.labels import HierarchicalLabel
+from mfclip.data.preprocess import Preprocessor
+from mfclip.data.prompts import PromptTable
+from mfclip.detector.assemble import assemble, losses
+from mfclip.detector.bundle import BundleContents, write_bundle
+from mfclip.detector.bundle_json import needs_of
+from mfclip.detector.cost import cost
+from mfclip.detector.outputs import Targets
+from mfclip.discovery import discover
+from mfclip.errors import BundleError, UsageError
+from mfclip.inference.predict import Predictor
+from mfclip.recipe.read import read_recipe_text
+from mfclip.registry import read_registry
+
+SMALL = """
+recipe = 1
+name = "small"
+assembly = "mfclip"
+[vision.image]
+channels = [4, 8]
+convolutions = [1, 2]
+dim = 16
+depth = 1
+heads = 2
+mlp = 16
+[vision.noise]
+patch_size = 16
+channels = 4
+grid = 4
+dim = 16
+blocks = 1
+heads = 2
+mlp = 16
+[text]
+dim = 16
+heads = 2
+layers = 1
+mlp = 16
+[preprocessing]
+size = 32
+"""
+LABELS = [
+    HierarchicalLabel("fake", "EFS", "diffusion", "DDPM"),
+    HierarchicalLabel("fake", "FS", "GAN", "FSLSD"),
+    HierarchicalLabel("real"),
+]
+
+
+@pytest.fixture(scope="module")
+def plugins():
+    return discover()
+
+
+@pytest.fixture(scope="module")
+def recipe(plugins):
+    return read_recipe_text(SMALL, "small.toml", plugins=plugins, registry=read_registry())
+
+
+@pytest.fixture(scope="module")
+def prompts(recipe):
+    return PromptTable.make(LABELS, recipe.prompts.build(recipe.context()))
+
+
+@pytest.fixture
+def detector(recipe, prompts):
+    torch.manual_seed(0)
+    detector = assemble(recipe, prompts)
+    detector(torch.rand(8, 3, 32, 32), torch.tensor([0, 1, 2, 2] * 2))  # moves its statistics
+    return detector
+
+
+@pytest.fixture
+def bundle(tmp_path, recipe, prompts, plugins, detector):
+    folder = tmp_path / "bundle"
+    operating = {"temperature": 0.5, "threshold": 0.45, "alarms": [], "of a later version": 1}
+    contents = BundleContents(
+        detector, recipe, prompts, needs_of(recipe, plugins), operating, seed=0
+    )
+    write_bundle(folder, contents)
+    return folder
+
+
+def test_all_parts_of_mfclip_train_together(recipe, detector):
+    images = torch.rand(5, 3, 32, 32)
+    prompt = torch.tensor([2, 0, 1, 2, 2])
+    outputs = detector(images, prompt)
+    targets = Targets(label=(prompt != 2).long(), prompt=prompt)
+    terms = losses(recipe)
+    assert [term.name for term in terms] == ["cross-modal", "language-kl", "cross-entropy"]
+    total = sum(term.weight * term.module(outputs, targets) for term in terms)
+    total.backward()
+    without = {n for n, p in detector.named_parameters() if p.grad is None}
+    assert without == set()
+    touched = {n.split(".")[0] for n, p in detector.named_parameters() if p.grad.abs().any()}
+    assert touched == {"vision", "head", "text", "predictor", "alignment"}
+
+
+def test_every_part_has_its_cost(detector):
+    rows = {row.path: row for row in cost(detector, 32, 2)}
+    assert {"vision", "vision.image", "vision.noise", "text", "alignment", "head"} <= rows.keys()
+    assert rows["vision"].macs == rows["vision.image"].macs + rows["vision.noise"].macs
+    assert min(rows[path].macs for path in ("vision.noise", "vision.image", "text")) > 0
+
+
+def test_a_loaded_detector_scores_as_the_one_that_was_saved(bundle, recipe, detector, images):
+    loaded = mfclip.load(bundle, device="cpu", precision="fp32")
+    ready = Predictor(
+        detector,
+        Preprocessor(recipe.preprocessing),
+        device=torch.device("cpu"),
+        precision=torch.float32,
+    )
+    expected = torch.from_numpy(ready(images) / 0.5).sigmoid().tolist()
+    scores = loaded.score(images)
+    assert [score.p_fake for score in scores] == pytest.approx(expected, abs=1e-7)
+    assert len(set(expected)) == len(images)
+    assert loaded.threshold == 0.45
+    assert loaded.recipe == recipe
+    assert loaded.device == torch.device("cpu")
+    assert loaded.predictor.module.text is None
+
+
+def test_a_bundle_without_text_side_scores_alike(bundle, tmp_path, recipe, detector, images):
+    light = tmp_path / "light"
+    needs = mfclip.load(bundle).bundle.about.needs
+    write_bundle(light, BundleContents(detector, recipe, needs=needs), text_side=False)
+    weights = [folder / "model.safetensors" for folder in (light, bundle)]
+    assert weights[0].stat().st_size < weights[1].stat().st_size / 5
+    settings = {"device": "cpu", "precision": "fp32"}
+    found = mfclip.load(light, **settings).predictor(images)
+    assert found.tolist() == mfclip.load(bundle, **settings).predictor(images).tolist()
+
+
+def test_an_unfitted_bundle_has_a_neutral_calibration(tmp_path, recipe, detector, images):
+    write_bundle(tmp_path / "raw", BundleContents(detector, recipe), text_side=False)
+    loaded = mfclip.load(str(tmp_path / "raw"), device="cpu", precision="fp32")
+    assert loaded.threshold == 0.5
+    log_odds = torch.from_numpy(loaded.predictor(images))
+    assert [s.p_fake for s in loaded.score(images)] == pytest.approx(log_odds.sigmoid().tolist())
+
+
+def test_a_score_depends_on_nothing_but_its_image(bundle, images):
+    loaded = mfclip.load(bundle, device="cpu", precision="fp32")
+    alone = [loaded.score(image)[0].p_fake for image in images]
+    turned = [score.p_fake for score in loaded.score(images[::-1], batch_size=3)]
+    assert turned[::-1] == pytest.approx(alone, abs=1e-6)
+
+
+def test_devices_and_precisions_that_do_not_exist_are_refused(bundle):
+    with pytest.raises(UsageError, match="no device is called 'tpu'"):
+        mfclip.load(bundle, device="tpu")
+    with pytest.raises(UsageError, match="no precision is called 'fp8'"):
+        mfclip.load(bundle, precision="fp8")
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="is no bundle"):
+        mfclip.load(tmp_path)
