@@ -58,8 +58,8 @@ def load(path: Path, origin: str | None = None) -> Document:
 
 def _syntax_error(message: str, text: str, origin: str) -> str:
     found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
-    if found is None:  # "(at end of document)"
-        what, line = message, text.rstrip().count("\n") + 1
+    if found is None:
+        what, line = message.removesuffix(" (at end of document)"), text.rstrip().count("\n") + 1
     else:
         what, line = f"{found[1]}, column {found[3]}", int(found[2])
     source = text.splitlines()[line - 1 : line]
