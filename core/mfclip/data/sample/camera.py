@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from numpy.typing import NDArray
 
 from mfclip.data.sample.draw.grid import Picture, Plane, column
 from mfclip.data.sample.randomness import Key, stream
@@ -48,18 +48,20 @@ class Camera:
         return self._displayed(self._through_lens(scene, gain))
 
     def meter(self, scene: Picture) -> float:
-        """The exposure that brings the scene to this camera's mean brightness."""
-        return self.brightness / max(float(scene.mean(dtype=np.float64)), 1e-3)
+        """The exposure that brings the scene to the wanted mean and burns few highlights."""
+        seen = scene[:, ::4, ::4]
+        highlight = float(np.quantile(seen, 0.97))
+        return min(self.brightness / float(seen.mean()), 0.9 / highlight)
 
     def _through_lens(self, scene: Picture, gain: float) -> Picture:
         light = scene * (np.float32(gain) * column(self.balance))
-        return ndimage.gaussian_filter(light, (0, self.blur, self.blur), truncate=3)
+        return blurred(light, self.blur)
 
     def _displayed(self, light: Picture) -> Picture:
         level = np.linspace(0, 1, LEVELS) ** (1 / 2.2)
         curve = level + self.contrast * level * (1 - level) * (2 * level - 1)
-        index = np.clip(light * np.float32(LEVELS - 1) + np.float32(0.5), 0, LEVELS - 1)
-        return curve.astype(np.float32)[index.astype(np.uint16)]
+        table = curve.astype(np.float32)
+        return np.stack([table[_quantised(plane)] for plane in light])
 
 
 def draw_camera(key: Key) -> Camera:
@@ -75,9 +77,29 @@ def draw_camera(key: Key) -> Camera:
     )
 
 
+def _quantised(plane: Plane) -> NDArray[np.intp]:
+    levels = plane * np.float32(LEVELS - 1) + np.float32(0.5)
+    return np.clip(levels, 0, LEVELS - 1, out=levels).astype(np.intp)
+
+
+def blurred(light: Picture, deviation: float) -> Picture:
+    """Blur along rows and columns with three taps of the given standard deviation, below 1."""
+    side = np.float32(deviation**2 / 2)
+    return np.stack([_smoothed(_smoothed(plane, side).T, side).T for plane in light])
+
+
+def _smoothed(plane: Plane, side: np.float32) -> Plane:
+    """Take the share ``side`` of each pixel from the one above and the one below."""
+    steps = (plane[1:] - plane[:-1]) * side
+    out = plane.copy()
+    out[:-1] += steps
+    out[1:] -= steps
+    return out
+
+
 def mosaic(light: Picture) -> Plane:
     """What a sensor behind an RGGB colour filter array records: one colour a pixel."""
-    raw = light[1].copy()
+    raw: Plane = light[1].copy()
     raw[0::2, 0::2] = light[0, 0::2, 0::2]
     raw[1::2, 1::2] = light[2, 1::2, 1::2]
     return raw

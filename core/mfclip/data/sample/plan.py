@@ -53,8 +53,7 @@ def plan(images: int, size: int, seed: int) -> tuple[Item, ...]:
     """
     _check(images, size, seed)
     persons = -(-images // 4)
-    held = max(1, round(persons * HELD_OUT))
-    splits: list[Split] = ["train"] * (persons - 2 * held) + ["val"] * held + ["test"] * held
+    splits = _splits(persons)
     items = []
     for pair in range(images // 2):
         person = pair // 2
@@ -63,6 +62,13 @@ def plan(images: int, size: int, seed: int) -> tuple[Item, ...]:
             row = Row(_path(label, index), label, splits[person], f"drawn-{person:05d}", GROUP)
             items.append(Item(row, person, index, pair))
     return tuple(items)
+
+
+def _splits(persons: int) -> list[Split]:
+    """The split of each person. Persons are drawn independently, so any order is as good."""
+    held = max(1, round(persons * HELD_OUT))
+    counts: dict[Split, int] = {"train": persons - 2 * held, "val": held, "test": held}
+    return [name for name, count in counts.items() for _ in range(count)]
 
 
 def _path(label: HierarchicalLabel, index: int) -> Path:

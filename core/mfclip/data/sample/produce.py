@@ -17,12 +17,12 @@ QUALITIES = range(80, 97)
 
 
 def produce(item: Item, folder: Path, *, size: int, seed: int) -> None:
-    """Draw, photograph or forge, and write one picture; its bytes depend on these arguments only."""
+    """Draw, photograph or forge one picture, and write it below ``folder``."""
     (folder / item.row.path).write_bytes(picture(item, size=size, seed=seed))
 
 
 def picture(item: Item, *, size: int, seed: int) -> bytes:
-    """The JPEG file of one item."""
+    """The JPEG file of one item; its bytes depend on these arguments only."""
     shot = draw_shot((seed, 1, item.person), (seed, 2, item.index), scene_side(size))
     forge = FORGE.get(item.row.label.generator)
     quality = stream((seed, 3, item.pair), "quality").choice(QUALITIES)

@@ -23,14 +23,15 @@ def backdrop(rng: np.random.Generator, side: int) -> Picture:
     if blur > 0:
         scene = ndimage.uniform_filter(scene, size=(1, 2 * blur + 1, 2 * blur + 1))
     falloff = smooth_noise(rng, (side, side), 2) * np.float32(0.12) + np.float32(1)
-    return scene * np.clip(falloff, 0.4, 1.6)
+    shaded: Picture = scene * np.clip(falloff, 0.4, 1.6)
+    return shaded
 
 
 def _wall(rng: np.random.Generator, side: int) -> Picture:
     """Plaster: one colour, coarse patches and a fine rough surface."""
     shape = (side, side)
     rough = 0.05 * smooth_noise(rng, shape, 40) + 0.06 * grain(rng, shape)
-    return _colour(rng) * (1 + rough)
+    return _tinted(rng, 1 + rough)
 
 
 def _bricks(rng: np.random.Generator, side: int) -> Picture:
@@ -44,7 +45,7 @@ def _bricks(rng: np.random.Generator, side: int) -> Picture:
     tone = tones[(course * 31 + brick * 17).astype(np.int32) & 511]
     joint = (ramp[:, None] - course < 0.14) | (along - brick < 0.06)
     surface = np.where(joint, np.float32(1.25), 1 + np.float32(0.12) * tone)
-    return _colour(rng) * (surface + 0.06 * grain(rng, (side, side)))
+    return _tinted(rng, surface + 0.06 * grain(rng, (side, side)))
 
 
 def _curtain(rng: np.random.Generator, side: int) -> Picture:
@@ -53,7 +54,8 @@ def _curtain(rng: np.random.Generator, side: int) -> Picture:
     drop, across = ramp[:, None], ramp[None, :]
     sway = across + np.float32(0.02) * np.sin(drop * np.float32(rng.uniform(2, 6)))
     folds = np.sin(sway * np.float32(rng.uniform(25, 70)) + 3 * np.sin(across * 9))
-    return _colour(rng) * (1 + 0.3 * folds + 0.08 * weave(across, drop, rng.uniform(0.012, 0.03)))
+    cloth = weave(across, drop, rng.uniform(0.012, 0.03))
+    return _tinted(rng, 1 + 0.3 * folds + 0.08 * cloth)
 
 
 def _leaves(rng: np.random.Generator, side: int) -> Picture:
@@ -63,12 +65,13 @@ def _leaves(rng: np.random.Generator, side: int) -> Picture:
     mix = smooth_noise(rng, shape, cells) + smooth_noise(rng, shape, 3 * cells)
     share = np.clip(0.5 + 0.4 * mix + 0.12 * grain(rng, shape), 0, 1)
     dark, light = column(linear("27402a")), column(linear("7d9a58"))
-    return (dark + share * (light - dark)) * np.float32(rng.uniform(0.6, 1.3))
+    leaves: Picture = (dark + share * (light - dark)) * np.float32(rng.uniform(0.6, 1.3))
+    return leaves
 
 
 def _lamps(rng: np.random.Generator, side: int) -> Picture:
     """A dark street with out-of-focus lamps."""
-    scene = _colour(rng) * (0.35 + 0.02 * grain(rng, (side, side)))
+    scene = _tinted(rng, 0.35 + 0.02 * grain(rng, (side, side)))
     for _ in range(int(rng.integers(6, 14))):
         radius = side * rng.uniform(0.02, 0.07)
         row, left = (int(p) for p in rng.uniform(-radius, side, 2))
@@ -81,7 +84,7 @@ def _disc(height: int, width: int) -> Plane:
     """A bright ellipse that fills its rectangle, with a soft edge."""
     row, column_ = np.linspace(-1, 1, max(height, 1)), np.linspace(-1, 1, max(width, 1))
     away = np.hypot(row[:height, None], column_[None, :width])
-    return np.clip((1 - away) * 5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((1 - away) * 5, 0, 1), np.float32)
 
 
 KINDS: tuple[Callable[[np.random.Generator, int], Picture], ...] = (
@@ -91,6 +94,11 @@ KINDS: tuple[Callable[[np.random.Generator, int], Picture], ...] = (
     _leaves,
     _lamps,
 )
+
+
+def _tinted(rng: np.random.Generator, surface: Plane) -> Picture:
+    scene: Picture = _colour(rng) * surface
+    return scene
 
 
 def _colour(rng: np.random.Generator) -> Picture:

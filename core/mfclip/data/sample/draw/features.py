@@ -17,6 +17,7 @@ from mfclip.data.sample.draw.grid import (
     line,
     linear,
     paint,
+    scaled,
 )
 from mfclip.data.sample.draw.person import Person
 from mfclip.data.sample.draw.photo import Expression
@@ -39,7 +40,8 @@ def _eye(scene: Picture, grid: Grid, side: int, person: Person, now: Expression)
     u = (grid.x - side * person.eye_gap) / np.float32(size)
     v = grid.y / np.float32(size) + np.float32(side * person.eye_slant) * u
     bow = 1 - u * u
-    upper, lower = v + 0.55 * now.eyes_open * bow, 0.36 * now.eyes_open * bow - v
+    upper: Plane = v + np.float32(0.55 * now.eyes_open) * bow
+    lower: Plane = np.float32(0.36 * now.eyes_open) * bow - v
     soft = grid.pixel / size
     opening = edge(np.minimum(upper, lower), 1.5 * soft)
     away = np.hypot(u - np.float32(0.25 * now.gaze), v + np.float32(0.04))
@@ -63,12 +65,13 @@ def _ball(grid: Grid, u: Plane, v: Plane, away: Plane, person: Person, soft: flo
     ball = ball + edge(np.float32(0.46) - away, 2 * soft) * (iris - ball)
     ball = ball * (1 - edge(np.float32(0.19) - away, 2 * soft))
     light = edge(np.float32(0.1) - np.hypot(u - 0.1, v + 0.16), 2 * soft)
-    return ball + light * (1 - ball)
+    lit: Picture = ball + light * (1 - ball)
+    return lit
 
 
 def brows(scene: Picture, view: View, person: Person, now: Expression) -> None:
     """Two brows of single hairs."""
-    colour = tuple(0.75 * c for c in person.hair.colour)
+    colour = scaled(person.hair.colour, 0.75)
     height = -person.brow_height - 0.08 * now.brows_up
     for side in (-1, 1):
         middle = side * (person.eye_gap + 0.02)
@@ -78,7 +81,7 @@ def brows(scene: Picture, view: View, person: Person, now: Expression) -> None:
         body = person.brow_weight * np.clip(1.1 - 0.5 * u, 0.3, 1.2) * edge(1 - np.abs(u), 0.3)
         lean = grid.x * side * np.float32(0.8) + grid.y * np.float32(1.3)
         hairs = np.clip(0.7 + 0.35 * strands(stream(person.key, "brows"), lean, 0.02), 0, 1)
-        paint(scene, grid, colour, line(grid.y - curve, body, 0.045) * hairs * edge(body, 0.01))  # type: ignore[arg-type]
+        paint(scene, grid, colour, line(grid.y - curve, body, 0.045) * hairs * edge(body, 0.01))
 
 
 def nose(scene: Picture, view: View, person: Person, side_light: float) -> None:
@@ -107,11 +110,11 @@ def mouth(scene: Picture, view: View, person: Person, now: Expression) -> None:
     centre = 0.78 + 0.12 * (person.chin - 1.25)
     half = person.mouth_width * (1 + 0.22 * now.smile)
     grid = view.on_face(-half - 0.1, half + 0.1, centre - 0.3, centre + 0.4)
-    u = grid.x / np.float32(half)
-    bow = np.maximum(1 - u * u, 0)
+    u: Plane = grid.x / np.float32(half)
+    bow: Plane = np.maximum(1 - u * u, 0)
     corner = np.float32(0.12 * now.smile) * (u * u - 0.4)
-    v = grid.y - np.float32(centre) + corner
-    gap = 0.13 * now.mouth_open * bow
+    v: Plane = grid.y - np.float32(centre) + corner
+    gap: Plane = np.float32(0.13 * now.mouth_open) * bow
     cupid = 1 - 0.35 * np.exp(-((u / 0.16) ** 2))
     top = v + np.float32(0.8 * person.lips) * np.sqrt(bow) * cupid + 0.3 * gap
     bottom = np.float32(1.15 * person.lips) * bow + gap - v
@@ -144,7 +147,8 @@ def glasses(scene: Picture, view: View, person: Person) -> None:
     rim = np.zeros_like(grid.x)
     for side in (-1, 1):
         u, v = (grid.x - side * (person.eye_gap + 0.01)) / 0.33, (grid.y - 0.03) / 0.25
-        radius = np.sqrt(np.sqrt(u**4 + v**4))
+        u, v = u * u, v * v
+        radius = np.sqrt(np.sqrt(u * u + v * v))
         rim = np.maximum(rim, line(radius - 1, 0.06, grid.pixel * 4))
         slant = glow(grid, (side * person.eye_gap + 0.1, -0.05), (0.2, 0.12))
         dim(scene, grid, slant * edge(1 - radius, 0.05), -0.25)

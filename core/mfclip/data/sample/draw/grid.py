@@ -45,7 +45,8 @@ class Pose:
         """(2, 2), pixels (column, row) per face unit (x, y)."""
         cosine, sine = math.cos(self.roll), math.sin(self.roll)
         rotation = np.array([[cosine, -sine], [sine, cosine]])
-        return self.scale * side * rotation @ np.array([[1.0, self.shear], [0.0, 1.0]])
+        slant = np.array([[1.0, self.shear], [0.0, 1.0]])
+        return np.asarray(self.scale * side * rotation @ slant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class View:
 
 def edge(inside: Plane, width: float) -> Plane:
     """Turn a signed distance (positive inside, face units) into coverage 0-1."""
-    return np.clip(inside / np.float32(width) + np.float32(0.5), 0, 1)
+    share: Plane = inside / np.float32(width) + np.float32(0.5)
+    return np.clip(share, 0, 1, out=share)
 
 
 def ellipse(
@@ -122,7 +124,7 @@ def glow(grid: Grid, centre: tuple[float, float], radii: tuple[float, float]) ->
     """A bump without an edge: 1 in the centre, 0 outside the ellipse."""
     u = (grid.x - np.float32(centre[0])) / np.float32(radii[0])
     v = (grid.y - np.float32(centre[1])) / np.float32(radii[1])
-    bump = np.maximum(1 - u * u - v * v, 0)
+    bump: Plane = np.maximum(1 - u * u - v * v, 0)
     return bump * bump
 
 
@@ -133,19 +135,28 @@ def line(distance: Plane, half_width: float | Plane, width: float) -> Plane:
 
 def paint(scene: Picture, grid: Grid, colour: Colour | Picture, coverage: Plane) -> None:
     """Lay a colour over the scene where ``coverage`` says so."""
-    region = scene[:, grid.rows, grid.columns]
-    layer = colour if isinstance(colour, np.ndarray) else column(colour)
-    region += coverage * (layer - region)
+    # Plane by plane: one stays in the processor's cache, three do not.
+    for plane, tone in zip(scene, colour, strict=True):
+        region = plane[grid.rows, grid.columns]
+        region += coverage * (np.float32(1) * tone - region)
 
 
 def dim(scene: Picture, grid: Grid, coverage: Plane, by: float) -> None:
     """Take away the share ``by`` of the light under ``coverage``; a negative one adds light."""
-    scene[:, grid.rows, grid.columns] *= 1 - np.float32(by) * coverage
+    factor = 1 - np.float32(by) * coverage
+    for plane in scene:
+        plane[grid.rows, grid.columns] *= factor
 
 
 def column(colour: Colour) -> Picture:
     """A colour as a (3, 1, 1) array, to be spread over planes."""
     return np.array(colour, np.float32)[:, None, None]
+
+
+def scaled(colour: Colour, by: float) -> Colour:
+    """The same colour with more or less light."""
+    red, green, blue = colour
+    return red * by, green * by, blue * by
 
 
 def linear(code: str) -> Colour:

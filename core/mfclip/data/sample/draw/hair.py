@@ -13,8 +13,8 @@ from mfclip.data.sample.randomness import Key, stream
 
 def behind(scene: Picture, view: View, person: Person, key: Key) -> None:
     """What falls behind face and neck."""
-    hair, reach = person.hair, 1.6 if person.hair.length < 0.3 else 0.4 + 1.5 * person.hair.length
-    grid = view.on_body(-1.6, 1.6, -1.7, reach)
+    hair, reach = person.hair, 0.4 + (1.5 * person.hair.length if person.hair.length > 0.3 else 0)
+    grid = view.on_body(-1.45, 1.45, -1.6, reach)
     rng = stream(key, "hair behind")
     sway = np.float32(0.12 * hair.curl) * np.sin(grid.y * 7 + np.float32(rng.uniform(0, 6)))
     across = grid.x + sway * np.sign(grid.x)
@@ -32,7 +32,7 @@ def behind(scene: Picture, view: View, person: Person, key: Key) -> None:
 def before(scene: Picture, view: View, person: Person, key: Key) -> None:
     """What lies on the skull and the forehead, and frames the face."""
     hair = person.hair
-    grid = view.on_face(-1.5, 1.5, -1.8, 0.5)
+    grid = view.on_face(-1.3, 1.3, -1.6, 0.4)
     body = view.body.cut(grid.rows, grid.columns)
     rng = stream(key, "hair before")
     away = grid.x - np.float32(hair.parting)
@@ -54,18 +54,22 @@ def _cap(grid: Grid, person: Person) -> Plane:
     hair = person.hair
     wide, high = person.width + hair.volume * 0.8, SKULL + hair.volume
     u, v = grid.x / np.float32(wide), (grid.y + 0.05) / np.float32(high)
-    return np.minimum(1 - np.sqrt(u * u + v * v), np.float32(0.35) - grid.y)
+    inside: Plane = np.minimum(1 - np.sqrt(u * u + v * v), np.float32(0.35) - grid.y)
+    return inside
 
 
 def _hang(grid: Grid, person: Person, away: Plane) -> Plane:
     """How far below the hairline the hair reaches: at the temples, and over the forehead."""
     hair = person.hair
-    temple = np.abs(grid.x) / np.float32(person.width)
-    reach = np.float32(0.5 + min(hair.length, 1) * 0.8)
-    side = reach * np.clip(temple - np.float32(0.62), 0, 0.6) * np.float32(2.6)
+    wide: Plane = np.abs(grid.x)
+    temple: Plane = wide / np.float32(person.width) - np.float32(0.62)
+    reach = np.float32(1.3 + 2.1 * min(hair.length, 1))
+    side: Plane = np.clip(temple, 0, 0.6, out=temple) * reach
     if hair.fringe:
-        return side + np.float32(hair.line - 0.4)
-    return side + np.float32(0.3) * np.minimum(away * away, 1)
+        side += np.float32(hair.line - 0.4)
+        return side
+    side += np.float32(0.3) * np.minimum(away * away, 1)
+    return side
 
 
 def _surface(hair: Hair, fine: Plane, height: Plane) -> Picture:
@@ -74,4 +78,5 @@ def _surface(hair: Hair, fine: Plane, height: Plane) -> Picture:
     band = np.float32(0.5) / (1 + 14 * offset * offset)
     tone = np.clip(0.85 + 0.33 * fine, 0.2, 2) * (1 + band)
     shine = np.float32(0.012) * np.clip(1 + fine, 0, 3) * (0.4 + band)
-    return tone * column(hair.colour) + shine
+    strands_: Picture = tone * column(hair.colour) + shine
+    return strands_

@@ -14,9 +14,9 @@ from mfclip.data.sample.draw.grid import (
     edge,
     ellipse,
     glow,
-    column,
     line,
     paint,
+    scaled,
 )
 from mfclip.data.sample.draw.person import Person
 from mfclip.data.sample.draw.photo import Light
@@ -34,7 +34,8 @@ def roundness(grid: Grid, person: Person) -> Plane:
     y = np.where(grid.y > 0, grid.y / np.float32(person.chin), grid.y / np.float32(SKULL))
     xx, yy = x * x, y * y
     square = np.where(grid.y > 0, np.float32(0.75 * person.jaw), np.float32(0.3))
-    return np.sqrt(np.maximum(xx + yy - square * np.minimum(xx * yy, 0.25), 0))
+    away: Plane = np.sqrt(np.maximum(xx + yy - square * np.minimum(xx * yy, 0.25), 0))
+    return away
 
 
 def lighting(grid: Grid, light: Light) -> Plane:
@@ -46,7 +47,8 @@ def lighting(grid: Grid, light: Light) -> Plane:
     z = np.maximum(1 - x * x - y * y, 0)
     right, down, out = light.direction
     facing = np.maximum(x * np.float32(right) + y * np.float32(down) + z * np.float32(out), 0)
-    return np.float32(light.ambient) + np.float32(1.1 * (1 - light.ambient)) * facing
+    falls: Plane = np.float32(light.ambient) + np.float32(1.1 * (1 - light.ambient)) * facing
+    return falls
 
 
 def skin_surface(view: View, person: Person, photo_rng: np.random.Generator) -> Picture:
@@ -108,12 +110,14 @@ def beard(scene: Picture, view: View, person: Person, rng: np.random.Generator) 
     """Stubble to full beard: short dark hairs on jaw, chin and upper lip."""
     grid = view.on_face(-1.1, 1.1, 0.1, 1.45)
     shape = edge(1 - roundness(grid, person), 0.05)
-    low = grid.y - (0.5 + 0.55 * glow(grid, (0.0, 0.4), (0.75, 0.8)) - 0.9 * np.abs(grid.x) ** 3)
+    wide: Plane = np.abs(grid.x)
+    cheeks = np.float32(0.5) + np.float32(0.55) * glow(grid, (0.0, 0.4), (0.75, 0.8))
+    low: Plane = grid.y - cheeks + np.float32(0.9) * wide * wide * wide
     jaw = edge(low, 0.25)
     lip = glow(grid, (0.0, 0.62), (0.45, 0.13)) * 1.4
     hairs = np.clip(0.65 + 0.45 * grain(rng, grid.x.shape), 0, 1)
     cover = np.clip(jaw + lip, 0, 1) * shape * hairs * np.float32(0.35 + 0.55 * person.beard)
-    paint(scene, grid, tuple(0.5 * c for c in person.hair.colour), cover)  # type: ignore[arg-type]
+    paint(scene, grid, scaled(person.hair.colour, 0.5), cover)
 
 
 def shine(scene: Picture, view: View, person: Person, light: Light) -> None:

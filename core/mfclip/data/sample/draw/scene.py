@@ -6,7 +6,7 @@ import numpy as np
 
 from mfclip.data.sample.draw import body, features, hair, head
 from mfclip.data.sample.draw.backdrop import backdrop
-from mfclip.data.sample.draw.grid import Picture, View, column, column
+from mfclip.data.sample.draw.grid import Picture, View, column
 from mfclip.data.sample.draw.person import Person
 from mfclip.data.sample.draw.photo import Photo
 from mfclip.data.sample.randomness import stream

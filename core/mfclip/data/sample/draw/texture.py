@@ -40,4 +40,5 @@ def strands(rng: np.random.Generator, across: Plane, each: float) -> Plane:
 def weave(x: Plane, y: Plane, thread: float) -> Plane:
     """Over-and-under pattern of cloth, -1 to 1; ``thread`` is the period in face units."""
     turn = np.float32(2 * np.pi / thread)
-    return np.sin(x * turn) * np.sin(y * turn)
+    pattern: Plane = np.sin(x * turn) * np.sin(y * turn)
+    return pattern

@@ -22,7 +22,7 @@ def diffuse(picture: Picture, rng: np.random.Generator, *, levels: tuple[float, 
 
 def _denoised(picture: Picture, level: float) -> Picture:
     """Wiener filter with local statistics of 3 x 3 pixels."""
-    mean = ndimage.uniform_filter(picture, (1, 3, 3))
+    mean: Picture = ndimage.uniform_filter(picture, (1, 3, 3))
     detail = picture - mean
     power = ndimage.uniform_filter(detail * detail, (1, 3, 3))
     floor = np.float32(1.1 * level * level)

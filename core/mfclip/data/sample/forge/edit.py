@@ -26,7 +26,8 @@ def changed_region(before: Picture, after: Picture, reach: int) -> Plane:
     change = np.abs(after - before).max(axis=0) > 0.02
     near = ndimage.uniform_filter(change.astype(np.float32), 2 * reach + 1)
     solid = (near > 0.02).astype(np.float32)
-    return ndimage.uniform_filter(ndimage.uniform_filter(solid, reach), reach)
+    soft: Plane = ndimage.uniform_filter(ndimage.uniform_filter(solid, reach), reach)
+    return soft
 
 
 def _haircut(shot: Shot, rng: np.random.Generator) -> Shot:

@@ -57,7 +57,7 @@ def toy_diffswap(shot: Shot) -> Picture:
 
 
 def _from_latent(picture: Picture, rng: np.random.Generator) -> Picture:
-    return decode_latent(picture, rng, keep=4, step=0.02, texture=0.4)
+    return decode_latent(picture, rng, keep=5, step=0.02, texture=0.8)
 
 
 FORGE: dict[str, Callable[[Shot], Picture]] = {

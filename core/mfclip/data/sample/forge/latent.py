@@ -6,13 +6,18 @@ smoothly and paints a little texture of its own.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 
 from mfclip.data.sample.draw.grid import Picture
 from mfclip.data.sample.draw.texture import grain
 
 BLOCK = 8
+Blocks: TypeAlias = NDArray[np.float32]
+"""(3, h/8, w/8, 8, 8)."""
 
 
 def decode_latent(
@@ -32,28 +37,30 @@ def decode_latent(
     smooth = _joined(decoded)
     contrast = np.sqrt(np.mean((picture - smooth) ** 2, dtype=np.float32))
     noise = grain(rng, picture.shape[1:]) * (np.float32(texture) * contrast)
-    return np.clip(smooth + noise, 0, 1)
+    painted: Picture = smooth + noise
+    return np.clip(painted, 0, 1, out=painted)
 
 
-def _kept(keep: int) -> np.ndarray:
+def _kept(keep: int) -> NDArray[np.float32]:
     """Weights of the 8 x 8 frequencies: a triangle of low ones, with a soft rim."""
     place = np.arange(BLOCK)
-    return np.clip(keep + 0.5 - (place[:, None] + place[None, :]), 0, 1).astype(np.float32)
+    weight = np.clip(keep + 0.5 - (place[:, None] + place[None, :]), 0, 1)
+    return np.asarray(weight, np.float32)
 
 
-def _blocks(picture: Picture) -> np.ndarray:
+def _blocks(picture: Picture) -> Blocks:
     """(3, h, w) -> (3, h/8, w/8, 8, 8)."""
     channels, height, width = picture.shape
     tiles = picture.reshape(channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
     return np.ascontiguousarray(tiles.swapaxes(2, 3))
 
 
-def _joined(blocks: np.ndarray) -> Picture:
+def _joined(blocks: Blocks) -> Picture:
     channels, rows, columns = blocks.shape[:3]
     return blocks.swapaxes(2, 3).reshape(channels, rows * BLOCK, columns * BLOCK)
 
 
-def _lapped(blocks: np.ndarray, axis: int) -> np.ndarray:
+def _lapped(blocks: Blocks, axis: int) -> Blocks:
     """Fade each block into the mirrored continuation of its neighbours along one axis.
 
     The cosines of a block continue beyond its rim as its mirror image, so a decoder whose kernels
@@ -69,10 +76,11 @@ def _lapped(blocks: np.ndarray, axis: int) -> np.ndarray:
     before = _shifted(mirrored, 1, grid_axis)
     after = _shifted(mirrored, -1, grid_axis)
     left = (place < BLOCK / 2).reshape(shape)
-    return weight * blocks + (1 - weight) * np.where(left, before, after)
+    faded: Blocks = weight * blocks + (1 - weight) * np.where(left, before, after)
+    return faded
 
 
-def _shifted(blocks: np.ndarray, by: int, axis: int) -> np.ndarray:
+def _shifted(blocks: Blocks, by: int, axis: int) -> Blocks:
     """Each block's neighbour along the grid; the rim keeps its own mirror image."""
     count = blocks.shape[axis]
     return blocks.take(np.clip(np.arange(count) - by, 0, count - 1), axis=axis)

@@ -83,4 +83,5 @@ def _even(channels: int) -> NDArray[np.float32]:
 
 def _scaled(kernel: NDArray[np.float64]) -> NDArray[np.float32]:
     """Keep the mean brightness: all weights together sum to 4, one for each output phase."""
-    return (kernel * 4 / kernel.sum(axis=(1, 2), keepdims=True)).astype(np.float32)
+    even = kernel * 4 / kernel.sum(axis=(1, 2), keepdims=True)
+    return np.asarray(even, np.float32)
