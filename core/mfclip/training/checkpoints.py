@@ -17,8 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mfclip.errors import TrainingError
+from mfclip.errors import TrainingError, UsageError
 from mfclip.files import replace_file, write_text
+from mfclip.training.records import best_epoch
 from mfclip.training.state import RunState
 
 FORMAT = 1
@@ -30,16 +31,24 @@ LEFTOVERS = ("last-*.safetensors", "best-*.safetensors", ".*.safetensors.*.new",
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What ``state.json`` holds: where the run stands, and which files belong to it."""
+    """What ``state.json`` holds; the names of the files that belong to it follow from that."""
 
     state: RunState
-    last: str
-    """File of the newest weights and Adam's moments."""
-    best: str | None
-    """File of the best epoch's detector; None before the first epoch's end."""
+    """Where the run stands."""
     finished: bool
     fingerprint: dict[str, Any]
     """What must be the same for the run to go on."""
+
+    @property
+    def last(self) -> str:
+        """File of the newest weights and Adam's moments."""
+        return f"last-{self.state.step:09d}-{self.state.epoch:04d}.safetensors"
+
+    @property
+    def best(self) -> str | None:
+        """File of the best epoch's detector; None before the first epoch's end."""
+        history = self.state.history
+        return f"best-{best_epoch(history).epoch:04d}.safetensors" if history else None
 
 
 class CheckpointFolder:
@@ -47,6 +56,15 @@ class CheckpointFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def make(self) -> None:
+        """Make the folder. Raises :class:`UsageError` where that cannot be done."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"the run's folder {self.folder} cannot be made ({error}); name another one"
+            ) from error
 
     def read(self) -> Checkpoint | None:
         """The newest checkpoint without its tensors; None where there is none.
@@ -61,33 +79,26 @@ class CheckpointFolder:
             return None
         try:
             return _parse(json.loads(file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise _damaged(file, error) from error
 
-    def tensors(self, name: str) -> dict[str, Tensor]:
-        """Tensors of one of the checkpoint's files.
+    def last_tensors(self, checkpoint: Checkpoint) -> dict[str, Tensor]:
+        """Newest weights and Adam's moments. Raises :class:`TrainingError` where unreadable."""
+        return self._tensors(checkpoint.last)
 
-        Raises
-        ------
-        TrainingError
-            Where the file is missing or damaged.
-        """
-        file = self.folder / name
-        try:
-            return load_file(file)
-        except (OSError, SafetensorError) as error:
-            raise _damaged(file, error) from error
+    def best_tensors(self, checkpoint: Checkpoint) -> dict[str, Tensor]:
+        """The best epoch's detector. Raises :class:`TrainingError` where unreadable."""
+        if checkpoint.best is None:
+            raise TrainingError(f"no epoch has ended in {self.folder}, so none is the best")
+        return self._tensors(checkpoint.best)
 
     def write(
         self,
-        state: RunState,
+        checkpoint: Checkpoint,
         last: Mapping[str, Tensor],
-        best: Mapping[str, Tensor] | str | None,
-        *,
-        finished: bool,
-        fingerprint: Mapping[str, Any],
-    ) -> Checkpoint:
-        """Write a generation: ``last`` always, ``best`` where it is new tensors and no name.
+        best: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Write a generation; ``best`` only where the newest epoch is the best one.
 
         Raises
         ------
@@ -95,12 +106,13 @@ class CheckpointFolder:
             Where writing fails; the generation before is then still whole.
         """
         try:
-            return self._write(state, last, best, finished, fingerprint)
+            self._write(checkpoint, last, best)
         except (OSError, SafetensorError) as error:
             self._prune()
             raise TrainingError(
-                f"the checkpoint of step {state.step} could not be written to {self.folder}: "
-                f"{error}; the one before is intact: make room, then go on with --resume"
+                f"the checkpoint of step {checkpoint.state.step} could not be written to "
+                f"{self.folder}: {error}. The one before is intact: make room, then go on with "
+                "--resume"
             ) from error
 
     def clear(self) -> None:
@@ -111,27 +123,26 @@ class CheckpointFolder:
             events.unlink()
         self._prune()
 
+    def _tensors(self, name: str) -> dict[str, Tensor]:
+        file = self.folder / name
+        try:
+            return load_file(file)
+        except (OSError, SafetensorError) as error:
+            raise _damaged(file, error) from error
+
     def _write(
         self,
-        state: RunState,
+        checkpoint: Checkpoint,
         last: Mapping[str, Tensor],
-        best: Mapping[str, Tensor] | str | None,
-        finished: bool,
-        fingerprint: Mapping[str, Any],
-    ) -> Checkpoint:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        last_name = f"last-{state.step:09d}-{state.epoch:04d}.safetensors"
-        _write_tensors(self.folder / last_name, last)
-        if isinstance(best, Mapping):
-            best_name = f"best-{state.epoch:04d}.safetensors"
-            _write_tensors(self.folder / best_name, best)
-            best = best_name
-        made = Checkpoint(state, last_name, best, finished, dict(fingerprint))
-        lines = "".join(record.as_line() + "\n" for record in state.history)
-        write_text(self.folder / STATE, json.dumps(_to_dict(made), indent=1))
-        write_text(self.folder / HISTORY, lines)
+        best: Mapping[str, Tensor] | None,
+    ) -> None:
+        _write_tensors(self.folder / checkpoint.last, last)
+        if best is not None and checkpoint.best is not None:
+            _write_tensors(self.folder / checkpoint.best, best)
+        write_text(self.folder / STATE, json.dumps(_to_dict(checkpoint), indent=1))
+        lines = (record.as_line() + "\n" for record in checkpoint.state.history)
+        write_text(self.folder / HISTORY, "".join(lines))
         self._prune()
-        return made
 
     def _prune(self) -> None:
         """Remove what the newest generation does not name, and what a kill left half-written."""

@@ -46,7 +46,8 @@ def train(
 
     Adam with a stepped learning rate (IV-A). The best epoch is the one with the highest AUC on
     the validation split; no other split is looked at. A run that was killed and resumed ends
-    with the same weights as one that was not, bit for bit on one CPU.
+    with the same weights as one that was not, bit for bit on one CPU. The global random
+    generators of PyTorch, NumPy and Python are seeded anew for every batch.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,6 @@ class Trainer:
         self.adam = make_adam(self.trained, job.settings)
         self.losses = LossLog(job.objective.columns, job.device, self._report)
         self.state = RunState()
-        self.best: str | None = None
 
     def run(self, *, resume: bool) -> TrainingResult:
         """Train to the end, from the newest checkpoint where ``resume`` says so."""
@@ -79,6 +78,7 @@ class Trainer:
 
     def _open(self, *, resume: bool) -> Checkpoint | None:
         """The checkpoint to go on from; None for a fresh start in a folder without a run."""
+        self.folder.make()
         found = self.folder.read()
         if found is not None and resume:
             require_same(found.fingerprint, self.fingerprint, self.folder.folder)
@@ -95,10 +95,10 @@ class Trainer:
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
             return
-        tensors = self.folder.tensors(checkpoint.last)
+        tensors = self.folder.last_tensors(checkpoint)
         load_module(self.trained, _without("model/", tensors))
         load_adam(self.adam, self.trained, _without("adam/", tensors))
-        self.state, self.best = checkpoint.state, checkpoint.best
+        self.state = checkpoint.state
 
     def _epoch(self) -> None:
         """What is left of the running epoch, then its validation and its checkpoint."""
@@ -163,7 +163,7 @@ class Trainer:
         due = between_groups == 0 and steps % self.settings.checkpoint_steps == 0
         if due and self.state.batch < self.grouping.batches:
             self._tick()
-            self._checkpoint(self.best)
+            self._checkpoint()
 
     def _end_epoch(self) -> None:
         self.losses.flush()
@@ -174,7 +174,7 @@ class Trainer:
         record = self._record(validation, speed)
         self.state.end_epoch(record)
         improved = best_epoch(self.state.history) is record
-        self._checkpoint(module_tensors(self.job.detector) if improved else self.best)
+        self._checkpoint(module_tensors(self.job.detector) if improved else None)
         self.log.epoch(record, self.state.step)
         self.progress.epoch(record)
 
@@ -195,7 +195,7 @@ class Trainer:
         self.state.seconds += now - self._clock
         self._clock = now
 
-    def _checkpoint(self, best: Mapping[str, Tensor] | str | None) -> None:
+    def _checkpoint(self, best: Mapping[str, Tensor] | None = None) -> None:
         """Write where the run stands, unless its losses or weights are not finite."""
         self.losses.flush()
         wrong = first_not_finite(self.trained)
@@ -206,15 +206,13 @@ class Trainer:
                 "training.precision = 'fp32', may help"
             )
         model = {f"model/{name}": value for name, value in module_tensors(self.trained).items()}
-        adam = adam_tensors(self.adam, self.trained)
-        written = self.folder.write(
-            self.state,
-            {**model, **{f"adam/{name}": value for name, value in adam.items()}},
-            best,
-            finished=is_finished(self.settings, self.state.history),
-            fingerprint=self.fingerprint,
-        )
-        self.best = written.best
+        moments = adam_tensors(self.adam, self.trained)
+        adam = {f"adam/{name}": value for name, value in moments.items()}
+        self.folder.write(self._standing(), model | adam, best)
+
+    def _standing(self) -> Checkpoint:
+        finished = is_finished(self.settings, self.state.history)
+        return Checkpoint(self.state, finished, self.fingerprint)
 
     def _plan(self) -> TrainingPlan:
         return TrainingPlan(
@@ -228,13 +226,12 @@ class Trainer:
     def _result(self) -> TrainingResult:
         """Give the detector the best epoch's weights, and tell how it went."""
         history = self.state.history
-        assert self.best is not None  # an epoch has ended, and the first one is the best so far
-        load_module(self.job.detector, self.folder.tensors(self.best))
+        load_module(self.job.detector, self.folder.best_tensors(self._standing()))
         best = best_epoch(history)
         early = len(history) < self.settings.epochs and is_stale(self.settings, history)
         return TrainingResult(tuple(history), best.epoch, best.val_auc, early)
 
-    def _normalisation(self, images: int) -> Any:
+    def _normalisation(self, images: int) -> AbstractContextManager[None]:
         """Batch normalisation by running statistics for one image left over at an epoch's end.
 
         Statistics of a single image are poor, and on features without extent there are none.
@@ -247,11 +244,13 @@ class Trainer:
 def _running_statistics(module: nn.Module) -> Iterator[None]:
     layers = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
     training = [layer for layer in layers if layer.training]
-    for layer in training:
-        layer.eval()
-    yield
-    for layer in training:
-        layer.train()
+    try:
+        for layer in training:
+            layer.eval()
+        yield
+    finally:
+        for layer in training:
+            layer.train()
 
 
 def _without(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
