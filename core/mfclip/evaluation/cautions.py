@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mfclip.evaluation.metrics import roc_auc, undefined
 from mfclip.evaluation.operating import OperatingPoints
 from mfclip.evaluation.scores import ScoreTable
 
@@ -14,13 +13,16 @@ FEW_IDENTITIES = 10
 """Below so many identities, percentile intervals come out clearly too narrow."""
 
 
-def row_warnings(images: ScoreTable, identities: int, pinned: int) -> Iterator[str]:
+def row_warnings(
+    images: ScoreTable, identities: int, pinned: int, *, flawless: bool
+) -> Iterator[str]:
     """What makes the figures of some images less than they seem.
 
     Args:
         images: What the row measures.
         identities: Units that its bootstrap draws.
         pinned: Images that every resample holds.
+        flawless: Whether accuracy or AUC is 1.
     """
     counts = {"real": images.reals, "fake": images.fakes}
     few = [f"{count} {label}" for label, count in counts.items() if 0 < count < FEW_IMAGES]
@@ -33,8 +35,8 @@ def row_warnings(images: ScoreTable, identities: int, pinned: int) -> Iterator[s
             f"{pinned} images belong to identities that no other can stand in for when "
             "resampling: the intervals are too narrow"
         )
-    if not undefined(images.is_fake) and roc_auc(images.is_fake, images.log_odds) == 1:
-        yield from _unseen_errors(min(images.reals, images.fakes))
+    if flawless:
+        yield from _unseen_errors(images)
 
 
 def evaluation_warnings(
@@ -46,9 +48,10 @@ def evaluation_warnings(
     yield from operating.notes
 
 
-def _unseen_errors(count: int) -> Iterator[str]:
+def _unseen_errors(images: ScoreTable) -> Iterator[str]:
     """Resampling cannot show errors that are not there; the rule of three can."""
+    count = min(found for found in (images.reals, images.fakes) if found)
     yield (
-        f"every fake scores above every real, so the intervals have no width; with {count} "
-        f"images of a class, an error rate of up to {min(1.0, 3 / count):.1%} can go unseen"
+        f"100 % leaves nothing to resample, so its interval has no width; with {count} images of "
+        f"a class, an error rate of up to {min(1.0, 3 / count):.1%} can go unseen"
     )

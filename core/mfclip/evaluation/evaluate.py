@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from mfclip.evaluation.bootstrap import (
 from mfclip.evaluation.cautions import evaluation_warnings, row_warnings
 from mfclip.evaluation.metrics import undefined
 from mfclip.evaluation.operating import OperatingPoints
-from mfclip.evaluation.results import Evaluation, Interval, Rates, Row
+from mfclip.evaluation.results import HALF, Evaluation, Interval, Rates, Row
 from mfclip.evaluation.scores import ScoreTable
 from mfclip.recipe.settings import EvaluationSettings
 
@@ -62,6 +62,12 @@ class _Measured:
     values: NDArray[np.float64]
     replicates: NDArray[np.float64]
 
+    def cautions(self) -> Iterator[str]:
+        """What makes these figures less than they seem."""
+        auc, accuracy = self.values[0], self.values[len(THRESHOLD_FREE)]
+        flawless = bool(1.0 in (auc, accuracy))
+        return row_warnings(self.images, self.identities, self.pinned, flawless=flawless)
+
 
 @dataclass(frozen=True)
 class _Job:
@@ -79,7 +85,7 @@ class _Job:
             if alarm.threshold is not None
         ]
         best = "best balanced accuracy" if self.operating.fitted else "not fitted"
-        return [(best, self.operating.threshold), ("0.5", 0.5), *fitted]
+        return [(best, self.operating.threshold), (HALF, 0.5), *fitted]
 
     def measure(
         self, table: ScoreTable, parts: Sequence[NDArray[np.bool_]], name: str
@@ -138,10 +144,12 @@ class _Job:
     ) -> tuple[NDArray[np.bool_], str, tuple[str, ...]]:
         """The reals to compare some fakes with, in words too, and what to beware of."""
         real = ~self.table.is_fake
+        if not real.any():
+            return real, "", ()
         groups = np.unique(self.table.group[fakes])
         same = real & np.isin(self.table.group, groups)
         names = ", ".join(_named(str(group)) for group in groups)
-        if same.any() or not real.any():
+        if same.any():
             every = not (self.table.group != "").any() or bool((same == real).all())
             return same, "all reals" if every else f"reals of {names}", ()
         warning = (
@@ -153,27 +161,22 @@ class _Job:
     def row(
         self,
         measured: _Measured,
-        kind: str,
+        kind: Literal["overall", "group", "generator"],
         name: str,
         against: str = "",
         warnings: tuple[str, ...] = (),
     ) -> Row:
         """Put the figures of a selection into words."""
-        return Row.model_validate(
-            {
-                "kind": kind,
-                "name": name,
-                "reals": measured.images.reals,
-                "fakes": measured.images.fakes,
-                "identities": measured.identities,
-                "against": against,
-                "undefined": undefined(measured.images.is_fake),
-                "warnings": (
-                    *warnings,
-                    *row_warnings(measured.images, measured.identities, measured.pinned),
-                ),
-                **self.metrics(measured.values, measured.replicates),
-            }
+        return Row(
+            kind=kind,
+            name=name,
+            reals=measured.images.reals,
+            fakes=measured.images.fakes,
+            identities=measured.identities,
+            against=against,
+            undefined=undefined(measured.images.is_fake),
+            warnings=(*warnings, *measured.cautions()),
+            **self.metrics(measured.values, measured.replicates),
         )
 
     def metrics(self, values: NDArray[Any], replicates: NDArray[Any]) -> dict[str, Interval]:

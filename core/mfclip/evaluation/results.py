@@ -55,9 +55,9 @@ class Metric(NamedTuple):
 
 
 METRICS = (
+    Metric("roc_auc", "AUC", "chance that a random fake scores above a random real"),
     Metric("accuracy", "ACC", "right verdicts at the threshold fitted on validation"),
     Metric("accuracy_at_half", "ACC at 0.5", "right verdicts where p_fake ≥ 0.5 means fake"),
-    Metric("roc_auc", "AUC", "chance that a random fake scores above a random real"),
     Metric("average_precision", "AP", "mean precision over recall; fake is positive"),
     Metric("equal_error_rate", "EER", "error rate where false alarms equal misses; low is good"),
     Metric("tpr_at_fpr_1", "TPR at 1 % FPR", "fakes found when at most 1 % of reals are flagged"),
@@ -77,9 +77,9 @@ class Row(_Frozen):
     """Units that the bootstrap draws; images without an identity count one each."""
     against: str = ""
     """Of a generator: which reals its fakes are compared with."""
+    roc_auc: Interval
     accuracy: Interval
     accuracy_at_half: Interval
-    roc_auc: Interval
     average_precision: Interval
     equal_error_rate: Interval
     tpr_at_fpr_1: Interval
@@ -94,6 +94,10 @@ class Row(_Frozen):
         found = getattr(self, metric.field)
         assert isinstance(found, Interval)
         return found
+
+
+HALF = "0.5"
+"""Name of the threshold that was not fitted."""
 
 
 class Rates(_Frozen):

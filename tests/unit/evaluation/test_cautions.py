@@ -7,28 +7,28 @@ from mfclip.evaluation.operating import OperatingPoints
 
 
 def test_enough_images_need_no_warning(drawn):
-    assert list(row_warnings(drawn(200), identities=200, pinned=0)) == []
+    assert list(row_warnings(drawn(200), identities=200, pinned=0, flawless=False)) == []
 
 
 def test_few_images_are_named(table_of):
     table = table_of([True] * 40 + [False] * 12, np.arange(52) % 5)
-    (warning,) = row_warnings(table, identities=52, pinned=0)
+    (warning,) = row_warnings(table, identities=52, pinned=0, flawless=False)
     assert warning == "only 12 real images: read the interval, not the value"
 
 
 def test_few_identities_are_named(drawn):
-    (warning,) = row_warnings(drawn(200), identities=9, pinned=200)
+    (warning,) = row_warnings(drawn(200), identities=9, pinned=200, flawless=False)
     assert warning == "only 9 identities: the intervals are too narrow"
 
 
 def test_pinned_images_are_named(drawn):
-    (warning,) = row_warnings(drawn(200), identities=50, pinned=40)
+    (warning,) = row_warnings(drawn(200), identities=50, pinned=40, flawless=False)
     assert warning.startswith("40 images belong to identities that no other can stand in for")
 
 
-def test_flawless_ranking_is_qualified_by_the_rule_of_three(table_of):
+def test_flawless_figures_are_qualified_by_the_rule_of_three(table_of):
     table = table_of([False] * 60 + [True] * 60, np.arange(120))
-    (warning,) = row_warnings(table, identities=120, pinned=0)
+    (warning,) = row_warnings(table, identities=120, pinned=0, flawless=True)
     assert "up to 5.0% can go unseen" in warning
 
 

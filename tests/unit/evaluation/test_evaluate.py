@@ -33,9 +33,9 @@ def expected(table, points):
     p = points.p_fake(table.log_odds)
     fake = table.is_fake
     return [
+        metrics.roc_auc(fake, table.log_odds),
         metrics.accuracy(fake, p, points.threshold),
         metrics.accuracy(fake, p, 0.5),
-        metrics.roc_auc(fake, table.log_odds),
         metrics.average_precision(fake, table.log_odds),
         metrics.equal_error_rate(fake, table.log_odds),
         metrics.tpr_at_fpr(fake, table.log_odds, 0.01),
@@ -103,6 +103,14 @@ def test_fakes_of_a_group_without_reals_face_all_reals_with_a_warning(table_of):
     assert "renders has no reals" in found.generators[0].warnings[0]
     assert found.groups[1].undefined == "no real images"
     assert found.mean is None
+
+
+def test_flawless_rows_are_qualified(table_of):
+    found = evaluate(
+        table_of([True] * 40 + [False] * 60, [1.0] * 40 + [-1.0] * 60), OperatingPoints()
+    )
+    assert found.overall.roc_auc.low == 1.0
+    assert "with 40 images of a class, an error rate of up to 7.5%" in found.overall.warnings[0]
 
 
 def test_the_mean_is_over_the_groups_with_both_classes(table_of):

@@ -1,0 +1,140 @@
+"""Matplotlib figures as inline SVG that follows the page: its fonts, light or dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 3.6
+"""Inches of a figure: a third of the page on a desk, all of it on a phone, text readable."""
+WIDE = 5.0
+"""Inches of a figure that has a row to itself."""
+
+# Matplotlib draws in these colours, which nothing else uses; the page replaces them.
+INK, MUTED, LINE, PAPER = "#010101", "#010102", "#010103", "#010104"
+REAL, FAKE = "#010105", "#010106"
+SERIES = ("#010107", "#010108", "#010109", "#01010a", "#01010b", "#01010c")
+DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
+"""A line style for each series: colour is never the only difference."""
+_VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    LINE: "line",
+    PAPER: "paper",
+    REAL: "real",
+    FAKE: "fake",
+    **{colour: f"series-{i}" for i, colour in enumerate(SERIES, start=1)},
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the page."""
+
+    svg: str
+    """The ``<svg>`` element."""
+    alt: str
+    """What it shows, for those who cannot see it."""
+    caption: str
+    """What it shows, how many images it rests on, and how to read it."""
+
+
+@contextmanager
+def canvas(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """An empty figure of the house style; sizes in inches."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_style()):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots()
+
+
+def draw(
+    name: str,
+    height: float,
+    paint: Callable[[Axes], None],
+    *,
+    alt: str,
+    caption: str,
+    width: float = WIDTH,
+) -> Drawing:
+    """Let ``paint`` fill an empty figure and turn it into SVG.
+
+    Args:
+        name: Prefix of the ids inside, different for every figure of a page.
+        height: Inches.
+        paint: Draws on the axes, in the colours of this module.
+        alt: Text in place of the figure.
+        caption: Text below it.
+        width: Inches.
+    """
+    buffer = io.StringIO()
+    with canvas(width, height) as (figure, axes):
+        paint(axes)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return Drawing(_inline(buffer.getvalue(), name, alt), alt, caption)
+
+
+def below(axes: Axes, columns: int, names: Collection[str] | None = None) -> None:
+    """Put the legend under the axes, of the series in ``names`` or of all."""
+    lines = zip(*axes.get_legend_handles_labels(), strict=True)
+    shown = [(line, name) for line, name in lines if names is None or name in names]
+    figure = axes.get_figure()
+    assert figure is not None
+    figure.legend(*zip(*shown, strict=True), loc="outside lower center", ncols=columns)
+
+
+def _style() -> Any:  # matplotlib types its keys one by one since 3.11, and not before
+    """Settings of the house style; the random ids are fixed so that a page can be made again."""
+    return {
+        "axes.edgecolor": LINE,
+        "axes.grid": True,
+        "axes.labelcolor": MUTED,
+        "axes.labelsize": 9,
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlecolor": INK,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 10,
+        "font.size": 9,
+        "grid.color": LINE,
+        "grid.linewidth": 0.5,
+        "hatch.linewidth": 0.6,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "legend.labelcolor": INK,
+        "lines.linewidth": 1.6,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "mfclip",
+        "text.color": INK,
+        "xtick.color": LINE,
+        "xtick.labelcolor": MUTED,
+        "xtick.labelsize": 8,
+        "ytick.color": LINE,
+        "ytick.labelcolor": MUTED,
+        "ytick.labelsize": 8,
+    }
+
+
+def _inline(text: str, name: str, alt: str) -> str:
+    """Strip what only a file of its own needs and hand colours and fonts to the page."""
+    from markupsafe import escape
+
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:\w+)?="[^"]*"| version="1.1"', "", text)
+    text = text.replace("xlink:href", "href")
+    text = re.sub(r'<svg width="[^"]*" height="[^"]*"', "<svg", text, count=1)
+    text = re.sub(r"font: (\S+ )?(\S+) [^;\"]*", r"font-size: \2", text)
+    text = re.sub(r'(id="|url\(#|href="#)', rf"\1{name}-", text)
+    text = re.sub(r"#0101[0-9a-f]{2}", lambda found: f"var(--{_VARIABLES[found[0]]})", text)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)

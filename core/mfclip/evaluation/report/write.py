@@ -1,0 +1,113 @@
+"""Fill in the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mfclip.evaluation.operating import OperatingPoints
+from mfclip.evaluation.report.absent import absences
+from mfclip.evaluation.report.data import ReportData
+from mfclip.evaluation.report.words import count, magnitude, percent, points, span
+from mfclip.evaluation.results import METRICS, Evaluation
+
+TILES = ("roc_auc", "accuracy", "equal_error_rate", "tpr_at_fpr_5")
+"""The figures at the top."""
+
+
+def write_report(path: Path, data: ReportData) -> None:
+    """Write the page as one file that asks for nothing from elsewhere.
+
+    The file appears whole or not at all; an earlier one at its place is replaced.
+    """
+    text = render_report(data)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", errors="replace")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def render_report(data: ReportData) -> str:
+    """The page as text: HTML with its style, figures and pictures inside, and no script."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("mfclip.evaluation.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": count,
+        "magnitude": magnitude,
+        "percent": percent,
+        "points": points,
+        "span": span,
+    }
+    return environment.get_template("report.html.j2").render(_context(data))
+
+
+def _context(data: ReportData) -> dict[str, Any]:
+    """Everything the page shows."""
+    from mfclip import __version__
+    from mfclip.evaluation.report.pictures import card
+
+    operating = _operating(data)
+    return {
+        "data": data,
+        "operating": operating,
+        "evaluation": data.evaluation,
+        "metrics": METRICS,
+        "tiles": [metric for name in TILES for metric in METRICS if metric.field == name],
+        "lead": None if data.evaluation is None else lead(data.evaluation),
+        "drawings": _drawings(data),
+        "cards": [card(sample, operating) for sample in data.samples],
+        "absences": absences(data),
+        "version": __version__,
+    }
+
+
+def _operating(data: ReportData) -> OperatingPoints:
+    """The fitted points; their defaults where nothing was evaluated."""
+    for evaluation in (data.evaluation, data.validation):
+        if evaluation is not None:
+            return evaluation.operating
+    return OperatingPoints()
+
+
+def lead(evaluation: Evaluation) -> str:
+    """The result in two sentences that need no knowledge of the field."""
+    row, fitted = evaluation.overall, evaluation.thresholds[0]
+    if row.undefined:
+        return f"The test split has {row.undefined}, so the detector could not be measured on it."
+    missed = 1 - fitted.found.value
+    return (
+        f"Shown a random fake and a random real of the test split, the detector gives the fake "
+        f"the higher score in {percent(row.roc_auc.value)} of cases; chance would be 50 %. At its "
+        f"threshold it judges {percent(fitted.accuracy.value)} of the images rightly: it flags "
+        f"{percent(fitted.false_alarms.value)} of the reals and misses {percent(missed)} of the "
+        "fakes."
+    )
+
+
+def _drawings(data: ReportData) -> dict[str, Any]:
+    """The figures of each section."""
+    from mfclip.evaluation.report.figures.forest import forest_drawing
+    from mfclip.evaluation.report.figures.histogram import histogram_drawing
+    from mfclip.evaluation.report.figures.roc import roc_drawings
+    from mfclip.evaluation.report.figures.similarity import similarity_drawing
+    from mfclip.evaluation.report.figures.training import training_drawings
+
+    curves = []
+    if data.evaluation is not None and data.scores is not None and len(data.scores.scored()):
+        curves = roc_drawings(data.evaluation, data.scores)
+        curves.append(histogram_drawing(data.scores, data.evaluation.operating))
+    return {
+        "forest": None if data.evaluation is None else forest_drawing(data.evaluation),
+        "curves": curves,
+        "training": training_drawings(data.history, data.best_epoch),
+        "similarity": None if data.similarity is None else similarity_drawing(data.similarity),
+    }
