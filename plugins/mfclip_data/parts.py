@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mfclip.parts import BuildContext, Dataset
+from mfclip.recipe.settings import Settings
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
@@ -34,10 +35,8 @@ class ManifestData(Dataset):
         return read_manifest(self.root / self.file, self.root)
 
 
-class GeneratorLabels(BaseModel):
+class GeneratorLabels(Settings):
     """The middle levels of one generator's label."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     forgery: str = ""
     """Level 2: ``EFS``, ``AM`` or ``FS``."""
@@ -60,7 +59,7 @@ class FolderData(Dataset):
     """Name of the folders of real images."""
     fake: str = Field(default="fake", min_length=1)
     """Name of the folders of fake images."""
-    generators: dict[str, GeneratorLabels] = {}
+    generators: dict[str, GeneratorLabels] = Field(default={})
     """For the folders in ``fake``, by name: what kind of forgery each generator makes."""
 
     def build(self, context: BuildContext) -> Manifest:

@@ -8,7 +8,7 @@ crosses between processes costs a shared-memory file and a descriptor.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ class Decoded(NamedTuple):
 
 def decode_batches(
     tasks: Iterable[Sequence[Path]], *, workers: int, pin_memory: bool = False
-) -> Iterator[Decoded]:
+) -> Generator[Decoded, None, None]:
     """Decode task by task, in order; at most two tasks a worker are under way.
 
     The worker processes end with the iterator: when it is exhausted, closed or dropped.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from mfclip.data.decoding import Decoded, decode_batches, worker_count
+from mfclip.data.decoding import MAX_WORKERS, Decoded, decode_batches, worker_count
 from mfclip.data.images import ImageStatus
 from mfclip.data.labels import LABELS
 from mfclip.data.manifest import Manifest
@@ -82,11 +83,12 @@ class ManifestLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         tasks = ([self._files[row] for row in rows.tolist()] for rows in self._batches)
-        decoded = decode_batches(tasks, workers=self._workers, pin_memory=self._pin_memory)
-        for rows, batch in zip(self._batches, decoded, strict=True):
-            for error in batch.failures.values():
-                raise error
-            yield Batch(batch.images(), self._label[rows], self._prompt[rows], rows)
+        stream = decode_batches(tasks, workers=self._workers, pin_memory=self._pin_memory)
+        with closing(stream):  # ends the workers also while an error holds this frame
+            for rows, decoded in zip(self._batches, stream, strict=True):
+                for error in decoded.failures.values():
+                    raise error
+                yield Batch(decoded.images(), self._label[rows], self._prompt[rows], rows)
 
 
 def training_loader(
@@ -161,12 +163,12 @@ def scoring_stream(
     first = list(islice(chunks, 2))  # a single batch needs no worker
     if not first:
         return
-    few = len(first) < 2
+    count = worker_count(workers, 1 if len(first) == 1 else MAX_WORKERS)
     pending: deque[list[Path]] = deque()
     tasks = _remembered(chain(first, chunks), pending.append)
-    count = worker_count(workers, len(first)) if few else worker_count(workers, 1 << 30)
-    for decoded in decode_batches(tasks, workers=count, pin_memory=pin_memory):
-        yield _scoring_batch(pending.popleft(), decoded)
+    with closing(decode_batches(tasks, workers=count, pin_memory=pin_memory)) as stream:
+        for decoded in stream:
+            yield _scoring_batch(pending.popleft(), decoded)
 
 
 def _scoring_batch(paths: list[Path], decoded: Decoded) -> ScoringBatch:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Int64
@@ -130,10 +133,23 @@ def _problems(sentence: str, tokens: Sequence[int], control: set[int]) -> Iterab
 @cache
 def _encoder() -> tuple[Callable[[str], list[int]], int, int]:
     """CLIP's byte-pair encoding from the vocabulary that open_clip ships; start and end token."""
-    from open_clip.tokenizer import SimpleTokenizer
-
-    tokenizer = SimpleTokenizer()
+    tokenizer = _tokenizer_module().SimpleTokenizer()
     return tokenizer.encode, tokenizer.sot_token_id, tokenizer.eot_token_id
+
+
+def _tokenizer_module() -> Any:
+    """open_clip's tokenizer without the rest of its package, which takes seconds to import."""
+    name = "open_clip.tokenizer"
+    if name in sys.modules:
+        return sys.modules[name]
+    package = find_spec("open_clip")
+    folder = Path(((package and package.submodule_search_locations) or ["open_clip"])[0])
+    spec = spec_from_file_location(name, folder / "tokenizer.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"open_clip has no tokenizer in {folder}; reinstall open_clip_torch")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _padded_row(tokens: Sequence[int]) -> Int64[Tensor, " 77"]:

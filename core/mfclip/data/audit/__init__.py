@@ -11,7 +11,7 @@ from mfclip.data.audit.findings import Audit, Finding, Severity
 from mfclip.data.audit.identities import check_identities
 from mfclip.data.audit.levels import check_levels
 from mfclip.data.audit.nuisance import check_nuisances
-from mfclip.data.audit.probe import in_threads, probe
+from mfclip.data.audit.probing import in_threads, probe
 from mfclip.data.manifest import Manifest, Split
 
 __all__ = ["Audit", "Finding", "Severity", "audit"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mfclip.data.audit.findings import Finding, Severity, first_few, naming, plural
-from mfclip.data.audit.probe import Probe, in_threads
+from mfclip.data.audit.probing import Probe, in_threads
 from mfclip.data.manifest import Manifest, Row
 
 _KINDS: tuple[tuple[str, Severity, str, str], ...] = (

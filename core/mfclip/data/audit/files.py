@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mfclip.data.audit.findings import Finding, first_few, naming, plural
-from mfclip.data.audit.probe import Probe
+from mfclip.data.audit.probing import Probe
 from mfclip.data.images import ImageStatus
 from mfclip.data.manifest import Manifest
 

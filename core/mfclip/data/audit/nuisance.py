@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mfclip.data.audit.findings import Finding, first_few
-from mfclip.data.audit.probe import Probe
+from mfclip.data.audit.probing import Probe
 from mfclip.data.images import ImageStatus
 from mfclip.data.manifest import Manifest
 
@@ -46,7 +46,7 @@ NUISANCES = (
         "quality",
         "the JPEG quality",
         lambda found: found.quality,
-        lambda found: found.quality or 0,
+        lambda found: found.quality.level if found.quality else 0,
     ),
 )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from dataclasses import dataclass
 from functools import cache, lru_cache
+from zlib import crc32
 
 # The luminance table of ITU-T T.81, Annex K.1, row by row.
 _LUMINANCE = (
@@ -18,18 +20,32 @@ _LUMINANCE = (
 )
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Quality:
+    """How strongly a JPEG was compressed."""
+
+    level: int
+    """1-100 on libjpeg's scale: exact for libjpeg's own tables, else of the most similar one."""
+    table: str = ""
+    """Names a table that is not libjpeg's; empty for those."""
+
+    def __str__(self) -> str:
+        return f"like {self.level} (table {self.table})" if self.table else str(self.level)
+
+
 @lru_cache(maxsize=4096)
-def estimate_quality(table: tuple[int, ...]) -> int:
-    """The quality, 1-100 on libjpeg's scale, whose luminance table is nearest.
+def estimate_quality(table: tuple[int, ...]) -> Quality:
+    """The quality of a luminance table: 64 entries, row by row."""
+    level = min(range(100, 0, -1), key=lambda quality: _distance(table, _scaled(quality)))
+    if table == _scaled(level):
+        return Quality(level)
+    return Quality(level, f"{crc32(repr(table).encode()):08x}")
 
-    Exact for files written by libjpeg; for other encoders the libjpeg quality most like theirs.
-    ``table``: 64 entries, row by row.
-    """
-    return min(range(100, 0, -1), key=lambda quality: _distance(table, _scaled(quality)))
 
-
-def _distance(table: Sequence[int], other: Sequence[int]) -> int:
-    return sum(abs(one - two) for one, two in zip(table, other, strict=True))
+def _distance(table: tuple[int, ...], other: tuple[int, ...]) -> float:
+    """Of the logarithms, so that each frequency counts alike."""
+    pairs = zip(table, other, strict=True)
+    return sum(abs(math.log(max(one, 1) / two)) for one, two in pairs)
 
 
 @cache

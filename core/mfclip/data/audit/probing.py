@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from mfclip.data.audit.quality import estimate_quality
+from mfclip.data.audit.quality import Quality, estimate_quality
 from mfclip.data.images import ImageError, ImageStatus, decode, open_image, open_regular
 
 _SLICE = 2048
@@ -31,8 +31,8 @@ class Probe:
     width: int = 0
     height: int = 0
     """Pixels, before any EXIF rotation."""
-    quality: int | None = None
-    """Of a JPEG, 1-100, estimated."""
+    quality: Quality | None = None
+    """Of a JPEG, estimated."""
 
 
 def probe(path: Path) -> Probe:
