@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ WIDTH = 3.6
 """Inches of a figure: a third of the page on a desk, all of it on a phone, text readable."""
 WIDE = 5.0
 """Inches of a figure that has a row to itself."""
+
+_LONGEST = 32
+"""Letters of a name in a figure."""
 
 # Matplotlib draws in these colours, which nothing else uses; the page replaces them.
 INK, MUTED, LINE, PAPER = "#010101", "#010102", "#010103", "#010104"
@@ -78,10 +82,19 @@ def draw(
         width: Inches.
     """
     buffer = io.StringIO()
-    with canvas(width, height) as (figure, axes):
+    with canvas(width, height) as (figure, axes), warnings.catch_warnings():
+        # The page's own fonts draw the text, and have letters that matplotlib's lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         paint(axes)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return Drawing(_inline(buffer.getvalue(), name, alt), alt, caption)
+
+
+def plain(text: str) -> str:
+    """A name from the data as matplotlib must be told it: no formula, not hidden, not too long."""
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    shown = text.replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{shown}" if shown.startswith("_") else shown
 
 
 def below(axes: Axes, columns: int, names: Collection[str] | None = None) -> None:
@@ -134,7 +147,11 @@ def _inline(text: str, name: str, alt: str) -> str:
     text = re.sub(r' xmlns(:\w+)?="[^"]*"| version="1.1"', "", text)
     text = text.replace("xlink:href", "href")
     text = re.sub(r'<svg width="[^"]*" height="[^"]*"', "<svg", text, count=1)
-    text = re.sub(r"font: (\S+ )?(\S+) [^;\"]*", r"font-size: \2", text)
+    # The one rule in there would hold for the whole page; the page's style has its own.
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    # Before matplotlib 3.10 in one property, since then in several.
+    text = re.sub(r"font: (?:\S+ )?(\d\S*) [^;\"]*", r"font-size: \1", text)
+    text = re.sub(r" ?font-family: [^;\"]*;", "", text)
     text = re.sub(r'(id="|url\(#|href="#)', rf"\1{name}-", text)
     text = re.sub(r"#0101[0-9a-f]{2}", lambda found: f"var(--{_VARIABLES[found[0]]})", text)
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)

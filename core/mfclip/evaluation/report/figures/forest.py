@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mfclip.evaluation.report.svg import INK, MUTED, SERIES, WIDE, Drawing, draw
+from mfclip.evaluation.report.svg import INK, MUTED, SERIES, WIDE, Drawing, draw, plain
 from mfclip.evaluation.results import Evaluation, Row
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _paint(axes: Axes, rows: list[Row]) -> None:
         axes.plot([100 * interval.low, 100 * interval.high], [place, place], color=colour)
         axes.plot(100 * interval.value, place, marker, color=colour, markersize=6)
     axes.axvline(50, color=MUTED, linewidth=0.9, linestyle=":")
-    names = [f"{row.name}  {row.reals}/{row.fakes}" for row in rows]
+    names = [f"{plain(row.name)}  {row.reals}/{row.fakes}" for row in rows]
     axes.set_yticks(range(len(rows)), names)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

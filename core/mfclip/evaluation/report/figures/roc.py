@@ -18,6 +18,7 @@ from mfclip.evaluation.report.svg import (
     Drawing,
     below,
     draw,
+    plain,
 )
 from mfclip.evaluation.report.words import count, percent
 from mfclip.evaluation.results import HALF, Evaluation, Rates
@@ -36,7 +37,7 @@ class _Curve(NamedTuple):
     @property
     def label(self) -> str:
         """Its line of the legend."""
-        return f"{self.name}: AUC {percent(self.auc)}"
+        return f"{plain(self.name)}: AUC {percent(self.auc)}"
 
 
 def roc_drawings(evaluation: Evaluation, scores: ScoreTable) -> list[Drawing]:

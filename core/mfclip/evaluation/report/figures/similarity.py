@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mfclip.evaluation.report.data import SimilarityMatrix
-from mfclip.evaluation.report.svg import PAPER, Drawing, draw
+from mfclip.evaluation.report.svg import PAPER, Drawing, draw, plain
 from mfclip.evaluation.report.words import count
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _blocks(labels: list[str]) -> tuple[list[str], list[float], list[float]]:
     names, centres, ends, start = [], [], [], 0
     for name, run in groupby(labels):
         length = len(list(run))
-        names.append(name)
+        names.append(plain(name))
         centres.append(start + (length - 1) / 2)
         start += length
         ends.append(start - 0.5)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mfclip.evaluation.report.data import EpochFigures
-from mfclip.evaluation.report.svg import DASHES, INK, MUTED, SERIES, Drawing, below, draw
+from mfclip.evaluation.report.svg import DASHES, INK, MUTED, SERIES, Drawing, below, draw, plain
 from mfclip.evaluation.report.words import count, percent, power
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _losses(axes: Axes, history: _History, best_epoch: int | None) -> None:
             color=colour,
             linestyle=DASHES[i % len(DASHES)],
             marker=_marker(history),
-            label=name,
+            label=plain(name),
         )
     seen = [value for values in series.values() for value in values if value > 0]
     if seen and max(seen) > 30 * min(seen):
