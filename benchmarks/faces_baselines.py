@@ -48,12 +48,14 @@ def colour(image: Image.Image) -> Features:
 def features_of(manifest: Manifest, feature: Callable[[Image.Image], Features]) -> Features:
     rows = []
     for row in manifest.rows:
-        with Image.open(row.path) as image:
+        with Image.open(manifest.file(row)) as image:
             rows.append(feature(image))
     return np.stack(rows)
 
 
-def auc(x: Features, rows: tuple[Row, ...], train: NDArray[np.bool_], test: NDArray[np.bool_]) -> float:
+def auc(
+    x: Features, rows: tuple[Row, ...], train: NDArray[np.bool_], test: NDArray[np.bool_]
+) -> float:
     fake = np.array([row.label.label == "fake" for row in rows])
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     model.fit(x[train], fake[train])
@@ -63,10 +65,13 @@ def auc(x: Features, rows: tuple[Row, ...], train: NDArray[np.bool_], test: NDAr
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True)
-    manifest = read_manifest(parser.parse_args().root / "manifest.csv")
+    parser.add_argument("--manifest", type=Path, help="Default: manifest.csv in the root.")
+    options = parser.parse_args()
+    manifest = read_manifest(options.manifest or options.root / "manifest.csv", options.root)
     rows = manifest.rows
     split, group, generator = (
-        np.array([getattr(row, name) for row in rows]) if name != "generator"
+        np.array([getattr(row, name) for row in rows])
+        if name != "generator"
         else np.array([row.label.generator for row in rows])
         for name in ("split", "group", "generator")
     )

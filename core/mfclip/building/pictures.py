@@ -37,9 +37,12 @@ class PatchPicture:
     """The residual's magnitude, brightened so that the strongest pixel is white."""
 
 
-def load_images(rows: Sequence[Row], preprocessor: Preprocessor) -> Float[Tensor, "n 3 s s"]:
-    """Decode and preprocess a few rows on the CPU."""
-    arrays = [torch.from_numpy(decode(row.path).copy()).permute(2, 0, 1) for row in rows]
+def load_images(
+    manifest: Manifest, rows: Sequence[Row], preprocessor: Preprocessor
+) -> Float[Tensor, "n 3 s s"]:
+    """Decode and preprocess a few rows of a manifest on the CPU."""
+    decoded = [decode(manifest.file(row)) for row in rows]
+    arrays = [torch.from_numpy(pixels.copy()).permute(2, 0, 1) for pixels in decoded]
     return preprocessor(arrays, torch.device("cpu"))
 
 
@@ -65,7 +68,7 @@ def similarity_matrix(
     index = torch.tensor([prompts.row(row.label) for row in rows])
     detector = detector.cpu().eval()
     with torch.inference_mode():
-        outputs = detector(load_images(rows, pre), index)
+        outputs = detector(load_images(validation, rows, pre), index)
         assert outputs.visual is not None
         assert outputs.text is not None
         cosine = F.normalize(outputs.visual, dim=-1) @ F.normalize(outputs.text, dim=-1).T

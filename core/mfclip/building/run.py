@@ -29,6 +29,8 @@ class Built:
     folder: Path
     measured: Measured | None
     """None where nothing was trained."""
+    example: Path | None
+    """A test image to try the detector on."""
     seconds: float
 
 
@@ -69,7 +71,12 @@ def build(
     seconds = time.monotonic() - started
     write(folder, plan, trained, measured, plugins, run, seconds=seconds, text_side=text_side)
     close_run(run)
-    return Built(folder, measured, seconds)
+    return Built(folder, measured, _example(plan), seconds)
+
+
+def _example(plan: Plan) -> Path | None:
+    test = plan.manifest.of_split("test") if plan.manifest else None
+    return test.file(test.rows[0]) if test else None
 
 
 def _train(

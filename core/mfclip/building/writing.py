@@ -116,7 +116,8 @@ def _facts(plan: Plan, trained: TrainingResult | None) -> dict[str, str]:
     if trained is not None and recipe.training is not None:
         facts["epochs"] = f"{len(trained.history)} of {recipe.training.epochs}"
         facts["weights"] = (
-            f"of epoch {trained.best_epoch}, the best on validation (AUC {trained.best_val_auc:.3f})"
+            f"of epoch {trained.best_epoch}, the best on validation "
+            f"(AUC {trained.best_val_auc:.3f})"
         )
         facts["seed"] = str(recipe.training.seed)
     return facts
@@ -167,8 +168,10 @@ def _samples(plan: Plan, measured: Measured) -> list[Sample]:
     assert plan.manifest is not None
     table = measured.test
     chosen = telling_rows(table)
-    rows = plan.manifest.of_split("test").rows
-    images = load_images([rows[i] for i in chosen], Preprocessor(plan.recipe.preprocessing))
+    test = plan.manifest.of_split("test")
+    rows = test.rows
+    preprocessor = Preprocessor(plan.recipe.preprocessing)
+    images = load_images(test, [rows[i] for i in chosen], preprocessor)
     patches = patch_pictures(plan.detector, images)
     p_fake = measured.operating.p_fake(table.log_odds)
     samples = []

@@ -115,4 +115,4 @@ def _tell(built: Built) -> None:
     typer.echo(f"test:   {row.reals} real and {row.fakes} fake images, 95 % intervals in brackets")
     typer.echo(f"        ACC {row.accuracy} at the threshold fitted on validation")
     typer.echo(f"        AUC {row.roc_auc}")
-    typer.echo(f"next:   mfclip score {built.folder} {built.measured.test.path[0]}")
+    typer.echo(f"next:   mfclip score {built.folder} {built.example}")

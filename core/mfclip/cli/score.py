@@ -138,6 +138,5 @@ class TableSink:
         """Write one row."""
         p_fake = "-" if row["p_fake"] is None else f"{row['p_fake']:.4f}"
         verdict = row["verdict"] or "-"
-        self._stream.write(
-            f"{p_fake:>7}  {verdict:<7}  {row['threshold']:>9.4f}  {row['status']:<13}  {row['path']}\n"
-        )
+        fixed = f"{p_fake:>7}  {verdict:<7}  {row['threshold']:>9.4f}  {row['status']:<13}"
+        self._stream.write(f"{fixed}  {row['path']}\n")
