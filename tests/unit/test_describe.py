@@ -70,7 +70,9 @@ def test_classes_inside_functions_are_found_too():
 
 def test_a_schema_without_source_has_no_docs(tmp_path: Path, monkeypatch):
     file = tmp_path / "vanished.py"
-    file.write_text("from pydantic import BaseModel\nclass Gone(BaseModel):\n    x: int = 1\n    'x'\n")
+    file.write_text(
+        "from pydantic import BaseModel\nclass Gone(BaseModel):\n    x: int = 1\n    'x'\n"
+    )
     spec = importlib.util.spec_from_file_location("vanished", file)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "vanished", module)

@@ -180,8 +180,7 @@ BROKEN = {
     ),
     "unknown type in the schema": (
         acme(SOUND).replace("dim: int = 8", 'dim: int = 8\n        more: "Nowhere" = None'),
-        "AcmeVit is no usable schema: PydanticUndefinedAnnotation: "
-        "name 'Nowhere' is not defined",
+        "AcmeVit is no usable schema: PydanticUndefinedAnnotation: name 'Nowhere' is not defined",
     ),
 }
 
@@ -225,7 +224,9 @@ def test_what_is_sound_in_a_plugin_stays_on_offer(install_plugin):
 
 def test_names_that_look_like_hooks_but_are_not_meant_as_such(install_plugin):
     imports = "\n    import mfclip_tools\n    from mfclip_tools import mfclip_helper\n"
-    later = "\n    @hookimpl(optionalhook=True)\n    def mfclip_of_the_future():\n        return []\n"
+    later = (
+        "\n    @hookimpl(optionalhook=True)\n    def mfclip_of_the_future():\n        return []\n"
+    )
     helper = {"mfclip_tools.py": "def mfclip_helper():\n    pass\n"}
     install_plugin(acme(imports + SOUND + later), files=helper)
     plugins = discover()

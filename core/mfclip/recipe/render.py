@@ -28,7 +28,7 @@ def to_toml(recipe: Recipe) -> str:
     """
     tree = _table(recipe, "recipe")
     name = tree.pop("assembly", None)
-    began = f"; it began as the assembly '{name}'" if name else ""
+    began = f"; it began as the assembly {_literal(name)}" if name else ""
     lines = [SCHEMA_LINE, f"# Every default is filled in{began}."]
     if name:
         lines.append(f"# Nothing is taken from there any more: {RECORD} is only a note.")

@@ -74,8 +74,11 @@ class Resolver:
             return self.part(slot.base, value, path, default)
         if table is not None:
             return self._table(table, value, path)
-        for where, message in loose_values(value, info.annotation, path):
+        loose = list(loose_values(value, info.annotation, path))
+        for where, message in loose:
             self.problems.add(self.document, where, message)
+        if loose:
+            return None
         folder = self.document.place(path).folder
         return with_absolute_paths(value, info.annotation, folder)
 

@@ -227,7 +227,7 @@ def offers(*schemas: type[Part], distribution: str = "acme") -> tuple[Offer, ...
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def plugins() -> Plugins:
     return Plugins(offers(*PARTS))
 
@@ -246,11 +246,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return here
 
 
-@pytest.fixture
-def registry(folder: Path) -> Registry:
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """The shipped registry with the assembly ``duo`` from ``acme.toml``."""
-    Path("acme.toml").write_text(ASSEMBLIES, encoding="utf-8")
-    return read_registry(Path("acme.toml"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("registry"))
+        Path("acme.toml").write_text(ASSEMBLIES, encoding="utf-8")
+        return read_registry(Path("acme.toml"))
 
 
 Read = Callable[..., Recipe]

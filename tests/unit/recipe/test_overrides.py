@@ -40,7 +40,7 @@ def test_values_are_toml_or_else_text(text):
 
 
 def test_keys_are_dotted_and_numbers_count_items():
-    document = read_overrides(['loss.0.weight=2', 'a."b.c"=1'], ROOT, Problems())
+    document = read_overrides(["loss.0.weight=2", 'a."b.c"=1'], ROOT, Problems())
     assert document.tree == {"loss": {0: {"weight": 2}}, "a": {"b.c": 1}}
 
 
@@ -59,9 +59,7 @@ def test_what_is_no_key_and_value_is_refused(text):
     problems = Problems()
     assert read_overrides([text], ROOT, problems).tree == {}
     (problem,) = problems.found
-    assert str(problem) == (
-        f"--set {text}: expected key=value, like training.epochs=2"
-    )
+    assert str(problem) == (f"--set {text}: expected key=value, like training.epochs=2")
 
 
 def test_a_key_below_a_single_value_is_refused():
