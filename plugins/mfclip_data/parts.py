@@ -80,15 +80,15 @@ class SampleData(Dataset):
 
     use: Literal["sample"] = "sample"
     """Name of the part."""
-    images: int = Field(default=480, ge=48)
-    """Images in all, real and fake."""
-    size: int = Field(default=224, ge=64, le=1024)
+    images: int = Field(default=600, ge=12, multiple_of=2)
+    """Images in all, half of them fake."""
+    size: int = Field(default=224, ge=32, le=2048)
     """Side of each image, pixels."""
     seed: int = Field(default=0, ge=0)
     """The same seed draws the same images."""
 
     def build(self, context: BuildContext) -> Manifest:
-        """Read the set from the cache; make it first where it is not there."""
+        """Read the set from its cache; draw it first where it is not there."""
         from mfclip.data.manifest import read_manifest
         from mfclip.data.sample import make_sample, sample_folder
 

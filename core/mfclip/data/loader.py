@@ -7,6 +7,7 @@ Images stay uint8 and keep their sizes: resizing and floats happen on the device
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -18,7 +19,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from mfclip.data.decoding import MAX_WORKERS, Decoded, decode_batches, worker_count
+from mfclip.data.decoding import Decoded, decode_batches, worker_count
 from mfclip.data.images import ImageStatus
 from mfclip.data.labels import LABELS
 from mfclip.data.manifest import Manifest
@@ -163,7 +164,7 @@ def scoring_stream(
     first = list(islice(chunks, 2))  # a single batch needs no worker
     if not first:
         return
-    count = worker_count(workers, 1 if len(first) == 1 else MAX_WORKERS)
+    count = worker_count(workers, 1 if len(first) == 1 else sys.maxsize)
     pending: deque[list[Path]] = deque()
     tasks = _remembered(chain(first, chunks), pending.append)
     with closing(decode_batches(tasks, workers=count, pin_memory=pin_memory)) as stream:

@@ -34,10 +34,13 @@ class Preprocessor:
         Copies to a GPU do not wait where the images lie in pinned memory.
         """
         size = self.settings.size
-        out = torch.empty((len(images), 3, size, size), device=device)
-        for places in _by_size(images):
-            moved = [images[place].to(device, non_blocking=True) for place in places]
-            out[places] = self._resized(torch.stack(moved))
+        moved = [image.to(device, non_blocking=True) for image in images]
+        groups = _by_size(moved)
+        if len(groups) == 1:  # spares a copy of the batch
+            return self._resized(torch.stack(moved))
+        out = torch.empty((len(moved), 3, size, size), device=device)
+        for places in groups:
+            out[places] = self._resized(torch.stack([moved[place] for place in places]))
         return out
 
     def _resized(

@@ -44,11 +44,15 @@ def read_table(file: Path) -> Table:
 
 
 def write_table(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write a table by its suffix. A reader sees the old file or the whole new one."""
+    """Write a table by its suffix. A reader sees the old file or the whole new one.
+
+    Raises :class:`DataError` for cells that would not read back: with white space at an end, or
+    of no valid Unicode.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     write = _write_parquet if file.suffix.lower() == ".parquet" else _write_csv
     with replace_file(file) as staged:
-        write(staged, columns, rows)
+        write(staged, columns, map(_readable, rows))
 
 
 def _read_csv(file: Path) -> Table:
@@ -94,15 +98,21 @@ def _text(cell: Any) -> str:
     return "" if cell is None else str(cell).strip()
 
 
+def _readable(row: Mapping[str, str]) -> Mapping[str, str]:
+    """The row, if reading would give it back."""
+    for cell in row.values():
+        if cell != cell.strip():
+            raise DataError(f"the name {cell!r} begins or ends with white space; rename it")
+        if not cell.isascii() and cell.encode(errors="ignore").decode() != cell:
+            raise DataError(f"the name {cell!r} is not valid Unicode; rename the file")
+    return row
+
+
 def _write_csv(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
-        try:
-            writer.writerows(rows)
-        except UnicodeEncodeError as error:
-            name = error.object.encode("utf-8", "backslashreplace").decode()
-            raise DataError(f"a name is not valid Unicode: {name!r}; rename the file") from error
+        writer.writerows(rows)
 
 
 def _write_parquet(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:

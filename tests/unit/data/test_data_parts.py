@@ -50,3 +50,12 @@ def test_shares_that_are_none_are_misfits(shares: tuple[float, float, float]) ->
     message = f"shares must not be negative and must sum to 1, got {list(shares)}"
     assert found == [Misfit("split", message)]
     assert not list(ManifestData(root=Path("x")).misfits(CONTEXT))
+
+
+def test_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MFCLIP_CACHE", str(tmp_path))
+    part = SampleData(images=12, size=32)
+    manifest = part.build(CONTEXT)
+    assert len(manifest) == 12
+    assert manifest.root.parent == tmp_path
+    assert part.build(CONTEXT) == manifest

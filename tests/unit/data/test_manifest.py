@@ -2,9 +2,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mfclip.data.labels import HierarchicalLabel
-from mfclip.data.manifest import Manifest, Row, read_manifest, write_manifest
+from mfclip.data.labels import LABELS, HierarchicalLabel
+from mfclip.data.manifest import SPLITS, Manifest, Row, read_manifest, write_manifest
 from mfclip.errors import DataError
 
 TABLE = """path,label,forgery,family,generator,split,identity,group
@@ -72,6 +74,28 @@ def test_what_is_written_reads_back(table: Path, tmp_path: Path, suffix: str) ->
     manifest = read_manifest(table)
     write_manifest(manifest, tmp_path / f"out.{suffix}")
     assert read_manifest(tmp_path / f"out.{suffix}") == manifest
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\\/"))
+CELLS = NAMES.map(str.strip)
+PATHS = st.lists(CELLS.filter(lambda name: name not in ("", ".", "..")), min_size=1, max_size=3)
+ROWS = st.builds(
+    Row,
+    PATHS.map(lambda parts: Path(*parts)),
+    st.builds(HierarchicalLabel, st.sampled_from(LABELS), CELLS, CELLS, CELLS),
+    st.sampled_from(SPLITS),
+    CELLS,
+    CELLS,
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=5, unique_by=lambda row: row.path))
+def test_whatever_is_written_reads_back(tmp_path_factory, rows: list[Row]) -> None:
+    manifest = Manifest(tmp_path_factory.getbasetemp(), tuple(rows))
+    for name in ("any.csv", "any.parquet"):
+        write_manifest(manifest, manifest.root / name)
+        assert read_manifest(manifest.root / name) == manifest
 
 
 def test_no_rows_is_an_error(tmp_path: Path) -> None:

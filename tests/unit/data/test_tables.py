@@ -110,3 +110,9 @@ def test_a_failed_write_leaves_the_old_table(file: Path) -> None:
         write_table(file, ("path",), [{"path": "new.png"}, {"path": "bad\udcff.png"}])
     assert cells(file) == [("old.png",)]
     assert [path.name for path in file.parent.iterdir()] == ["t.csv"]
+
+
+def test_names_that_would_not_read_back_are_refused(file: Path) -> None:
+    with pytest.raises(DataError, match=r"' a\.png' begins or ends with white space"):
+        write_table(file, ("path",), [{"path": " a.png"}])
+    assert not file.exists()
