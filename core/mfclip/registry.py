@@ -128,9 +128,8 @@ class _Reader:
         for name in document.tree:
             if name not in _TOP:
                 self._unknown(document, (name,), "table", _TOP)
-        if "plugins" in document.tree:
-            plugins = self._fill(_PluginsTable, document, ("plugins",))
-            self.disabled += plugins.disabled if plugins else ()
+        plugins = self._fill(_PluginsTable, document, ("plugins",))
+        self.disabled += plugins.disabled if plugins else ()
         for path in self._below(document, ("parts",)):
             if path[-1] in KINDS:
                 for entry in self._below(document, path):
@@ -143,38 +142,34 @@ class _Reader:
     def result(self) -> Registry:
         """Everything read, assemblies with the tables that they extend; raises any problem."""
         assemblies = {
-            name: Assembly(name, head.summary, head.paper, self._extended(name, ()))
+            name: Assembly(name, head.summary, head.paper, self._extended(name))
             for name, head in self.heads.items()
         }
         self.problems.raise_any()
         return Registry(tuple(self.parts.values()), assemblies, tuple(self.disabled))
 
-    def _below(self, document: Document, path: KeyPath) -> Iterator[KeyPath]:
-        """The paths of the keys of a table, if it is one."""
+    def _table(self, document: Document, path: KeyPath) -> Mapping[str, Any] | None:
+        """The table at a path, empty where there is none; told where it is no table."""
         table: Any = document.tree
         for key in path:
             table = table.get(key, {})
         if isinstance(table, Mapping):
-            yield from ((*path, key) for key in table)
-        else:
-            self.problems.add(document, path, f"should be a table, got {shown(table)}")
+            return table
+        self.problems.add(document, path, f"should be a table, got {shown(table)}")
+        return None
 
-    def _fill(
-        self,
-        schema: type[Schema],
-        document: Document,
-        path: KeyPath,
-        *,
-        without: Iterable[str] = (),
-    ) -> Schema | None:
-        table: Any = document.tree
-        for key in path:
-            table = table[key]
-        if not isinstance(table, Mapping):
-            self.problems.add(document, path, f"should be a table, got {shown(table)}")
+    def _below(self, document: Document, path: KeyPath) -> Iterator[KeyPath]:
+        """The paths of the keys of a table."""
+        yield from ((*path, key) for key in self._table(document, path) or ())
+
+    def _fill(self, schema: type[Schema], document: Document, path: KeyPath) -> Schema | None:
+        """The schema of a table; an assembly's head takes only the keys that it knows."""
+        table = self._table(document, path)
+        if table is None:
             return None
-        kept = {key: value for key, value in table.items() if key not in without}
-        return Resolver(document, Plugins(), self.problems).fill(schema, kept, path)
+        if schema is _AssemblyHead:
+            table = {key: table[key] for key in table if key in schema.model_fields}
+        return Resolver(document, Plugins(), self.problems).fill(schema, table, path)
 
     def _part(self, document: Document, path: KeyPath) -> None:
         kind, name = str(path[1]), str(path[2])
@@ -188,7 +183,11 @@ class _Reader:
 
     def _assembly(self, document: Document, path: KeyPath) -> None:
         name = str(path[1])
-        head = self._fill(_AssemblyHead, document, path, without=ASSEMBLY_TABLES)
+        known = (*_AssemblyHead.model_fields, *ASSEMBLY_TABLES)
+        for here in self._below(document, path):
+            if here[-1] not in known:
+                self._unknown(document, here, "table or key", known)
+        head = self._fill(_AssemblyHead, document, path)
         if name in self.heads:
             message = f"the assembly '{name}' is in {SHIPPED.name} already; take another name"
             self.problems.add(document, path, message)
@@ -198,21 +197,26 @@ class _Reader:
             self.heads[name] = head
             self.tables[name] = replace(whole, tree=tables)
 
-    def _extended(self, name: str, seen: tuple[str, ...]) -> Document:
-        """An assembly's tables over those of the one that it extends."""
-        own, base = self.tables[name], self.heads[name].extends
-        if base is not None and base not in self.heads:
-            message = f"no assembly is called '{base}'{did_you_mean(base, self.heads)}"
-            self.problems.at(own.place(()), ("assemblies", name, "extends"), message)
-        elif base in (*seen, name):
-            message = f"extends itself: {' -> '.join((*seen, name, str(base)))}"
-            self.problems.at(own.place(()), ("assemblies", name), message)
-        else:
-            under = Document({}, {(): own.place(())})
-            if base is not None:
-                under = self._extended(base, (*seen, name))
-            return merge(under, own, self.problems)
-        return own
+    def _extended(self, name: str) -> Document:
+        """An assembly's tables over those of the ones that it extends."""
+        chain, own = [name], self.tables[name]
+        while (base := self.heads[chain[-1]].extends) is not None:
+            if base not in self.heads:
+                message = f"no assembly is called '{base}'{did_you_mean(base, self.heads)}"
+            elif base in chain:
+                message = f"extends itself: {' -> '.join([*chain, base])}"
+            else:
+                chain.append(base)
+                continue
+            # The other links of a broken chain are told when it is their turn.
+            if base == name or len(chain) == 1:
+                path = ("assemblies", name, "extends")
+                self.problems.at(own.place(("extends",)), path, message)
+            break
+        document = Document({}, {(): own.place(())})
+        for link in reversed(chain):
+            document = merge(document, self.tables[link], self.problems)
+        return document
 
     def _unknown(self, document: Document, path: KeyPath, what: str, names: Iterable[str]) -> None:
         message = f"unknown {what} '{path[-1]}'{did_you_mean(str(path[-1]), names)}"

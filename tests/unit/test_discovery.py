@@ -235,7 +235,11 @@ def test_names_that_look_like_hooks_but_are_not_meant_as_such(install_plugin):
 
 
 def test_a_hook_may_have_a_name_of_its_own(install_plugin):
-    named = '\n    @hookimpl(specname="mfclip_encoders")\n    def all_of_ours():\n        return (AcmeVit,)\n'
+    named = """
+    @hookimpl(specname="mfclip_encoders")
+    def all_of_ours():
+        return (AcmeVit,)
+"""
     install_plugin(acme(named))
     plugins = discover()
     assert plugins.get("encoder", "acme-vit") is not None

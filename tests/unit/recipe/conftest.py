@@ -114,7 +114,7 @@ class Words(_Inert, Prompts):
     """Name of the part."""
     levels: int = 4
     first: Level = Level()
-    more: dict[str, str] = {}
+    more: dict[str, str] = Field(default_factory=dict)
 
     @property
     def sentences(self) -> int:

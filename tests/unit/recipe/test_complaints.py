@@ -216,7 +216,7 @@ def test_one_on_offer(complaints, plugins):
     assert said.splitlines()[1] == "    on offer: eye (acme)"
 
 
-# --- where a mistake is blamed on ------------------------------------------------------------------
+# --- whom a mistake is blamed on -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

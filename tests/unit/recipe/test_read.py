@@ -150,5 +150,5 @@ def test_a_missing_file_names_the_nearest(folder: Path, registry):
     with pytest.raises(UsageError) as caught:
         read_recipe(Path("mfcilp.toml"), plugins=Plugins(), registry=registry)
     assert str(caught.value) == "no recipe at 'mfcilp.toml'; did you mean 'mfclip.toml'?"
-    with pytest.raises(UsageError, match="^no recipe at 'nowhere/x.toml'$"):
+    with pytest.raises(UsageError, match=r"^no recipe at 'nowhere/x\.toml'$"):
         read_recipe(Path("nowhere/x.toml"), plugins=Plugins(), registry=registry)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 
 from mfclip.discovery import Plugins
 from mfclip.errors import RecipeError
@@ -90,8 +91,8 @@ class Odd(Detector):
 
     use: Literal["odd"] = "odd"
     pairs: tuple[tuple[int, str], ...] = ()
-    table: dict[str, dict[str, int]] = {}
-    mixed: list[int | dict[str, int]] = []
+    table: dict[str, dict[str, int]] = Field(default_factory=dict)
+    mixed: list[int | dict[str, int]] = Field(default_factory=list)
     maybe: int | None = 3
 
     def build(self, context: object) -> Any:
@@ -119,7 +120,7 @@ def test_an_emptied_field_cannot_be_written():
     )
 
 
-# --- any recipe at all -----------------------------------------------------------------------------
+# --- any recipe at all ---------------------------------------------------------------------------
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 SPLITS = st.floats(0.25, 0.75).map(lambda train: (train, (1 - train) / 2, (1 - train) / 2))
