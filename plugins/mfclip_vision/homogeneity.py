@@ -1,6 +1,6 @@
 """Texture diversity: the GLCM homogeneity of every patch of a batch, without any matrix.
 
-With P(i, j) the normalised grey-level co-occurrence matrix, homogeneity = sum of
+With P(i, j) the normalised grey-level co-occurrence matrix, homogeneity is the sum of
 P(i, j) / (1 + (i - j)^2). For distance 1 and angle 0 that is exactly the mean of 1 / (1 + D^2)
 over the horizontally neighbouring pixel pairs inside the patch, D being their difference in grey
 levels.
@@ -9,45 +9,36 @@ levels.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Int16
 from torch import Tensor
 
-GREY_WEIGHTS = (0.2989, 0.587, 0.114)
-"""Of red, green and blue."""
-EPSILON = 5e-5
-"""Grey levels. An 8-bit colour's exact grey is a multiple of 1e-4 levels; half a step keeps the
-ones that are whole numbers from being cut to the level below by a rounding error."""
-ONE = 2**32
-"""A pair of equal pixels in fixed point. Sums of integers do not depend on their order, so equal
-patches score equally on every device and with any number of threads."""
+from mfclip_vision.grey import grey_levels
 
 
-def grey_levels(
-    images: Float[Tensor, "batch 3 height width"],
-) -> UInt8[Tensor, "batch height width"]:
-    """0.2989 R + 0.587 G + 0.114 B, times 255, cut (not rounded) to 0-255."""
-    red, green, blue = images.double().unbind(1)
-    grey = GREY_WEIGHTS[0] * red + GREY_WEIGHTS[1] * green + GREY_WEIGHTS[2] * blue
-    return (grey * 255 + EPSILON).clamp(0, 255).to(torch.uint8)
+def pair_of_equals(patch_size: int) -> int:
+    """What two equal pixels add to the sum, in fixed point: the most that 32 bits can sum up.
 
-
-def pair_scores(device: torch.device) -> Int[Tensor, " 256"]:
-    """1 / (1 + D^2) in fixed point, for D of 0 to 255 grey levels."""
-    difference = torch.arange(256, device=device)
-    return torch.div(ONE, 1 + difference.square(), rounding_mode="floor")
+    Sums of integers do not depend on their order, so equal patches score equally on every
+    device and with any number of threads.
+    """
+    return int(2 ** (30 - patch_size.bit_length()))
 
 
 def homogeneity_sums(
-    grey: UInt8[Tensor, "batch height width"], patch_size: int
+    levels: Int16[Tensor, "batch height width"], patch_size: int
 ) -> Int[Tensor, "batch rows columns"]:
-    """Fixed-point sum of 1 / (1 + D^2) over the pairs of each patch. The same order of patches
-    as the homogeneity itself, and exactly comparable."""
-    batch, height, width = grey.shape
-    # (B, rows, p, columns, p): the last axis ends where the patch ends, so no pair crosses it.
-    patches = grey.view(batch, height // patch_size, patch_size, width // patch_size, patch_size)
-    levels = patches.to(torch.int16)
-    difference = (levels[..., 1:] - levels[..., :-1]).abs()
-    return pair_scores(grey.device)[difference.int()].sum(dim=(2, 4))
+    """Fixed-point sum of 1 / (1 + D^2) over the pixel pairs of each patch."""
+    batch, height, width = levels.shape
+    rows, columns = height // patch_size, width // patch_size
+    # The last axis ends where the patch ends, so no pair crosses its border.
+    patches = levels.reshape(batch, rows, patch_size, columns, patch_size)
+    difference = (patches[..., 1:] - patches[..., :-1]).float()
+    one = difference.new_tensor(1.0)
+    equal = difference.new_tensor(float(pair_of_equals(patch_size)))
+    # In place: 1 + D^2 is a whole number below 2^24, hence exact.
+    weight = torch.addcmul(one, difference, difference, out=difference)
+    score = torch.div(equal, weight, out=weight).to(torch.int32)
+    return score.sum(dim=2, dtype=torch.int32).sum(dim=3)
 
 
 def homogeneity(
@@ -58,4 +49,4 @@ def homogeneity(
     0 to 1; the smaller, the richer the texture.
     """
     sums = homogeneity_sums(grey_levels(images), patch_size)
-    return sums.double() / (ONE * patch_size * (patch_size - 1))
+    return sums.double() / (pair_of_equals(patch_size) * patch_size * (patch_size - 1))

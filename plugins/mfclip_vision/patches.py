@@ -9,7 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mfclip.errors import UsageError
-from mfclip_vision.homogeneity import grey_levels, homogeneity_sums
+from mfclip_vision.grey import grey_levels
+from mfclip_vision.homogeneity import homogeneity_sums
 
 Choice = Literal["richest", "poorest"]
 
