@@ -7,6 +7,7 @@ a resample, the plain metrics one row of ones, so both run the same arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,33 +34,29 @@ class Sweep:
     def average_precision(self) -> Float[NDArray[Any], " R"]:
         """Precision at each threshold, weighted by the recall gained there; fake = positive."""
         found = self.fakes[:, 1:]
-        # A step that gains no recall counts nothing, so 0/0 before the first image is harmless.
-        precision = np.divide(
-            found, found + self.reals[:, 1:], out=np.zeros_like(found), where=found > 0
-        )
+        # Before the first image nothing is found and nothing gained: 0/0 may count as 0.
+        precision = found / np.maximum(found + self.reals[:, 1:], np.finfo(np.float64).tiny)
         gained = np.einsum("rt,rt->r", np.diff(self.fakes, axis=1), precision)
         defined = self.reals[:, -1] > 0
         return np.where(defined, _ratio(gained, self.fakes[:, -1]), np.nan)
 
     def equal_error_rate(self) -> Float[NDArray[Any], " R"]:
         """The rate where false alarms equal misses, on the ROC drawn with straight lines."""
-        alarms = _ratio(self.reals, self.reals[:, -1:])
-        excess = alarms - (1 - _ratio(self.fakes, self.fakes[:, -1:]))
-        after = np.argmax(excess >= 0, axis=1)[:, None]
+        reached = self._first(lambda step: self._excess(step) >= 0)
+        after = np.minimum(reached, self.fakes.shape[1] - 1)
         before = np.maximum(after - 1, 0)
-        left, right = (np.take_along_axis(excess, at, axis=1) for at in (before, after))
+        left, right = self._excess(before), self._excess(after)
         share = _ratio(-left, right - left)
-        start, end = (np.take_along_axis(alarms, at, axis=1) for at in (before, after))
-        return np.asarray((start + share * (end - start))[:, 0])
+        start, end = self._false_alarms(before), self._false_alarms(after)
+        return np.asarray(start + share * (end - start))
 
     def tpr_at_fpr(self, limit: float) -> Float[NDArray[Any], " R"]:
         """The most fakes found by a threshold that keeps the false-alarm rate within ``limit``.
 
         Only thresholds that exist count: the curve is not interpolated.
         """
-        allowed = _ratio(self.reals, self.reals[:, -1:]) <= limit
-        last = np.maximum(np.count_nonzero(allowed, axis=1) - 1, 0)
-        found = np.take_along_axis(self.fakes, last[:, None], axis=1)[:, 0]
+        beyond = self._first(lambda step: self._false_alarms(step) > limit)
+        found = _at(self.fakes, beyond - 1)
         defined = self.reals[:, -1] > 0
         return np.where(defined, _ratio(found, self.fakes[:, -1]), np.nan)
 
@@ -69,6 +66,28 @@ class Sweep:
         fakes, reals = self.fakes[:, -1], self.reals[:, -1]
         right = hits + reals - alarms
         return _ratio(right, fakes + reals), _ratio(alarms, reals), _ratio(hits, fakes)
+
+    def _false_alarms(self, step: Int[NDArray[Any], " R"]) -> Float[NDArray[Any], " R"]:
+        """False-alarm rate at one step of each weighting."""
+        return _ratio(_at(self.reals, step), self.reals[:, -1])
+
+    def _excess(self, step: Int[NDArray[Any], " R"]) -> Float[NDArray[Any], " R"]:
+        """By how much false alarms outnumber misses, as shares; grows from -1 to 1."""
+        missed = 1 - _ratio(_at(self.fakes, step), self.fakes[:, -1])
+        return np.asarray(self._false_alarms(step) - missed)
+
+    def _first(
+        self, reached: Callable[[Int[NDArray[Any], " R"]], NDArray[np.bool_]]
+    ) -> Int[NDArray[Any], " R"]:
+        """The first step at which a rising condition holds, by bisection; T where none does."""
+        weightings, steps = self.fakes.shape
+        low, high = np.zeros(weightings, dtype=np.intp), np.full(weightings, steps)
+        for _ in range(steps.bit_length()):
+            middle, undecided = (low + high) // 2, low < high
+            holds = reached(np.minimum(middle, steps - 1))
+            high = np.where(undecided & holds, middle, high)
+            low = np.where(undecided & ~holds, middle + 1, low)
+        return high
 
 
 @dataclass(frozen=True)
@@ -92,16 +111,26 @@ class Ranking:
     def sweep(self, weights: Shaped[NDArray[Any], "R n"]) -> Sweep:
         """Count with each row of ``weights``, which are in the images' own order."""
         ranked = np.take(weights, self.order, axis=1).astype(np.float64)
-        total = np.cumsum(ranked, axis=1)
+        total = self._running(ranked)
         ranked *= self.is_fake
-        fakes = np.cumsum(ranked, axis=1, out=ranked)
-        return Sweep(self._steps(fakes), self._steps(total - fakes))
+        fakes = self._running(ranked)
+        total -= fakes
+        return Sweep(fakes, total)
 
-    def _steps(self, running: Float[NDArray[Any], "R n"]) -> Float[NDArray[Any], "R T"]:
-        """Keep the end of each run, with the empty set in front."""
-        out = np.zeros((len(running), len(self.ends) + 1))
-        np.take(running, self.ends, axis=1, out=out[:, 1:])
+    def _running(self, ranked: Float[NDArray[Any], "R n"]) -> Float[NDArray[Any], "R T"]:
+        """Running sums at the end of each run of equal scores, with the empty set in front."""
+        out = np.zeros((len(ranked), len(self.ends) + 1))
+        if len(self.ends) == ranked.shape[1]:
+            np.cumsum(ranked, axis=1, out=out[:, 1:])
+        else:
+            np.take(np.cumsum(ranked, axis=1), self.ends, axis=1, out=out[:, 1:])
         return out
+
+
+def _at(table: NDArray[Any], step: Int[NDArray[Any], " R"]) -> NDArray[Any]:
+    """One entry of each row."""
+    found: NDArray[Any] = table[np.arange(len(table)), step]
+    return found
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:

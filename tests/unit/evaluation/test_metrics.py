@@ -47,7 +47,7 @@ def test_points_of_the_curve_equal_scikit_learn(fake, score):
     curve = metrics.roc_curve(fake, score)
     assert np.allclose(curve.fpr, fpr, atol=1e-12, rtol=0)
     assert np.allclose(curve.tpr, tpr, atol=1e-12, rtol=0)
-    for limit in (0.01, 0.05, 0.5):
+    for limit in (0.0, 0.01, 0.05, 0.5, 1.0):
         assert metrics.tpr_at_fpr(fake, score, limit) == pytest.approx(
             tpr[fpr <= limit].max(), abs=1e-12
         )
@@ -90,6 +90,7 @@ def test_a_rate_of_exactly_the_limit_is_within_it():
     score = [*range(100), 98.5]  # one real above the fake: 1 of 100
     assert metrics.tpr_at_fpr(fake, score, 0.01) == 1.0
     assert metrics.tpr_at_fpr(fake, score, 0.009) == 0.0
+    assert metrics.tpr_at_fpr(fake, score, 1.0) == 1.0
 
 
 @pytest.mark.parametrize("metric", RANKED)
