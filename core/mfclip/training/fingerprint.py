@@ -29,6 +29,10 @@ FREE = frozenset({"epochs", "patience", "workers", "checkpoint_steps", "precisio
 """
 
 
+SHOWN = 60
+"""Longer texts, digests among them, are told apart by a fingerprint in messages."""
+
+
 def settings_fingerprint(settings: TrainingSettings, precision: torch.dtype) -> dict[str, Any]:
     """The settings that a step depends on, by their path in the recipe."""
     values = settings.model_dump(mode="json", exclude=set(FREE))
@@ -66,9 +70,11 @@ def detector_fingerprint(detector: nn.Module) -> dict[str, Any]:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables as one, with dotted names and values as JSON has them."""
+    """Nested tables and lists as one table: dotted names, values as JSON has them."""
     found: dict[str, Any] = {}
     for name, value in values.items():
+        if isinstance(value, list | tuple):
+            value = {str(place): item for place, item in enumerate(value)}
         if isinstance(value, Mapping):
             found |= flat(value, f"{prefix}{name}.")
         else:
@@ -91,8 +97,8 @@ def require_same(saved: Mapping[str, Any], now: Mapping[str, Any], run: Path) ->
 
 def _show(values: Mapping[str, Any], name: str) -> str:
     value = values.get(name)
-    if isinstance(value, str) and len(value) == 64:
-        return f"fingerprint {value[:8]}…"
+    if isinstance(value, str) and len(value) > SHOWN:
+        return f"fingerprint {_digest([value])[:8]}…"
     return "nothing" if name not in values else repr(value)
 
 

@@ -105,5 +105,19 @@ def test_every_difference_is_listed():
     ]
 
 
-def test_tables_become_dotted_names_with_json_values():
-    assert flat({"a": {"b": {"c": (1, 2)}}, "d": 0.5}) == {"a.b.c": [1, 2], "d": 0.5}
+def test_long_texts_are_told_apart_by_a_fingerprint():
+    with pytest.raises(
+        UsageError, match=r"recipe: fingerprint \w{8}… there, fingerprint \w{8}… now"
+    ):
+        require_same({"recipe": "a\n" * 99}, {"recipe": "b\n" * 99}, RUN)
+
+
+def test_tables_and_lists_become_dotted_names_with_json_values():
+    nested = {"a": {"b": {"c": (1, 2)}}, "loss": [{"use": "kl"}, {"use": "ce"}], "d": 0.5}
+    assert flat(nested) == {
+        "a.b.c.0": 1,
+        "a.b.c.1": 2,
+        "loss.0.use": "kl",
+        "loss.1.use": "ce",
+        "d": 0.5,
+    }
