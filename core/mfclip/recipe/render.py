@@ -28,9 +28,9 @@ def to_toml(recipe: Recipe) -> str:
     """
     tree = _table(recipe, "recipe")
     name = tree.pop("assembly", None)
-    began = f"; it began as the assembly {_literal(name)}" if name else ""
+    began = f"; it began as the assembly {_literal(name)}" if name is not None else ""
     lines = [SCHEMA_LINE, f"# Every default is filled in{began}."]
-    if name:
+    if name is not None:
         lines.append(f"# Nothing is taken from there any more: {RECORD} is only a note.")
         tree = {"recipe": tree.pop("recipe"), "name": tree.pop("name"), RECORD: name, **tree}
     return "\n".join([*lines, *_section(tree, "")]) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -186,15 +187,24 @@ def recipes(by_name: dict[str, Any]) -> st.SearchStrategy[Recipe]:
     return widths.flatmap(whole)
 
 
+@pytest.fixture(scope="module")
+def again(plugins, registry) -> Callable[[Recipe], Recipe]:
+    return lambda recipe: back(recipe, plugins, registry)
+
+
+@pytest.fixture(scope="module")
+def schemas(plugins) -> Callable[[], dict[str, Any]]:
+    return lambda: {offer.name: offer.schema for offer in plugins.offers}
+
+
 @settings(
     max_examples=25,
     deadline=None,
     phases=[Phase.generate],  # shrinking a whole recipe takes minutes
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_any_recipe_comes_back_equal(data, plugins, registry):
-    recipe = data.draw(recipes({offer.name: offer.schema for offer in plugins.offers}))
-    again = back(recipe, plugins, registry)
-    assert again == recipe
-    assert to_toml(again) == to_toml(recipe)
+def test_any_recipe_comes_back_equal(data, again, schemas):
+    recipe = data.draw(recipes(schemas()))
+    assert again(recipe) == recipe
+    assert to_toml(again(recipe)) == to_toml(recipe)
