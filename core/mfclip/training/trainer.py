@@ -116,7 +116,7 @@ class Trainer:
 
     def _backward(self, batch: Batch) -> None:
         """Add the gradient of one batch, weighted by its share of the group's images."""
-        seed_batch(self.settings.seed, self.state.epoch, self.state.batch)
+        seed_batch(self.settings.seed, self.state.epoch, self.state.batch, self.job.device)
         share = len(batch.images) / self.grouping.group_images(self.state.batch)
         loss, values = self._forward(batch)
         self.accelerator.backward(loss * share)
