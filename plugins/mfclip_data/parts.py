@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -25,7 +25,7 @@ class ManifestData(Dataset):
     """Name of the part."""
     root: Path
     """Folder that the paths of the table start from."""
-    file: Path = Path("manifest.csv")
+    file: PurePath = PurePath("manifest.csv")  # not a Path: those start at the recipe's folder
     """The table, relative to ``root`` or absolute."""
 
     def build(self, context: BuildContext) -> Manifest:

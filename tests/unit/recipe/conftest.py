@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal, Self
 
 import pytest
@@ -160,6 +160,7 @@ class Shelf(_Inert, Dataset):
     root: Path
     """Folder with the images."""
     files: tuple[Path, ...] = ()
+    inside: PurePath = PurePath("list.csv")
     cache: Path | Literal["memory"] = "memory"
 
 

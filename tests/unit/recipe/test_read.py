@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -116,12 +116,13 @@ def test_paths_start_at_the_file_that_says_them(registry, plugins, tmp_path: Pat
     file = there / "recipe.toml"
     file.write_text(
         SMALL + 'weights = "w.bin"\n[data]\nuse = "shelf"\nroot = "../faces"\n'
-        'files = ["a", "/b"]\ncache = "c"\n'
+        'files = ["a", "/b"]\ncache = "c"\ninside = "d"\n'
     )
     recipe = read_recipe(file, plugins=plugins, registry=registry)
     assert recipe.data.root == tmp_path / "faces"
     assert recipe.data.files == (there / "a", Path("/b"))
     assert recipe.data.cache == there / "c"
+    assert recipe.data.inside == PurePath("d")
     assert recipe.vision.weights == there / "w.bin"
 
 
