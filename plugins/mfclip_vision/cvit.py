@@ -65,8 +65,9 @@ class CvitEncoder(nn.Module):
                 f"cvit was built for images of {self.image_size}x{self.image_size} pixels, "
                 f"got {images.shape[-2]}x{images.shape[-1]}; resize them or set preprocessing.size"
             )
+        normalised = (images - self.mean) / self.std
         # Channels last: the layout in which convolutions and poolings are fastest on CPU and GPU.
-        x = ((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        x = normalised.to(self.project.weight.dtype, memory_format=torch.channels_last)
         token = self.project(self.cnn(x).flatten(1))
         out: Tensor = self.transformer(token.unsqueeze(1))
         return out
