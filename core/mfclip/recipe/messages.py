@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mfclip.discovery import Offer, Plugins
@@ -57,6 +57,16 @@ class Problems:
     def at(self, place: Place, path: KeyPath, message: str, *notes: str) -> None:
         """A problem of a certain place."""
         self.found.append(Problem(place, path, message, notes))
+
+    def explain_origins(self, document: Document) -> None:
+        """Say of each problem in an assembly's file how the recipe comes to depend on it."""
+        recipe, named = document.place(()), document.place(("assembly",))
+        for index, problem in enumerate(self.found):
+            origin = problem.place.origin
+            if origin != recipe.origin and not origin.startswith("--set"):
+                name = document.tree.get("assembly")
+                note = f"note: comes with assembly = {shown(name)} ({named})"
+                self.found[index] = replace(problem, notes=(*problem.notes, note))
 
     def raise_any(self) -> None:
         """Raise :class:`~mfclip.errors.RecipeError` with all of them, file by file, by line."""

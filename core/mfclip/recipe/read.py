@@ -96,6 +96,7 @@ class _Reader:
         found = resolver.fill(Recipe, tree, ())
         if base is not None:
             self._fit(resolver, pretrained)
+        self.problems.explain_origins(document)
         self.problems.raise_any()
         assert found is not None  # fill adds a problem wherever it gives none
         return found

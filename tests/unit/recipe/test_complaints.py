@@ -272,7 +272,8 @@ def test_mistakes_of_an_assembly_are_blamed_on_its_file(complaints, plugins):
     said = complaints('assembly = "duo"', plugins=without)
     assert said == (
         "acme.toml:16: text: no text encoder is called 'scribe'\n"
-        "    on offer: no text encoder, by any installed plugin"
+        "    on offer: no text encoder, by any installed plugin\n"
+        "    note: comes with assembly = 'duo' (recipe.toml:1)"
     )
 
 

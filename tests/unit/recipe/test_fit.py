@@ -118,8 +118,17 @@ def test_a_loss_of_the_assembly_that_loses_its_input(complaints):
     said = complaints('assembly = "duo"\nalignment = false\n')
     assert said == (
         "acme.toml:26: loss.0: 'contrast' reads the similarities, so the recipe needs [alignment]\n"
-        "    [alignment] was switched off at recipe.toml:2"
+        "    [alignment] was switched off at recipe.toml:2\n"
+        "    note: comes with assembly = 'duo' (recipe.toml:1)"
     )
+
+
+def test_a_part_of_the_assembly_that_the_recipe_makes_unfit(complaints):
+    said = complaints("[preprocessing]\nsize = 40\n", "assembly=duo")
+    assert said.splitlines()[:2] == [
+        "acme.toml:7: vision.image.patch: does not divide 40, got 16",
+        "    note: comes with assembly = 'duo' (--set assembly=duo)",
+    ]
 
 
 def test_a_wrong_width_is_blamed_on_whoever_changed_it(complaints):
