@@ -1,0 +1,99 @@
+"""The installed commands, and one small bundle that several tests look at."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+TINY = """
+recipe = 1
+assembly = "mfclip-small"
+
+[preprocessing]
+size = 64
+
+[vision.image]
+channels = [8, 8, 16, 16, 16]
+convolutions = [1, 1, 1, 1, 1]
+dim = 32
+depth = 1
+heads = 2
+mlp = 32
+
+[vision.noise]
+patch_size = 32
+channels = 8
+dim = 32
+heads = 2
+
+[text]
+dim = 32
+layers = 1
+heads = 2
+mlp = 32
+
+[data]
+use = "sample"
+images = 96
+size = 64
+findings = "warn"
+
+[training]
+epochs = 2
+workers = 0
+precision = "fp32"
+
+[evaluation]
+bootstrap = 100
+"""
+
+
+@pytest.fixture(scope="session")
+def command() -> Run:
+    """Run one of our commands in a fresh process, as a user would."""
+
+    def run(
+        name: str, *words: object, cwd: Path | None = None, code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        program = Path(sys.executable).with_name(name)
+        done = subprocess.run(
+            [program, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=600
+        )
+        assert code is None or done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny recipe in it."""
+    folder = tmp_path_factory.mktemp("workplace")
+    (folder / "tiny.toml").write_text(TINY, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(command: Run, workplace: Path) -> subprocess.CompletedProcess[str]:
+    """What mfclip-build said of the tiny recipe; the bundle is in runs/tiny."""
+    return command("mfclip-build", "--recipe", "tiny.toml", cwd=workplace)
+
+
+@pytest.fixture(scope="session")
+def bundle(built: subprocess.CompletedProcess[str], workplace: Path) -> Path:
+    """The tiny bundle."""
+    return workplace / "runs" / "tiny"
+
+
+@pytest.fixture(scope="session")
+def sample_manifest(bundle: Path) -> Path:
+    """The table of the sample set that the tiny bundle was trained on."""
+    from mfclip.data.sample import sample_folder
+
+    return sample_folder(96, 64, 0) / "manifest.csv"
