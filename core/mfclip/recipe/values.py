@@ -78,9 +78,9 @@ def _message(details: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         return f"unknown key '{details['loc'][-1]}'"
     text = details["msg"]
-    for prefix in ("Input ", "Value error, ", "Assertion failed, "):
+    for prefix in ("Input ", "String ", "Value error, ", "Assertion failed, "):
         text = text.removeprefix(prefix)
-    return text
+    return " ".join(text.split())
 
 
 def _wrong_length(kind: str, context: Mapping[str, Any]) -> str:
