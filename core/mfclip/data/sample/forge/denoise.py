@@ -25,6 +25,6 @@ def _denoised(picture: Picture, level: float) -> Picture:
     mean: Picture = ndimage.uniform_filter(picture, (1, 3, 3))
     detail = picture - mean
     power = ndimage.uniform_filter(detail * detail, (1, 3, 3))
-    floor = np.float32(1.1 * level * level)
+    floor = np.float32(2 * level * level)
     mean += np.maximum(power - floor, 0) / np.maximum(power, floor) * detail
     return mean

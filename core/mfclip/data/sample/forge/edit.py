@@ -24,8 +24,9 @@ def edited(shot: Shot, rng: np.random.Generator) -> Shot:
 def changed_region(before: Picture, after: Picture, reach: int) -> Plane:
     """Soft mask (h, w), 0-1, of what an edit changed, widened by ``reach`` pixels."""
     change = np.abs(after - before).max(axis=0) > 0.02
-    near = ndimage.uniform_filter(change.astype(np.float32), 2 * reach + 1)
-    solid = (near > 0.02).astype(np.float32)
+    window = 2 * reach + 1
+    near = ndimage.uniform_filter(change.astype(np.float32), window)
+    solid = (near > 0.5 / window**2).astype(np.float32)
     soft: Plane = ndimage.uniform_filter(ndimage.uniform_filter(solid, reach), reach)
     return soft
 
@@ -36,8 +37,8 @@ def _haircut(shot: Shot, rng: np.random.Generator) -> Shot:
 
 def _expression(shot: Shot, rng: np.random.Generator) -> Shot:
     now = shot.photo.expression
-    new = draw_expression(rng)
-    mouth = replace(now, smile=1 - now.smile, mouth_open=new.mouth_open)
+    smile = now.smile + 0.5 if now.smile < 0.5 else now.smile - 0.5
+    mouth = replace(now, smile=smile, mouth_open=draw_expression(rng).mouth_open)
     person = replace(shot.person, lip_colour=draw_lip_colour(rng, shot.person.skin))
     return replace(shot, person=person, photo=replace(shot.photo, expression=mouth))
 
