@@ -18,6 +18,10 @@ from mfclip.errors import MfclipError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
+DEBUG_OPTION = "--debug"
+"""Taken by every command, anywhere on its line: errors come with their traceback."""
+DEBUG_VARIABLE = "MFCLIP_DEBUG"
+"""Environment variable with the same effect, unless it is empty."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -35,26 +39,36 @@ def _root(
     """Build, use and inspect face-forgery detectors."""
 
 
-def main() -> None:
-    """Run ``mfclip``."""
+def command_tree() -> typer.Typer:
+    """``mfclip`` with its sub-commands, not run: documentation and tests look at it."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(_root)
     for command in (score, evaluate, parts, assemblies, schema):
         app.command()(command)
-    _run(app)
+    return app
+
+
+def build_tree() -> typer.Typer:
+    """``mfclip-build``, not run."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(build)
+    return app
+
+
+def main() -> None:
+    """Run ``mfclip``."""
+    _run(command_tree())
 
 
 def build_main() -> None:
     """Run ``mfclip-build``."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(build)
-    _run(app)
+    _run(build_tree())
 
 
 def _run(app: Callable[[], object]) -> None:
     """Run the command; without ``--debug`` (or MFCLIP_DEBUG) an error is a message, not a trace."""
-    debug = "--debug" in sys.argv or bool(os.environ.get("MFCLIP_DEBUG"))
-    sys.argv = [word for word in sys.argv if word != "--debug"]
+    debug = DEBUG_OPTION in sys.argv or bool(os.environ.get(DEBUG_VARIABLE))
+    sys.argv = [word for word in sys.argv if word != DEBUG_OPTION]
     try:
         app()
     except MfclipError as error:
@@ -75,4 +89,4 @@ def _run(app: Callable[[], object]) -> None:
 def _os_error_text(error: OSError) -> str:
     """A disk full, a folder that cannot be written: what happened, and where."""
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error} (run again with --debug for the traceback)"
+    return f"{where}{error.strerror or error} (run again with {DEBUG_OPTION} for the traceback)"

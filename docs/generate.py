@@ -1,0 +1,54 @@
+"""Write the reference pages from the specs, schemas and commands, so that they cannot drift.
+
+``python docs/generate.py`` writes docs/reference; ``--check`` only names the pages that are not
+what would be written, and ends with exit code 1 where there are any. Nothing imports torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pages import assemblies, commands, errors, hooks, parts, recipe
+
+FOLDER = Path(__file__).with_name("reference")
+PAGES: dict[str, Callable[[], str]] = {
+    "parts.md": parts.write,
+    "recipe.md": recipe.write,
+    "commands.md": commands.write,
+    "hooks.md": hooks.write,
+    "errors.md": errors.write,
+    "assemblies.md": assemblies.write,
+}
+"""What makes each page."""
+
+
+def main() -> int:
+    """Write or check the pages; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--check", action="store_true", help="write nothing, name stale pages")
+    check = parser.parse_args().check
+    stale = {name: text for name, text in _written().items() if text != _present(name)}
+    for name, text in stale.items():
+        if check:
+            print(f"stale: docs/reference/{name}; run python docs/generate.py", file=sys.stderr)
+        else:
+            FOLDER.mkdir(exist_ok=True)
+            (FOLDER / name).write_text(text, encoding="utf-8")
+            print(f"wrote docs/reference/{name}")
+    return int(check and bool(stale))
+
+
+def _written() -> dict[str, str]:
+    return {name: write() for name, write in PAGES.items()}
+
+
+def _present(name: str) -> str | None:
+    file = FOLDER / name
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

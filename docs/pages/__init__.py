@@ -1,0 +1,1 @@
+"""One module a reference page, and what they share."""

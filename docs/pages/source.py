@@ -1,0 +1,91 @@
+"""Classes and functions as their source declares them, without importing it."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import mfclip
+from pages.markdown import prose
+
+CORE = Path(mfclip.__file__).parent
+
+
+def parse(path: str) -> ast.Module:
+    """The source of a file of the core."""
+    return ast.parse((CORE / path).read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An attribute or method of a class."""
+
+    declaration: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSource:
+    """A public class."""
+
+    name: str
+    bases: tuple[str, ...]
+    doc: str
+    members: tuple[Member, ...]
+
+    def listed(self) -> str:
+        """The members as a list."""
+        return "\n".join(f"* `{m.declaration}`: {' '.join(m.doc.split())}" for m in self.members)
+
+
+def classes(tree: ast.Module) -> list[ClassSource]:
+    """The public classes of a file, in its order."""
+    nodes = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name[0] != "_"]
+    return [
+        ClassSource(
+            node.name,
+            tuple(map(ast.unparse, node.bases)),
+            prose(ast.get_docstring(node)),
+            tuple(_members(node)),
+        )
+        for node in nodes
+    ]
+
+
+def signature(node: ast.FunctionDef) -> str:
+    """``name(arguments) -> type``."""
+    returned = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    return f"{node.name}({ast.unparse(node.args)}){returned}"
+
+
+def _members(owner: ast.ClassDef) -> Iterator[Member]:
+    for statement, following in zip(owner.body, [*owner.body[1:], None], strict=True):
+        match statement, following:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
+                value=ast.Constant(value=str(d))
+            ):
+                if not name.startswith("_"):
+                    yield Member(_attribute(statement), prose(d))
+            case ast.FunctionDef(name=name), _ if not name.startswith("_"):
+                yield Member(_method(statement), prose(ast.get_docstring(statement)))
+
+
+def _attribute(node: ast.stmt) -> str:
+    """The declaration, without what makes a default."""
+    assert isinstance(node, ast.AnnAssign)
+    plain = isinstance(node.value, ast.Constant | ast.Tuple)
+    given = f" = {ast.unparse(node.value)}" if plain and node.value else ""
+    return f"{ast.unparse(node.target)}: {ast.unparse(node.annotation)}{given}"
+
+
+def _method(node: ast.stmt) -> str:
+    assert isinstance(node, ast.FunctionDef)
+    is_property = any(ast.unparse(d) == "property" for d in node.decorator_list)
+    if is_property and node.returns:
+        return f"{node.name}: {ast.unparse(node.returns)}"
+    bound = copy.deepcopy(node)
+    bound.args.args = bound.args.args[1:]
+    return signature(bound)
