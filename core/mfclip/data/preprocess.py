@@ -47,11 +47,11 @@ class Preprocessor:
         self, images: UInt8[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch 3 size size"]:
         size = (self.settings.size, self.settings.size)
-        scaled = images.float() / 255
-        if images.shape[-2:] == size:
-            return scaled
-        mode = self.settings.interpolation
-        return functional.interpolate(scaled, size, mode=mode, antialias=True).clamp(0, 1)
+        pixels = images.float()
+        if images.shape[-2:] != size:
+            mode = self.settings.interpolation
+            pixels = functional.interpolate(pixels, size, mode=mode, antialias=True)
+        return pixels.div_(255).clamp_(0, 1)
 
 
 def _by_size(images: Sequence[Tensor]) -> list[list[int]]:
