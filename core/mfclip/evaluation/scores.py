@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float64, Shaped
 from numpy.typing import ArrayLike, NDArray
 
 from mfclip.errors import DataError
+from mfclip.files import replace_file
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
@@ -106,9 +107,12 @@ def write_scores(table: ScoreTable, operating: OperatingPoints, file: Path) -> N
     """Write one line an image, with ``p_fake`` and the verdict at the fitted threshold.
 
     ``log_odds`` are written in full, so :func:`read_scores` gives back the same numbers; the
-    cells of an image that was not scored are empty.
+    cells of an image that was not scored are empty. An earlier file is replaced at the end.
     """
-    with file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+    with (
+        replace_file(file) as staged,
+        staged.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
+    ):
         writer = csv.DictWriter(stream, CSV_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(_lines(table, operating))

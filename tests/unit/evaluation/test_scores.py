@@ -101,3 +101,9 @@ def test_a_missing_column_is_named(tmp_path):
 def test_an_absent_file_is_a_data_error(tmp_path):
     with pytest.raises(DataError, match=r"gone.csv: cannot be read: No such file"):
         read_scores(tmp_path / "gone.csv")
+
+
+def test_a_path_that_is_no_text_survives_a_file(table, tmp_path):
+    table.path[0] = "\udcff.png"
+    write_scores(table, OperatingPoints(), tmp_path / "scores.csv")
+    assert read_scores(tmp_path / "scores.csv").path[0] == "\udcff.png"

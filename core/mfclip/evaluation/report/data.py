@@ -107,8 +107,10 @@ class ReportData:
     """What was trained, on what, when: shown as a list at the top."""
     synthetic: bool = False
     """The images were drawn by a program: the page says so before any figure."""
+    subject: str = "the test split"
+    """What was evaluated, as the captions name it."""
     evaluation: Evaluation | None = None
-    """Of the test split."""
+    """Of the subject."""
     scores: ScoreTable | None = None
     """The same images' scores, for the curves."""
     validation: Evaluation | None = None

@@ -10,6 +10,7 @@ from mfclip.evaluation.report.absent import absences
 from mfclip.evaluation.report.data import ReportData
 from mfclip.evaluation.report.words import count, magnitude, percent, points, span
 from mfclip.evaluation.results import METRICS, Evaluation
+from mfclip.files import write_bytes
 
 TILES = ("roc_auc", "accuracy", "equal_error_rate", "tpr_at_fpr_5")
 """The figures at the top."""
@@ -20,13 +21,8 @@ def write_report(path: Path, data: ReportData) -> None:
 
     The file appears whole or not at all; an earlier one at its place is replaced.
     """
-    text = render_report(data)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", errors="replace")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    # A file name may hold bytes that are no text; it is shown with question marks.
+    write_bytes(path, render_report(data).encode(errors="replace"))
 
 
 def render_report(data: ReportData) -> str:
@@ -62,7 +58,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "evaluation": data.evaluation,
         "metrics": METRICS,
         "tiles": [metric for name in TILES for metric in METRICS if metric.field == name],
-        "lead": None if data.evaluation is None else lead(data.evaluation),
+        "lead": None if data.evaluation is None else lead(data.evaluation, data.subject),
         "drawings": _drawings(data),
         "cards": [card(sample, operating) for sample in data.samples],
         "absences": absences(data),
@@ -78,14 +74,14 @@ def _operating(data: ReportData) -> OperatingPoints:
     return OperatingPoints()
 
 
-def lead(evaluation: Evaluation) -> str:
+def lead(evaluation: Evaluation, subject: str = "the test split") -> str:
     """The result in two sentences that need no knowledge of the field."""
     row, fitted = evaluation.overall, evaluation.thresholds[0]
     if row.undefined:
-        return f"The test split has {row.undefined}, so the detector could not be measured on it."
+        return f"The detector could not be measured: there are {row.undefined} in {subject}."
     missed = 1 - fitted.found.value
     return (
-        f"Shown a random fake and a random real of the test split, the detector gives the fake "
+        f"Shown a random fake and a random real of {subject}, the detector gives the fake "
         f"the higher score in {percent(row.roc_auc.value)} of cases; chance would be 50 %. At its "
         f"threshold it judges {percent(fitted.accuracy.value)} of the images rightly: it flags "
         f"{percent(fitted.false_alarms.value)} of the reals and misses {percent(missed)} of the "
@@ -103,8 +99,8 @@ def _drawings(data: ReportData) -> dict[str, Any]:
 
     curves = []
     if data.evaluation is not None and data.scores is not None and len(data.scores.scored()):
-        curves = roc_drawings(data.evaluation, data.scores)
-        curves.append(histogram_drawing(data.scores, data.evaluation.operating))
+        curves = roc_drawings(data.evaluation, data.scores, data.subject)
+        curves.append(histogram_drawing(data.scores, data.evaluation.operating, data.subject))
     return {
         "forest": None if data.evaluation is None else forest_drawing(data.evaluation),
         "curves": curves,

@@ -197,7 +197,9 @@ def test_one_sided_results_make_a_page(table_of, fake):
 
 def test_the_lead_tells_the_result_in_plain_words(table_of):
     table = table_of([True] * 50 + [False] * 50, np.r_[np.ones(40), -np.ones(60)])
-    text = lead(evaluate(table, OperatingPoints(), EvaluationSettings(bootstrap=100)))
+    found = evaluate(table, OperatingPoints(), EvaluationSettings(bootstrap=100))
+    text = lead(found, "my photos")
+    assert "a random real of my photos" in text
     assert "higher score in 90.0\N{NO-BREAK SPACE}% of cases" in text
     assert "judges 90.0\N{NO-BREAK SPACE}% of the images rightly" in text
     assert "flags 0.0\N{NO-BREAK SPACE}% of the reals" in text
@@ -208,12 +210,17 @@ def test_a_failed_write_leaves_the_earlier_report(tmp_path, monkeypatch):
     file = tmp_path / "report.html"
     write_report(file, ReportData(title="first"))
 
-    def full_disk(path, text, **_):
-        path.write_bytes(text.encode()[:10])
+    def full_disk(path, content):
+        path.open("wb").write(content[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full_disk)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full_disk)
     with pytest.raises(OSError, match="No space left"):
         write_report(file, ReportData(title="second"))
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert "<h1>first</h1>" in file.read_bytes().decode()
+
+
+def test_a_name_that_is_no_text_does_not_stop_the_report(tmp_path):
+    write_report(tmp_path / "report.html", ReportData(title="a\udcff"))
+    assert "<h1>a?</h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")

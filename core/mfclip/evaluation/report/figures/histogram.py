@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 _HEIGHT = 3.4
 
 
-def histogram_drawing(scores: ScoreTable, operating: OperatingPoints) -> Drawing:
+def histogram_drawing(scores: ScoreTable, operating: OperatingPoints, subject: str) -> Drawing:
     """Histograms of ``p_fake`` by label, with the threshold."""
     scored = scores.scored()
     p_fake = operating.p_fake(scored.log_odds)
-    missed = float(np.count_nonzero(p_fake[scored.is_fake] < operating.threshold))
-    alarms = float(np.count_nonzero(p_fake[~scored.is_fake] >= operating.threshold))
+    missed = int(np.count_nonzero(p_fake[scored.is_fake] < operating.threshold))
+    alarms = int(np.count_nonzero(p_fake[~scored.is_fake] >= operating.threshold))
     return draw(
         "histogram",
         _HEIGHT,
         lambda axes: _paint(axes, p_fake, scored.is_fake, operating.threshold),
         alt="Histograms of p_fake for real and for fake images",
         caption=f"p_fake of {count(scored.reals, 'real')} and {count(scored.fakes, 'fake')} of "
-        f"the test split. At the threshold of {operating.threshold:.3f}, {alarms:.0f} reals are "
-        f"flagged and {missed:.0f} fakes are missed.",
+        f"{subject}. At the threshold of {operating.threshold:.3f} are wrong: "
+        f"{count(alarms, 'real')} flagged, {count(missed, 'fake')} missed.",
     )
 
 

@@ -40,7 +40,7 @@ class _Curve(NamedTuple):
         return f"{plain(self.name)}: AUC {percent(self.auc)}"
 
 
-def roc_drawings(evaluation: Evaluation, scores: ScoreTable) -> list[Drawing]:
+def roc_drawings(evaluation: Evaluation, scores: ScoreTable, subject: str) -> list[Drawing]:
     """The whole curve, and its low end on a logarithmic axis; none for a single class."""
     whole = _curve("overall", scores.scored())
     if whole is None:
@@ -50,7 +50,7 @@ def roc_drawings(evaluation: Evaluation, scores: ScoreTable) -> list[Drawing]:
     hidden = len(groups) - len(SERIES)
     note = f" The {hidden} smallest groups are not drawn." if hidden > 0 else ""
     row = evaluation.overall
-    basis = f"{count(row.reals, 'real')} and {count(row.fakes, 'fake')} of the test split"
+    basis = f"{count(row.reals, 'real')} and {count(row.fakes, 'fake')} of {subject}"
     low = 0.5 / row.reals
     height = 3.3 + 0.17 * max(len(curves), len(_fitted(evaluation)))
     return [
@@ -60,7 +60,7 @@ def roc_drawings(evaluation: Evaluation, scores: ScoreTable) -> list[Drawing]:
             lambda axes: _paint_whole(axes, curves, evaluation),
             alt=f"ROC curve with an area of {row.roc_auc} percent under it",
             caption=f"ROC of {basis}; AUC {row.roc_auc} percent. The dots are thresholds fitted on "
-            f"validation: they show what these do to test images.{note}",
+            f"validation: they show what these do here.{note}",
         ),
         draw(
             "roc-low",

@@ -30,7 +30,7 @@ def joined(drawing):
 
 
 def test_the_roc_names_overall_groups_and_thresholds(full):
-    whole, low = roc_drawings(full.evaluation, full.scores)
+    whole, low = roc_drawings(full.evaluation, full.scores, "the test split")
     row = full.evaluation.overall
     assert f"overall: AUC {100 * row.roc_auc.value:.1f}\N{NO-BREAK SPACE}%" in texts(whole)
     assert sum("AUC" in text for text in texts(whole)) == 4
@@ -41,26 +41,27 @@ def test_the_roc_names_overall_groups_and_thresholds(full):
 
 def test_the_roc_of_a_single_group_is_one_curve(drawn):
     table = drawn(60, group=["a"] * 60)
-    whole, _ = roc_drawings(evaluate(table, OperatingPoints(), QUICK), table)
+    whole, _ = roc_drawings(evaluate(table, OperatingPoints(), QUICK), table, "these images")
     assert sum("AUC" in text for text in texts(whole)) == 1
 
 
 def test_groups_beyond_the_colours_are_counted(drawn):
     table = drawn(360, group=[f"g{i % 9}" for i in range(360)])
-    whole, _ = roc_drawings(evaluate(table, OperatingPoints(), QUICK), table)
+    whole, _ = roc_drawings(evaluate(table, OperatingPoints(), QUICK), table, "these images")
     assert sum("AUC" in text for text in texts(whole)) == 7
     assert "The 3 smallest groups are not drawn." in whole.caption
 
 
 def test_one_class_has_no_roc(table_of):
     table = table_of([True] * 3, [0, 1, 2])
-    assert roc_drawings(evaluate(table, OperatingPoints(), QUICK), table) == []
+    assert roc_drawings(evaluate(table, OperatingPoints(), QUICK), table, "these images") == []
 
 
 def test_the_histogram_counts_both_errors(table_of):
     table = table_of([True, True, False, False, False], [2, -2, -3, 1, 4])
-    made = histogram_drawing(table, OperatingPoints())
-    assert "2 reals are flagged and 1 fakes are missed" in made.caption
+    made = histogram_drawing(table, OperatingPoints(), "these images")
+    assert "are wrong: 2 reals flagged, 1 fake missed." in made.caption
+    assert made.caption.startswith("p_fake of 3 reals and 2 fakes of these images.")
     assert {"real", "fake", "threshold", "p_fake"} <= set(texts(made))
 
 
@@ -115,5 +116,5 @@ def test_similarity_of_one_prompt_has_no_outside():
 def test_unfitted_thresholds_are_said_to_be(drawn, points):
     table = drawn(120)
     evaluation = evaluate(table, points or fit_operating_points(table), QUICK)
-    _, low = roc_drawings(evaluation, table)
+    _, low = roc_drawings(evaluation, table, "these images")
     assert ("not fitted" in joined(low)) == (points is not None)
