@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test check format lint types imports clean
+.PHONY: run test check format lint types imports docs clean
 
 run: $(INSTALLED)  ## install, then build a detector on the embedded sample set
 	$(BIN)/mfclip-build --recipe mfclip.toml --resume
@@ -25,6 +25,9 @@ types: $(INSTALLED)
 
 imports: $(INSTALLED)
 	$(BIN)/lint-imports
+
+docs: $(INSTALLED)  ## write the reference from the code
+	$(BIN)/python docs/generate.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mfclip needs Python 3.11 or newer: make run PYTHON=python3.11")'

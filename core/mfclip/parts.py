@@ -182,7 +182,7 @@ class Dataset(Part):
 
     split: tuple[float, float, float] = (0.7, 0.15, 0.15)
     """Shares of train, validation and test; used only where the data name no split."""
-    split_seed: int = 0
+    split_seed: int = Field(default=0, ge=0)
     """Seed of that split. Images of one identity stay together."""
     findings: Literal["stop", "warn"] = "stop"
     """What errors of the data check do before training: end the run, or only be reported."""

@@ -74,7 +74,9 @@ def test_filled_in_recipe_builds_the_same_weights(bundle: Path, workplace: Path,
 
 
 def test_dry_run_trains_nothing(workplace: Path, command) -> None:
-    done = command("mfclip-build", "--recipe", "tiny.toml", "--dry-run", "--out", "dry", cwd=workplace)
+    done = command(
+        "mfclip-build", "--recipe", "tiny.toml", "--dry-run", "--out", "dry", cwd=workplace
+    )
     assert "nothing was trained" in done.stdout
     assert "vision.noise" in done.stderr
     assert not (workplace / "dry").exists()
@@ -100,9 +102,7 @@ def test_wrong_recipe_is_told_by_line_and_ends_with_3(workplace: Path, command) 
 
 def test_unfinished_run_is_not_thrown_away(workplace: Path, command) -> None:
     (workplace / "left.partial").mkdir()
-    done = command(
-        "mfclip-build", "--recipe", "tiny.toml", "--out", "left", cwd=workplace, code=2
-    )
+    done = command("mfclip-build", "--recipe", "tiny.toml", "--out", "left", cwd=workplace, code=2)
     assert "--resume" in done.stderr
     assert "--restart" in done.stderr
 

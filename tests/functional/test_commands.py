@@ -127,9 +127,7 @@ def test_evaluate_reads_folders_by_class_and_writes_a_report(
 def test_evaluate_says_which_splits_there_are(bundle: Path, command, tmp_path: Path) -> None:
     manifest = tmp_path / "m.csv"
     manifest.write_text("path,label,split\na.png,real,train\nb.png,fake,train\n")
-    done = command(
-        "mfclip", "evaluate", bundle, "--data", manifest, "--split", "test", code=5
-    )
+    done = command("mfclip", "evaluate", bundle, "--data", manifest, "--split", "test", code=5)
     assert "no split 'test'" in done.stderr
     assert "train" in done.stderr
 
