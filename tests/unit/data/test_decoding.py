@@ -101,9 +101,15 @@ def test_an_error_of_the_tasks_ends_the_workers(files: list[Path]) -> None:
     assert no_children()
 
 
+def kill_the_first_child() -> None:
+    while not (children := multiprocessing.active_children()):
+        time.sleep(0.05)
+    children[0].kill()
+
+
 def test_a_killed_worker_is_explained(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "decode", lambda _: time.sleep(60))
-    threading.Timer(0.5, lambda: multiprocessing.active_children()[0].kill()).start()
+    threading.Thread(target=kill_the_first_child).start()
     with pytest.raises(UsageError, match=r"memory ran out, or /dev/shm is too small"):
         next(decode_batches(tasks(files), workers=1))
     assert no_children()
