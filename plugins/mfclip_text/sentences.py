@@ -51,9 +51,7 @@ Sentence = Annotated[str, AfterValidator(_plain)]
 
 
 class _Wording(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class LabelSentences(_Wording):
