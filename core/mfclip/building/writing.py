@@ -14,6 +14,7 @@ from mfclip.building.pictures import (
     telling_rows,
 )
 from mfclip.building.plan import Plan
+from mfclip.data.manifest import Split
 from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.bundle import BundleContents, write_bundle
 from mfclip.detector.bundle_json import needs_of, versions
@@ -26,7 +27,7 @@ from mfclip.evaluation.scores import write_scores
 from mfclip.recipe.render import to_toml
 from mfclip.training.loop import EpochRecord, TrainingResult
 
-SPLITS = ("train", "val", "test")
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 def write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal, Protocol
 
@@ -99,7 +99,12 @@ def _finish(counts: dict[str, int]) -> None:
 
 
 def _sink(stream: IO[str], form: Format) -> Sink:
-    return {"csv": CsvSink, "jsonl": JsonSink, "table": TableSink}[form](stream)
+    sinks: dict[Format, Callable[[IO[str]], Sink]] = {
+        "csv": CsvSink,
+        "jsonl": JsonSink,
+        "table": TableSink,
+    }
+    return sinks[form](stream)
 
 
 class CsvSink:
