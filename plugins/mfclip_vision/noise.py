@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -85,7 +86,9 @@ class SrmNoiseEncoder(nn.Module):
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch width"]:
         """Encode the noise of one patch of each image."""
-        noise = self.richest_patch(images).noise.to(self.project.weight.dtype)
-        token = self.project(self.cnn(noise).flatten(1))
+        noise = self.richest_patch(images).noise
+        # Channels last, as in the image encoder.
+        x = noise.to(self.project.weight.dtype, memory_format=torch.channels_last)
+        token = self.project(self.cnn(x).flatten(1))
         out: Tensor = self.transformer(token.unsqueeze(1))
         return out

@@ -21,9 +21,8 @@ def test_both_ways_agree(naive, small_mve, context, draw_images):
     encoder, images = small_mve.build(context), draw_images(6, 64)
     encoder(images)
     encoder.eval()
-    torch.testing.assert_close(
-        naive.NaiveVision(encoder)(images), encoder(images), rtol=0, atol=1e-5
-    )
+    plain = naive.NaiveVision(encoder)(images)
+    torch.testing.assert_close(plain, encoder(images), rtol=0, atol=1e-5)
 
 
 def test_it_shares_the_weights(naive, small_mve, context):
