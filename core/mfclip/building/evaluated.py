@@ -18,5 +18,15 @@ def write_evaluation(folder: Path, title: str, table: ScoreTable, found: Evaluat
     write_scores(table, found.operating, folder / "scores.csv")
     write_text(folder / "metrics.json", found.model_dump_json(indent=2))
     write_text(folder / "metrics.md", found.as_markdown())
-    data = ReportData(title=title, evaluation=found, scores=table, versions=versions())
+    data = ReportData(
+        title=title,
+        subject="these images",
+        evaluation=found,
+        scores=table,
+        versions=versions(),
+        absent={
+            "training": "this report is of an evaluation; the bundle's own report has it",
+            "samples": "this report has figures only",
+        },
+    )
     write_report(folder / "report.html", data)
