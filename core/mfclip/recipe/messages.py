@@ -69,11 +69,14 @@ class Problems:
                 self.found[index] = replace(problem, notes=(*problem.notes, note))
 
     def raise_any(self) -> None:
-        """Raise :class:`~mfclip.errors.RecipeError` with all of them, file by file, by line."""
+        """Raise :class:`~mfclip.errors.RecipeError` with all of them.
+
+        File by file and by line, the command line last, each text once.
+        """
         if self.found:
-            files = {p.place.origin: None for p in self.found}
-            order = {origin: rank for rank, origin in enumerate(files)}
-            ranked = sorted(self.found, key=lambda p: (order[p.place.origin], p.place.line or 0))
+            origins = list(dict.fromkeys(p.place.origin for p in self.found))
+            rank = {name: (name.startswith("--set"), i) for i, name in enumerate(origins)}
+            ranked = sorted(self.found, key=lambda p: (rank[p.place.origin], p.place.line or 0))
             raise RecipeError("\n".join(dict.fromkeys(map(str, ranked))))
 
 

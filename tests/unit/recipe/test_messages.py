@@ -56,11 +56,12 @@ def test_a_problem_without_a_path_and_with_notes():
 
 def test_problems_come_by_file_and_line_and_once_each():
     problems = Problems()
+    problems.at(Place("--set x=1"), (), "x")
     for origin, line in [("b", 9), ("a", 2), ("b", 3), ("b", 9)]:
         problems.at(Place(origin, line), (), "x")
     with pytest.raises(RecipeError) as caught:
         problems.raise_any()
-    assert str(caught.value) == "b:3: x\nb:9: x\na:2: x"
+    assert str(caught.value) == "b:3: x\nb:9: x\na:2: x\n--set x=1: x"
 
 
 def test_no_problems_raise_nothing():
