@@ -1,25 +1,52 @@
-"""mfclip: a plugin-style, extensible face-forgery detector framework."""
+"""mfclip: a plugin-style, extensible face-forgery detector framework.
+
+What plugin authors and users need is here by name; each loads on first use, so that importing
+``mfclip`` costs nothing.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mfclip.hookspecs import hookimpl
     from mfclip.inference.loaded import load
+    from mfclip.parts import (
+        Alignment,
+        BuildContext,
+        Corruption,
+        Dataset,
+        Detector,
+        ImageEncoder,
+        Loss,
+        Misfit,
+        Prompts,
+        TextEncoder,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "hookimpl", "load"]
+__all__ = [
+    "Alignment",
+    "BuildContext",
+    "Corruption",
+    "Dataset",
+    "Detector",
+    "ImageEncoder",
+    "Loss",
+    "Misfit",
+    "Prompts",
+    "TextEncoder",
+    "__version__",
+    "hookimpl",
+    "load",
+]
+
+_ELSEWHERE = {"hookimpl": "mfclip.hookspecs", "load": "mfclip.inference.loaded"}
 
 
 def __getattr__(name: str) -> Any:
-    """Give ``mfclip.load`` and ``mfclip.hookimpl`` without making every import pay for them."""
-    if name == "load":
-        from mfclip.inference.loaded import load
-
-        return load
-    if name == "hookimpl":
-        from mfclip.hookspecs import hookimpl
-
-        return hookimpl
-    raise AttributeError(f"module 'mfclip' has no attribute {name!r}")
+    """Import the module that holds a public name when the name is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'mfclip' has no attribute {name!r}")
+    return getattr(import_module(_ELSEWHERE.get(name, "mfclip.parts")), name)
