@@ -64,7 +64,10 @@ def make_sample(
                 if progress:
                     progress(count, images)
     except OSError as error:
-        raise DataError(f"{folder}: the sample set cannot be written there: {error}") from error
+        raise DataError(
+            f"{folder}: the sample set cannot be written there: {error}; "
+            "MFCLIP_CACHE names another folder for sample sets"
+        ) from error
     return folder / MANIFEST
 
 
