@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,12 @@ DEBUG_OPTION = "--debug"
 """Taken by every command, anywhere on its line: errors come with their traceback."""
 DEBUG_VARIABLE = "MFCLIP_DEBUG"
 """Environment variable with the same effect, unless it is empty."""
+PLAIN: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    # Help in colours would import half of rich, which takes longer than all the rest.
+    "rich_markup_mode": None,
+}
 
 
 def _show_version(wanted: bool) -> None:
@@ -41,7 +47,7 @@ def _root(
 
 def command_tree() -> typer.Typer:
     """``mfclip`` with its sub-commands, not run: documentation and tests look at it."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(no_args_is_help=True, **PLAIN)
     app.callback()(_root)
     for command in (score, evaluate, parts, assemblies, schema):
         app.command()(command)
@@ -50,7 +56,7 @@ def command_tree() -> typer.Typer:
 
 def build_tree() -> typer.Typer:
     """``mfclip-build``, not run."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(**PLAIN)
     app.command()(build)
     return app
 
