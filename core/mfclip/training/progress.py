@@ -68,7 +68,9 @@ class RichProgress:
         self._plan, self._history = plan, list(plan.history)
         self._started = self._line_at = self._clock()
         self._done = self._resumed_at = len(plan.history) * plan.steps + plan.done_steps
-        if self._done:
+        if plan.finished:
+            self._say(f"all {len(plan.history)} epochs were done already")
+        elif self._done:
             self._say(f"resuming at epoch {len(plan.history) + 1}, step {plan.done_steps + 1}")
         if self._console.is_terminal:
             self._bar = self._make_bar()

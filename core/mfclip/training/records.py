@@ -69,6 +69,8 @@ class TrainingPlan:
     """Epochs that a resumed run has behind it."""
     done_steps: int = 0
     """In the epoch that a resumed run goes on with."""
+    finished: bool = False
+    """Of a resumed run: nothing is left to do."""
 
 
 def best_epoch(history: Sequence[EpochRecord]) -> EpochRecord:

@@ -221,6 +221,7 @@ class Trainer:
             images=self.grouping.images,
             history=tuple(self.state.history),
             done_steps=self.state.batch // self.settings.accumulate,
+            finished=is_finished(self.settings, self.state.history),
         )
 
     def _result(self) -> TrainingResult:

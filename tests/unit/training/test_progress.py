@@ -99,6 +99,12 @@ def test_a_resumed_run_counts_what_is_behind_it():
     assert "best so far" not in lines[2]
 
 
+def test_a_finished_run_says_that_nothing_is_left():
+    console = screen(False)
+    RichProgress(console).begin(TrainingPlan(2, 10, 38, history=(record(1, 0.9),), finished=True))
+    assert text(console) == "  all 1 epochs were done already\n"
+
+
 def test_ending_twice_or_before_the_beginning_is_fine():
     progress = RichProgress(screen(True))
     progress.end()
