@@ -32,6 +32,12 @@ def _inside(name: str) -> str:
     raise ValueError(f"{name!r} is no name of a file inside the bundle")
 
 
+DISTRIBUTION = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+VERSION = r"^([A-Za-z0-9.!+_-]+|\?)$"
+"""What may stand in a command that a message tells people to run."""
+UNKNOWN, NO_VERSION = "unknown", "?"
+"""A distribution whose metadata do not say."""
+
 FileName = Annotated[str, AfterValidator(_inside)]
 """Relative, with ``/`` between its parts."""
 
@@ -49,15 +55,18 @@ class Need(Table):
     """Kind of part."""
     name: str
     """Its name in recipes."""
-    distribution: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+    distribution: str = Field(pattern=DISTRIBUTION)
     """What to install to have it."""
-    version: str = Field(pattern=r"^[A-Za-z0-9.!+_-]+$")
+    version: str = Field(pattern=VERSION)
     """Version that the bundle was written with."""
 
     @property
     def install(self) -> str:
         """The command that installs it."""
-        return f"pip install {self.distribution}=={self.version}"
+        if self.distribution == UNKNOWN:
+            return "install the plugin that offers it again"
+        exactly = "" if self.version == NO_VERSION else f"=={self.version}"
+        return f"pip install {self.distribution}{exactly}"
 
 
 class BundleJson(Table):
@@ -114,8 +123,8 @@ def needs_of(recipe: Recipe, plugins: Plugins) -> tuple[Need, ...]:
             needs[part.kind, part.use] = Need(
                 kind=part.kind,
                 name=part.use,
-                distribution=offer.distribution,
-                version=offer.version,
+                distribution=_or(UNKNOWN, offer.distribution, DISTRIBUTION),
+                version=_or(NO_VERSION, offer.version, VERSION),
             )
     return tuple(needs.values())
 
@@ -164,6 +173,11 @@ def parse(text: str, origin: str) -> BundleJson:
     if bundle.labels != label_map():
         raise BundleError(f"{origin} has the label map {bundle.labels}; known is {label_map()}")
     return bundle
+
+
+def _or(fallback: str, text: str, pattern: str) -> str:
+    """Odd metadata of somebody's plugin must not lose a finished build."""
+    return text if re.fullmatch(pattern, text) else fallback
 
 
 def _reason(need: Need, plugins: Plugins) -> str:

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -415,6 +416,14 @@ class TestRefused:
             ]
         )
 
+    def test_odd_metadata_lose_no_build(self, recipe, parts, plugins):
+        odd = [replace(offer, distribution="x; y", version="") for offer in plugins.offers]
+        need = needs_of(recipe, Plugins(tuple(odd)))[0]
+        assert (need.distribution, need.version) == ("unknown", "?")
+        assert need.install == "install the plugin that offers it again"
+        unversioned = need.model_copy(update={"distribution": "tiny-parts"})
+        assert unversioned.install == "pip install tiny-parts"
+
     def test_a_broken_plugin_is_told_from_a_missing_one(self, read, folder):
         broken = BrokenPlugin("tiny", "tiny-parts", "1.2", "ImportError: no cuda")
         with pytest.raises(BundleError, match=r"installed, but did not load: ImportError: no cuda"):
@@ -423,8 +432,6 @@ class TestRefused:
 
 class TestCard:
     def text(self, folder, contents, **changes):
-        from dataclasses import replace
-
         write_bundle(folder, replace(contents, **changes))
         return (folder / "README.md").read_text()
 
