@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
     from mfclip.data.preprocess import Preprocessor
 
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+"""Exact types that autocast runs in the reduced precision."""
+
 
 class Predictor:
     """A detector made ready to score.
@@ -42,8 +45,9 @@ class Predictor:
         precision: torch.dtype,
     ) -> None:
         self.preprocessor, self.device, self.precision = preprocessor, device, precision
-        copy: nn.Module = fold(detector.visual_side())
-        self.module = copy.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module = self._copy(detector)
+        if precision != torch.float32 and not self._takes_reduced_weights():
+            self.module = self._copy(detector)
 
     def __call__(self, images: Sequence[UInt8[Tensor, "3 h w"]]) -> NDArray[np.float64]:
         """One log-odds an image; above zero: fake. The images may differ in size."""
@@ -63,6 +67,30 @@ class Predictor:
             outputs: Outputs = self.module(images)
         logits = outputs.logits.double()
         return logits[:, FAKE] - logits[:, REAL]
+
+    def _copy(self, detector: AnyDetector) -> nn.Module:
+        copy: nn.Module = fold(detector.visual_side())
+        copy.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return copy
+
+    def _takes_reduced_weights(self) -> bool:
+        """Cast the layers' weights once, not in every pass; False where a part refuses them.
+
+        Autocast would cast them to the same values each time, which for a single image takes
+        longer than all the rest. A part that switches autocast off inside itself may not take
+        them; it is left to autocast.
+        """
+        for layer in self.module.modules():
+            if type(layer) in LAYERS:
+                layer.to(self.precision)
+        size = self.preprocessor.settings.size
+        try:
+            self.log_odds(torch.zeros(1, 3, size, size, device=self.device))
+        except RuntimeError as error:
+            if "dtype" in str(error) or "type" in str(error):
+                return False
+            raise
+        return True
 
 
 def predict_log_odds(

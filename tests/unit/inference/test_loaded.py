@@ -126,6 +126,17 @@ def test_a_loaded_detector_scores_as_the_one_that_was_saved(bundle, recipe, dete
     assert loaded.predictor.module.text is None
 
 
+def test_the_shipped_parts_run_in_bf16(recipe, detector, images):
+    full, reduced = (
+        Predictor(
+            detector, Preprocessor(recipe.preprocessing), device=torch.device("cpu"), precision=kind
+        )
+        for kind in (torch.float32, torch.bfloat16)
+    )
+    assert reduced.module.vision.image.project.weight.dtype == torch.bfloat16
+    assert reduced(images).tolist() == pytest.approx(full(images).tolist(), abs=0.05)
+
+
 def test_a_bundle_without_text_side_scores_alike(bundle, tmp_path, recipe, detector, images):
     light = tmp_path / "light"
     needs = mfclip.load(bundle).bundle.about.needs

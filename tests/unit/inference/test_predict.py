@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mfclip.data.images import ImageError
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
+from mfclip.inference.fold import fold
 from mfclip.inference.predict import Predictor, predict_log_odds
 
 CPU = torch.device("cpu")
@@ -95,6 +97,49 @@ def test_bf16_is_close_and_not_the_same(detector, manifest, preprocessor):
     reduced = run(detector, manifest, preprocessor, precision=torch.bfloat16)
     assert not np.array_equal(full, reduced)
     np.testing.assert_allclose(reduced, full, atol=0.05 * np.abs(full).max() + 0.01)
+
+
+def autocast_alone(detector, images):
+    """What bf16 gives where weights are cast in every pass."""
+    folded = fold(detector.visual_side())
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        logits = folded(images).logits.double()
+    return (logits[:, 1] - logits[:, 0]).numpy()
+
+
+def test_weights_that_are_cast_once_give_what_autocast_gives(detector, preprocessor, images):
+    reduced = Predictor(detector, preprocessor, device=CPU, precision=torch.bfloat16)
+    weights = [layer.weight for layer in reduced.module.modules() if isinstance(layer, nn.Conv2d)]
+    assert {weight.dtype for weight in weights} == {torch.bfloat16}
+    expected = autocast_alone(detector, preprocessor(images, CPU))
+    np.testing.assert_array_equal(reduced(images), expected)
+
+
+def test_a_part_that_switches_autocast_off_keeps_its_weights(detector, preprocessor, images):
+    class Exact(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner, self.project = inner, nn.Linear(12, 12)
+
+        def forward(self, images):
+            with torch.autocast("cpu", enabled=False):
+                return self.project(self.inner(images.float()))
+
+    detector.vision = Exact(detector.vision)
+    reduced = Predictor(detector, preprocessor, device=CPU, precision=torch.bfloat16)
+    assert reduced.module.vision.project.weight.dtype == torch.float32
+    expected = autocast_alone(detector, preprocessor(images, CPU))
+    np.testing.assert_array_equal(reduced(images), expected)
+
+
+def test_a_part_that_fails_for_another_reason_is_heard(detector, preprocessor):
+    class Failing(nn.Module):
+        def forward(self, images):
+            raise RuntimeError("out of luck")
+
+    detector.vision = Failing()
+    with pytest.raises(RuntimeError, match="out of luck"):
+        Predictor(detector, preprocessor, device=CPU, precision=torch.bfloat16)
 
 
 def test_a_broken_image_of_a_manifest_is_an_error(detector, manifest, preprocessor):
