@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mfclip.data.images import decode
+from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.prompts import PromptTable
@@ -76,13 +77,13 @@ def similarity_matrix(
 
 
 def _spread(rows: Sequence[Row]) -> list[Row]:
-    """Up to PAIRS rows, as evenly over the labels as they come, ordered by label."""
-    by_label: dict[object, list[Row]] = {}
+    """About PAIRS rows, equally many of each label, reals first."""
+    by_label: dict[HierarchicalLabel, list[Row]] = {}
     for row in rows:
         by_label.setdefault(row.label, []).append(row)
-    each = -(-PAIRS // max(1, len(by_label)))
-    chosen = [row for label in sorted(by_label, key=str) for row in by_label[label][:each]]
-    return chosen[:PAIRS]
+    each = max(1, PAIRS // max(1, len(by_label)))
+    order = sorted(by_label, key=lambda label: (label.label == "fake", label))
+    return [row for label in order for row in by_label[label][:each]]
 
 
 def telling_rows(table: ScoreTable, each: int = 2) -> list[int]:

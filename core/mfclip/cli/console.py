@@ -74,9 +74,13 @@ class ConsoleEvents:
 
     def _finding(self, finding: Finding) -> None:
         self._console.print(f"  {finding.severity}: ", style=COLOURS[finding.severity], end="")
-        self._console.print(finding.message, highlight=False, markup=False)
+        self._say(finding.message)
         if finding.severity != "note":
-            self._console.print(f"    to do: {finding.advice}", highlight=False, markup=False)
+            self._say(f"    to do: {finding.advice}")
+
+    def _say(self, text: str) -> None:
+        """Print a line as it is; the terminal breaks it, so that it can be copied whole."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _close_bar(self) -> None:
         if self._progress is not None:
