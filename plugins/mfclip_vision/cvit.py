@@ -10,18 +10,15 @@ from torch import Tensor, nn
 
 from mfclip.errors import UsageError
 from mfclip_vision.blocks import ClassTokenTransformer
+from mfclip_vision.convolutions import stacked
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def conv_group(inputs: int, outputs: int, convolutions: int) -> Iterator[nn.Module]:
-    """Convolutions of 3x3 pixels, each with batch norm and ReLU, then a 2x2 max pooling."""
-    for index in range(convolutions):
-        # No bias: batch norm takes the mean out again, so it could never learn.
-        yield nn.Conv2d(outputs if index else inputs, outputs, 3, padding=1, bias=False)
-        yield nn.BatchNorm2d(outputs)
-        yield nn.ReLU(inplace=True)
+    """Convolutions, then a 2x2 max pooling."""
+    yield from stacked(inputs, outputs, convolutions)
     yield nn.MaxPool2d(2)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -10,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mfclip_vision.blocks import ClassTokenTransformer
+from mfclip_vision.convolutions import stacked
 from mfclip_vision.patches import Choice, select_patches
 from mfclip_vision.srm import FilterSet, SrmResidual
 
@@ -25,25 +25,17 @@ class NoiseView(NamedTuple):
     """N: the SRM residual, grey levels."""
 
 
-def conv_stage(inputs: int, outputs: int) -> Iterator[nn.Module]:
-    """Two convolutions of 3x3 pixels, each with batch norm and ReLU."""
-    for index in range(2):
-        yield nn.Conv2d(outputs if index else inputs, outputs, 3, padding=1, bias=False)
-        yield nn.BatchNorm2d(outputs)
-        yield nn.ReLU(inplace=True)
-
-
 def noise_backbone(filters: int, channels: int, patch_size: int, grid: int) -> nn.Sequential:
     """N (B, filters, p, p) -> local noise embeddings (B, channels, grid, grid).
 
-    Three stages. Each of the first two halves its map as long as it stays no smaller than the
-    grid. Means, not maxima: what tells in a residual is its average energy.
+    Three stages of two convolutions. Each of the first two stages halves its map as long as it
+    stays no smaller than the grid. Means, not maxima: what tells in a residual is its average energy.
     """
     stages = ((filters, channels // 2), (channels // 2, channels), (channels, channels))
     layers: list[nn.Module] = []
     side = patch_size
     for number, (inputs, outputs) in enumerate(stages):
-        layers += conv_stage(inputs, outputs)
+        layers += stacked(inputs, outputs, 2)
         if number < 2 and side // 2 >= grid:
             layers.append(nn.AvgPool2d(2))
             side //= 2

