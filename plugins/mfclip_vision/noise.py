@@ -29,7 +29,8 @@ def noise_backbone(filters: int, channels: int, patch_size: int, grid: int) -> n
     """N (B, filters, p, p) -> local noise embeddings (B, channels, grid, grid).
 
     Three stages of two convolutions. Each of the first two stages halves its map as long as it
-    stays no smaller than the grid. Means, not maxima: what tells in a residual is its average energy.
+    stays no smaller than the grid. Means, not maxima: what tells in a residual is its average
+    energy.
     """
     stages = ((filters, channels // 2), (channels // 2, channels), (channels, channels))
     layers: list[nn.Module] = []
