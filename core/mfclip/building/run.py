@@ -17,9 +17,12 @@ from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.assemble import losses
 from mfclip.discovery import Plugins
 from mfclip.recipe.model import Recipe
-from mfclip.recipe.render import to_toml
 from mfclip.training.devices import choose_device
 from mfclip.training.loop import TrainingResult, train
+
+MAY_CHANGE = {"name", "data", "training", "evaluation"}
+"""Tables that a resumed run need not share as they are written: the training loop compares the
+images and the settings that matter itself."""
 
 
 @dataclass(frozen=True)
@@ -98,5 +101,5 @@ def _train(
         resume=resume,
         device=device,
         progress=events.training,
-        unchanged={"recipe": to_toml(recipe)},
+        unchanged=recipe.model_dump(mode="json", exclude=MAY_CHANGE),
     )
