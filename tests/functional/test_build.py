@@ -85,7 +85,10 @@ def test_dry_run_trains_nothing(workplace: Path, command) -> None:
 
 def test_recipe_without_training_gives_an_untrained_bundle(workplace: Path, command) -> None:
     recipe = workplace / "untrained.toml"
-    recipe.write_text('recipe = 1\nassembly = "cvit"\n[preprocessing]\nsize = 32\n')
+    recipe.write_text(
+        'recipe = 1\nassembly = "mfclip-small"\n[preprocessing]\nsize = 64\n'
+        "[vision.noise]\npatch_size = 32\n"
+    )
     done = command("mfclip-build", "--recipe", recipe, cwd=workplace)
     assert "untrained" in done.stdout
     assert (workplace / "runs" / "untrained" / "model.safetensors").exists()

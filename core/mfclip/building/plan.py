@@ -10,6 +10,7 @@ import torch
 
 from mfclip.building.events import BuildEvents
 from mfclip.data.audit import Audit, audit
+from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest
 from mfclip.data.prompts import PromptTable
 from mfclip.data.splits import assign_splits
@@ -19,6 +20,9 @@ from mfclip.errors import DataError
 
 if TYPE_CHECKING:
     from mfclip.recipe.model import Recipe
+
+
+ANY_DATA = (HierarchicalLabel("fake"), HierarchicalLabel("real"))
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,14 @@ def _refusal(checked: Audit) -> str:
 
 
 def _prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | None:
-    """The distinct prompts of the training split: nothing of another split shapes a detector."""
-    if recipe.prompts is None or manifest is None:
+    """The distinct prompts of the training split: nothing of another split shapes a detector.
+
+    Without data, as for an untrained detector, the two labels that every data set has.
+    """
+    if recipe.prompts is None:
         return None
-    renderer = recipe.prompts.build(recipe.context())
-    return PromptTable.make(manifest.of_split("train").labels(), renderer)
+    labels = manifest.of_split("train").labels() if manifest else ANY_DATA
+    return PromptTable.make(labels, recipe.prompts.build(recipe.context()))
 
 
 def _distinct(prompts: PromptTable | None) -> int:
