@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_build_ends_with_figures_and_the_next_command(
 def test_next_command_works_as_printed(
     built: subprocess.CompletedProcess[str], bundle: Path, workplace: Path, command
 ) -> None:
-    words = built.stdout.split("next:")[1].split()
+    words = shlex.split(built.stdout.split("next:")[1])
     done = command(*words, cwd=workplace)
     assert done.stdout.splitlines()[0] == "path,p_fake,verdict,threshold,status"
     assert len(done.stdout.splitlines()) == 2
@@ -120,10 +121,11 @@ def test_foreign_folder_is_not_overwritten(workplace: Path, command) -> None:
 def test_image_side_only_is_smaller_and_scores_the_same(
     bundle: Path, workplace: Path, command
 ) -> None:
-    command(
-        "mfclip-build", "--recipe", "tiny.toml", "--image-side-only", "--out", "slim", cwd=workplace
-    )
-    slim = workplace / "slim"
+    words = ("--image-side-only", "--out", "slim one", "--set", "evaluation.confidence=0.9")
+    done = command("mfclip-build", "--recipe", "tiny.toml", *words, cwd=workplace)
+    assert "90 % intervals" in done.stdout
+    assert "mfclip score 'slim one' " in done.stdout
+    slim = workplace / "slim one"
     weights = [folder / "model.safetensors" for folder in (slim, bundle)]
     assert weights[0].stat().st_size < weights[1].stat().st_size
     assert (slim / "scores-test.csv").read_text() == (bundle / "scores-test.csv").read_text()

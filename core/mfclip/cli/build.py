@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,8 +108,10 @@ def _tell(built: Built) -> None:
     if built.measured is None:
         typer.echo("test:   none, the recipe has no [training]: this detector is untrained")
         return
-    row = built.measured.evaluation.overall
-    typer.echo(f"test:   {row.reals} real and {row.fakes} fake images, 95 % intervals in brackets")
+    row, settings = built.measured.evaluation.overall, built.measured.evaluation.settings
+    coverage = f"{100 * settings.confidence:g} % intervals in brackets"
+    typer.echo(f"test:   {row.reals} real and {row.fakes} fake images, {coverage}")
     typer.echo(f"        ACC {row.accuracy} at the threshold fitted on validation")
     typer.echo(f"        AUC {row.roc_auc}")
-    typer.echo(f"next:   mfclip score {built.folder} {built.example}")
+    words = ("mfclip", "score", str(built.folder), str(built.example))
+    typer.echo(f"next:   {shlex.join(words)}")
