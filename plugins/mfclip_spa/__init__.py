@@ -14,24 +14,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mfclip_spa.attaching import Attachment, attach, detach
     from mfclip_spa.attention import InfoNCE, SamplePairAttention
     from mfclip_spa.contrastive import CrossModalLoss, contrastive_loss
+    from mfclip_spa.for_open_clip import SpaClipLoss, SpaSigLipLoss
+    from mfclip_spa.gate import PairGate
+    from mfclip_spa.loss import spa_loss
+    from mfclip_spa.persistence import load_gate, save_gate
     from mfclip_spa.similarity import Similarity
 
 __all__ = [
+    "Attachment",
     "CrossModalLoss",
     "InfoNCE",
+    "PairGate",
     "SamplePairAttention",
     "Similarity",
+    "SpaClipLoss",
+    "SpaSigLipLoss",
+    "attach",
     "contrastive_loss",
+    "detach",
+    "load_gate",
+    "save_gate",
+    "spa_loss",
 ]
 
 _HOMES = {
-    "InfoNCE": "attention",
-    "SamplePairAttention": "attention",
+    "Attachment": "attaching",
     "CrossModalLoss": "contrastive",
-    "contrastive_loss": "contrastive",
+    "InfoNCE": "attention",
+    "PairGate": "gate",
+    "SamplePairAttention": "attention",
     "Similarity": "similarity",
+    "SpaClipLoss": "for_open_clip",
+    "SpaSigLipLoss": "for_open_clip",
+    "attach": "attaching",
+    "contrastive_loss": "contrastive",
+    "detach": "attaching",
+    "load_gate": "persistence",
+    "save_gate": "persistence",
+    "spa_loss": "loss",
 }
 
 

@@ -27,8 +27,13 @@ class Spa(Alignment):
     gate: Literal["logits", "softmax"] = "logits"
     """Where σ(A) acts: before the softmax (Eq. 7-8) or after it (Eq. 9-10). After it, A off the
     diagonal learns nothing and the encoders learn what plain InfoNCE teaches them."""
-    index: Literal["position", "prompt"] = "position"
-    """What a row of A stands for: a place in the batch (the paper), or a prompt class."""
+    index: Literal["position", "prompt", "features"] = "position"
+    """What a row of A stands for: a place in the batch (the paper), a prompt class, or the
+    sample's own embedding (A of low rank)."""
+    rank: int = Field(default=8, ge=1)
+    """r: rank of A for ``index = "features"``; the others do not read it."""
+    per_direction: bool = False
+    """One A for image to text and another for text to image, not one for both."""
     max_batch: int | None = Field(default=None, ge=1)
     """Largest batch of ``index = "position"``. Without it: the training's batch size."""
     temperature: float = Field(default=0.07, ge=0.01, le=100)
@@ -40,7 +45,7 @@ class Spa(Alignment):
         """A positional A smaller than the training's batch."""
         if self.max_batch is None:
             return
-        if self.index == "prompt":
+        if self.index != "position":
             yield Misfit("max_batch", "only index = 'position' has a largest batch; leave it out")
         elif self.max_batch < context.batch_size:
             yield Misfit(
@@ -56,8 +61,11 @@ class Spa(Alignment):
         by_place = self.index == "position"
         return SamplePairAttention(
             (self.max_batch or context.batch_size) if by_place else None,
-            classes=None if by_place else context.prompts,
+            classes=context.prompts if self.index == "prompt" else None,
+            features=context.width if self.index == "features" else None,
+            rank=self.rank,
             gate=self.gate,
+            per_direction=self.per_direction,
             temperature=self.temperature,
             initial_gate=self.initial_gate,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +33,8 @@ class Temperature(nn.Module):
     gradients that bring it back, and no others, so it neither sticks there nor drifts away.
     """
 
+    log_scale: nn.Parameter
+
     def __init__(self, start: float = 0.07) -> None:
         super().__init__()
         if not 1 / LARGEST_SCALE <= start <= LARGEST_SCALE:
@@ -39,12 +42,12 @@ class Temperature(nn.Module):
                 f"temperature is {start}; it must lie between {1 / LARGEST_SCALE} and "
                 f"{LARGEST_SCALE}. The paper starts at 0.07."
             )
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(start)))
+        add_number(self, "log_scale", -math.log(start))
 
     def forward(self) -> Tensor:
         """1/τ, a scalar of at least float32 precision."""
         log_scale: Tensor = _CutAbove.apply(at_least_float32(self.log_scale))
-        return log_scale.exp()
+        return log_scale.exp().squeeze(0)
 
 
 class _CutAbove(torch.autograd.Function):
@@ -67,8 +70,8 @@ class _CutAbove(torch.autograd.Function):
         return gradient * passes
 
 
-def cosine(visual: Tensor, text: Tensor) -> Tensor:
-    """Cosine of every image with every text: (B, d), (B, d) -> (B, B), row = image.
+def unit_pairs(visual: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    """Both (B, d), at unit length and in float32 at least.
 
     Raises:
         ValueError: the two are not matrices of one shape.
@@ -79,8 +82,7 @@ def cosine(visual: Tensor, text: Tensor) -> Tensor:
             f"{tuple(visual.shape)} and {tuple(text.shape)}"
         )
     visual = F.normalize(at_least_float32(visual), dim=-1)
-    text = F.normalize(at_least_float32(text), dim=-1)
-    return visual @ text.T
+    return visual, F.normalize(at_least_float32(text), dim=-1)
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
@@ -93,3 +95,20 @@ def no_autocast(device: torch.device) -> AbstractContextManager[object]:
     if torch.amp.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
+
+
+def add_number(module: nn.Module, name: str, value: float) -> None:
+    """Give a module one learnable number, of shape (1,), because FSDP takes no scalars.
+
+    Weights that hold it as a scalar, as those of version 0.1 do, load too.
+    """
+    module.register_parameter(name, nn.Parameter(torch.tensor([value])))
+    hook = partial(_as_vector, name)
+    module.register_load_state_dict_pre_hook(hook)  # type: ignore[no-untyped-call]
+
+
+def _as_vector(
+    name: str, module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object
+) -> None:
+    if prefix + name in state:
+        state[prefix + name] = state[prefix + name].reshape(1)

@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mfclip_spa import SamplePairAttention
+
 Matrix = NDArray[np.float64]
 Written = tuple[Matrix, Matrix, float]
 
@@ -39,13 +41,19 @@ def _weights(rows: Matrix, columns: Matrix, a: Matrix, tau: float, gate: str) ->
 
 
 @pytest.fixture(scope="session")
-def written_out() -> Callable[[Tensor, Tensor, Tensor, float, str], Written]:
-    """(visual, text, A of the batch, τ, gate) -> weights both ways and L_cmc (Eq. 11-12)."""
+def written_out() -> Callable[..., Written]:
+    """(visual, text, A of the batch, τ, gate) -> weights both ways and L_cmc (Eq. 11-12).
 
-    def compute(visual: Tensor, text: Tensor, a: Tensor, tau: float, gate: str) -> Written:
-        v, t, own = (x.detach().double().numpy() for x in (visual, text, a))
-        v2l = _weights(v, t, own, tau, gate)
-        l2v = _weights(t, v, own, tau, gate)
+    ``back``: A of the way back, from text to image, where it is another.
+    """
+
+    def compute(
+        visual: Tensor, text: Tensor, a: Tensor, tau: float, gate: str, back: Tensor | None = None
+    ) -> Written:
+        back = a if back is None else back
+        v, t, there, back = (x.detach().double().numpy() for x in (visual, text, a, back))
+        v2l = _weights(v, t, there, tau, gate)
+        l2v = _weights(t, v, back, tau, gate)
         one_way = [-np.mean([np.log(m[i, i]) for i in range(len(m))]) for m in (v2l, l2v)]
         return v2l, l2v, float(sum(one_way) / 2)
 
@@ -62,3 +70,55 @@ def pairs() -> Callable[..., tuple[Tensor, Tensor]]:
         return visual.requires_grad_(), text.requires_grad_()
 
     return draw
+
+
+SIZES = {
+    "position": {"max_batch": 8},
+    "prompt": {"classes": 3},
+    "features": {"features": 5, "rank": 2},
+}
+
+
+@pytest.fixture(scope="session")
+def attention_of() -> Callable[..., SamplePairAttention]:
+    """(form, gate, seed, …) -> for 8 pairs, 3 classes or 5 features; A at random, in float64."""
+
+    def make(
+        form: str = "position", gate: str = "logits", seed: int = 0, **options: object
+    ) -> SamplePairAttention:
+        module = SamplePairAttention(**SIZES[form], gate=gate, **options).double()
+        generator = torch.Generator().manual_seed(seed)
+        for name, parameter in module.named_parameters():
+            if name.startswith("pairs"):
+                torch.nn.init.normal_(parameter, generator=generator)
+        return module
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def a_both_ways() -> Callable[..., tuple[Tensor, Tensor]]:
+    """(attention, visual, text, prompt) -> A there and back, element by element."""
+
+    def look_up(module, visual, text, prompt):
+        there, back = module.pairs, module.pairs_l2v or module.pairs
+        v, t = (x / (x**2).sum(1, keepdim=True).sqrt() for x in (visual, text))
+        places = range(len(v))
+
+        def element(pairs, i, j, images, texts):
+            if hasattr(pairs, "constant"):  # a + ⟨P v, Q t⟩, the 1/√r being in P
+                return pairs.constant[0] + (images @ pairs.image) @ (texts @ pairs.text)
+            if len(pairs.weight) == 8:
+                return pairs.weight[i, j]
+            return pairs.weight[prompt[i], prompt[j]]
+
+        return (
+            torch.stack(
+                [torch.stack([element(there, i, j, v[i], t[j]) for j in places]) for i in places]
+            ),
+            torch.stack(
+                [torch.stack([element(back, i, j, v[j], t[i]) for j in places]) for i in places]
+            ),
+        )
+
+    return look_up

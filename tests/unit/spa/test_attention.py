@@ -11,22 +11,7 @@ GATES = ["logits", "softmax"]
 PROMPT = torch.tensor([0, 2, 1, 2, 0, 1])
 
 
-def attention(index: str = "position", gate: str = "logits", seed: int = 0) -> SamplePairAttention:
-    """For up to 8 pairs or 3 classes, with A drawn at random, in float64."""
-    size = {"max_batch": 8} if index == "position" else {"classes": 3}
-    module = SamplePairAttention(**size, gate=gate).double()
-    generator = torch.Generator().manual_seed(seed)
-    torch.nn.init.normal_(module.pairs.weight, generator=generator)
-    return module
-
-
-def own_a(module: SamplePairAttention, index: str, batch: int) -> Tensor:
-    """A[i, j] of the batch, looked up one by one."""
-    a = module.pairs.weight
-    place = (lambda i: i) if index == "position" else (lambda i: int(PROMPT[i]))
-    return torch.stack(
-        [torch.stack([a[place(i), place(j)] for j in range(batch)]) for i in range(batch)]
-    )
+FORMS = ["position", "prompt", "features"]
 
 
 def as_weights(matrix: Tensor, normalised: bool) -> np.ndarray:
@@ -35,35 +20,38 @@ def as_weights(matrix: Tensor, normalised: bool) -> np.ndarray:
 
 
 @pytest.mark.parametrize("batch", [1, 4, 6])
-@pytest.mark.parametrize("index", ["position", "prompt"])
+@pytest.mark.parametrize("per_direction", [False, True])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("gate", GATES)
-def test_equals_the_equations_written_out(gate, index, batch, pairs, written_out):
+def test_equals_the_equations_written_out(
+    gate, form, per_direction, batch, pairs, written_out, attention_of, a_both_ways
+):
     visual, text = pairs(batch)
-    module = attention(index, gate)
+    module = attention_of(form, gate, per_direction=per_direction)
     result = module(visual, text, PROMPT[:batch])
-    v2l, l2v, loss = written_out(visual, text, own_a(module, index, batch), 0.07, gate)
+    there, back = a_both_ways(module, visual, text, PROMPT)
+    v2l, l2v, loss = written_out(visual, text, there, 0.07, gate, back)
     np.testing.assert_allclose(as_weights(result.v2l, result.normalised), v2l, rtol=1e-6)
     np.testing.assert_allclose(as_weights(result.l2v, result.normalised), l2v, rtol=1e-6)
     np.testing.assert_allclose(contrastive_loss(result).item(), loss, rtol=1e-6)
 
 
-@pytest.mark.parametrize("index", ["position", "prompt"])
+@pytest.mark.parametrize("per_direction", [False, True])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("gate", GATES)
-def test_gradients_are_those_of_finite_differences(gate, index, pairs):
-    module = attention(index, gate)
+def test_gradients_are_those_of_finite_differences(gate, form, per_direction, pairs, attention_of):
+    module = attention_of(form, gate, per_direction=per_direction)
 
-    def loss(visual: Tensor, text: Tensor, a: Tensor, log_scale: Tensor) -> Tensor:
-        values = {"pairs.weight": a, "temperature.log_scale": log_scale}
-        arguments = (visual, text, PROMPT[:4])
-        return contrastive_loss(torch.func.functional_call(module, values, arguments))
+    def loss(visual: Tensor, text: Tensor, *_: Tensor) -> Tensor:
+        return contrastive_loss(module(visual, text, PROMPT[:4]))
 
-    a, log_scale = module.pairs.weight, module.temperature.log_scale
-    assert torch.autograd.gradcheck(loss, (*pairs(4), a, log_scale))
+    inputs = (*pairs(4), *module.parameters())  # changed in place, one number at a time
+    assert torch.autograd.gradcheck(loss, inputs)
 
 
-def test_infonce_is_the_gate_fully_open(pairs):
+def test_infonce_is_the_gate_fully_open(pairs, attention_of):
     visual, text = pairs()
-    module = attention()
+    module = attention_of()
     module.pairs.weight.data.fill_(60)
     ungated = InfoNCE().double()(visual, text)
     gated = module(visual, text)
@@ -82,14 +70,14 @@ def test_infonce_equals_the_equations_written_out(pairs, written_out):
     np.testing.assert_allclose(contrastive_loss(result).item(), loss, rtol=1e-6)
 
 
-def test_gate_on_logits_teaches_every_element_of_a(pairs):
-    module = attention()
+def test_gate_on_logits_teaches_every_element_of_a(pairs, attention_of):
+    module = attention_of()
     contrastive_loss(module(*pairs(8))).backward()
     assert (module.pairs.weight.grad != 0).all()
 
 
-def test_gate_on_softmax_teaches_the_diagonal_only(pairs):
-    module = attention(gate="softmax")
+def test_gate_on_softmax_teaches_the_diagonal_only(pairs, attention_of):
+    module = attention_of(gate="softmax")
     contrastive_loss(module(*pairs(8))).backward()
     gradient = module.pairs.weight.grad
     diagonal = torch.eye(8, dtype=torch.bool)
@@ -97,16 +85,16 @@ def test_gate_on_softmax_teaches_the_diagonal_only(pairs):
     assert (gradient[diagonal] < 0).all()  # descent opens the gate, whatever the features
 
 
-def test_gate_on_softmax_gives_the_encoders_what_infonce_gives(pairs):
+def test_gate_on_softmax_gives_the_encoders_what_infonce_gives(pairs, attention_of):
     gated, plain = pairs(), pairs()
-    contrastive_loss(attention(gate="softmax")(*gated)).backward()
+    contrastive_loss(attention_of(gate="softmax")(*gated)).backward()
     contrastive_loss(InfoNCE().double()(*plain)).backward()
     for mine, theirs in zip(gated, plain, strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-12, atol=1e-12)
 
 
-def test_partial_batch_uses_and_teaches_the_leading_corner(pairs):
-    module = attention()
+def test_partial_batch_uses_and_teaches_the_leading_corner(pairs, attention_of):
+    module = attention_of()
     contrastive_loss(module(*pairs(3))).backward()
     gradient = module.pairs.weight.grad
     assert (gradient[:3, :3] != 0).all()
@@ -114,10 +102,10 @@ def test_partial_batch_uses_and_teaches_the_leading_corner(pairs):
     assert gradient[:, 3:].abs().sum() == 0
 
 
-def test_a_is_not_transposed_between_the_directions(pairs):
+def test_a_is_not_transposed_between_the_directions(pairs, attention_of):
     """Row i, column j takes A[i, j] both ways: Eq. 8 as it is written."""
     visual, text = pairs(4)
-    module = attention()
+    module = attention_of()
     module.pairs.weight.data.fill_(60)
     module.pairs.weight.data[0, 3] = -60
     result = module(visual, text)
@@ -127,9 +115,17 @@ def test_a_is_not_transposed_between_the_directions(pairs):
 
 
 @settings(max_examples=30, deadline=None)
-@given(order=st.permutations(range(6)), gate=st.sampled_from(GATES), seed=st.integers(0, 99))
-def test_prompt_form_does_not_care_for_the_order_of_pairs(order, gate, seed):
-    module = attention("prompt", gate, seed)
+@given(
+    order=st.permutations(range(6)),
+    form=st.sampled_from(["prompt", "features"]),
+    gate=st.sampled_from(GATES),
+    per_direction=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_order_of_pairs_does_not_matter_but_to_the_positional_form(
+    order, form, gate, per_direction, seed, attention_of
+):
+    module = attention_of(form, gate, seed, per_direction=per_direction)
     generator = torch.Generator().manual_seed(seed)
     visual, text = torch.randn(2, 6, 5, dtype=torch.float64, generator=generator)
     one = module(visual, text, PROMPT)
@@ -146,10 +142,10 @@ def test_prompt_form_does_not_care_for_the_order_of_pairs(order, gate, seed):
     gate=st.sampled_from(GATES),
     scale=st.floats(1e-3, 1e3),
 )
-def test_length_of_the_features_does_not_matter(batch, width, gate, scale):
+def test_length_of_the_features_does_not_matter(batch, width, gate, scale, attention_of):
     generator = torch.Generator().manual_seed(batch)
     visual, text = torch.randn(2, batch, width, dtype=torch.float64, generator=generator)
-    module = attention(gate=gate)
+    module = attention_of(gate=gate)
     one, other = module(visual, text), module(visual * scale, text / scale)
     assert one.v2l.shape == one.l2v.shape == (batch, batch)
     torch.testing.assert_close(one.v2l, other.v2l)
@@ -157,8 +153,8 @@ def test_length_of_the_features_does_not_matter(batch, width, gate, scale):
 
 
 @pytest.mark.parametrize("gate", GATES)
-def test_extreme_weights_stay_finite(gate, pairs):
-    module = attention(gate=gate)
+def test_extreme_weights_stay_finite(gate, pairs, attention_of):
+    module = attention_of(gate=gate)
     module.pairs.weight.data.fill_(-500)
     loss = contrastive_loss(module(*pairs()))
     loss.backward()
@@ -178,15 +174,15 @@ def test_half_precision_features_are_compared_in_float32(gate):
 
 
 @pytest.mark.parametrize("gate", GATES)
-@pytest.mark.parametrize("index", ["position", "prompt"])
-def test_state_round_trip(index, gate, pairs):
-    old, new = attention(index, gate, seed=1), attention(index, gate, seed=2)
+@pytest.mark.parametrize("form", FORMS)
+def test_state_round_trip(form, gate, pairs, attention_of):
+    old, new = attention_of(form, gate, seed=1), attention_of(form, gate, seed=2)
     visual, text = pairs()
     new.load_state_dict(old.state_dict())
     assert torch.equal(new(visual, text, PROMPT).v2l, old(visual, text, PROMPT).v2l)
 
 
-@pytest.mark.parametrize("sizes", [{"max_batch": 4}, {"classes": 2}])
+@pytest.mark.parametrize("sizes", [{"max_batch": 4}, {"classes": 2}, {"features": 5}])
 def test_works_on_the_meta_device(sizes):
     with torch.device("meta"):
         module = SamplePairAttention(**sizes)
@@ -195,16 +191,19 @@ def test_works_on_the_meta_device(sizes):
     assert result.v2l.shape == (3, 3)
 
 
-def test_compiles_without_graph_breaks():
-    module = SamplePairAttention(max_batch=4)
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("form", FORMS)
+def test_compiles_without_graph_breaks(form, gate, pairs, attention_of):
+    module = attention_of(form, gate, per_direction=True)
     compiled = torch.compile(module, fullgraph=True, backend="eager")
-    visual, text = torch.randn(2, 4, 8)
-    torch.testing.assert_close(compiled(visual, text).v2l, module(visual, text).v2l)
+    visual, text = pairs()
+    expected = module(visual, text, PROMPT)
+    torch.testing.assert_close(compiled(visual, text, PROMPT), expected)
 
 
 @pytest.mark.parametrize("sizes", [{}, {"max_batch": 4, "classes": 4}])
 def test_needs_one_way_to_index_a(sizes):
-    with pytest.raises(ValueError, match="give either max_batch"):
+    with pytest.raises(ValueError, match="give one of max_batch"):
         SamplePairAttention(**sizes)
 
 

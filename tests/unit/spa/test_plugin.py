@@ -6,7 +6,7 @@ from mfclip.detector.outputs import Outputs, Targets
 from mfclip.parts import BuildContext
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa, mfclip_alignments, mfclip_losses
 
-CONTEXT = BuildContext(batch_size=6, prompts=3)
+CONTEXT = BuildContext(batch_size=6, prompts=3, width=8)
 
 
 def test_hooks_offer_the_parts():
@@ -21,6 +21,8 @@ def test_hooks_offer_the_parts():
         Spa(gate="softmax"),
         Spa(index="prompt"),
         Spa(index="prompt", gate="softmax"),
+        Spa(index="features"),
+        Spa(per_direction=True),
         Spa(max_batch=9),
         InfoNce(),
     ],
@@ -41,6 +43,7 @@ def test_a_takes_its_size_from_the_context():
     assert Spa().build(CONTEXT).pairs.weight.shape == (6, 6)
     assert Spa(max_batch=9).build(CONTEXT).pairs.weight.shape == (9, 9)
     assert Spa(index="prompt").build(CONTEXT).pairs.weight.shape == (3, 3)
+    assert Spa(index="features", rank=4).build(CONTEXT).pairs.image.shape == (8, 4)
 
 
 def test_settings_reach_the_module():

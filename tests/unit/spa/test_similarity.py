@@ -3,20 +3,21 @@ import math
 import pytest
 import torch
 
-from mfclip_spa.similarity import LARGEST_SCALE, Temperature, cosine
+from mfclip_spa.similarity import LARGEST_SCALE, Temperature, unit_pairs
 
 
-def test_cosine_equals_torch(pairs):
+def test_unit_pairs_give_the_cosine(pairs):
     visual, text = pairs()
     expected = torch.cosine_similarity(visual[:, None], text[None, :], dim=-1)
-    torch.testing.assert_close(cosine(visual, text), expected)
+    unit, caption = unit_pairs(visual, text)
+    torch.testing.assert_close(unit @ caption.T, expected)
 
 
-def test_cosine_refuses_what_is_no_batch_of_pairs():
+def test_unit_pairs_refuse_what_is_no_batch_of_pairs():
     with pytest.raises(ValueError, match=r"received \(3, 4\) and \(2, 4\)"):
-        cosine(torch.ones(3, 4), torch.ones(2, 4))
+        unit_pairs(torch.ones(3, 4), torch.ones(2, 4))
     with pytest.raises(ValueError, match=r"received \(4,\) and \(4,\)"):
-        cosine(torch.ones(4), torch.ones(4))
+        unit_pairs(torch.ones(4), torch.ones(4))
 
 
 def test_temperature_starts_where_told():
@@ -54,3 +55,10 @@ def test_descent_leaves_the_limit_again():
         temperature().backward()
         optimiser.step()
     assert temperature().item() < LARGEST_SCALE - 1
+
+
+def test_weights_that_hold_a_scalar_load_too():
+    temperature = Temperature()
+    assert temperature.log_scale.shape == (1,)
+    temperature.load_state_dict({"log_scale": torch.tensor(2.0)})
+    assert temperature.log_scale.tolist() == [2.0]
