@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pages import assemblies, commands, errors, hooks, parts, recipe
+from pages import assemblies, commands, errors, hooks, library, parts, recipe, registry
 
 FOLDER = Path(__file__).with_name("reference")
 PAGES: dict[str, Callable[[], str]] = {
@@ -21,6 +21,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "hooks.md": hooks.write,
     "errors.md": errors.write,
     "assemblies.md": assemblies.write,
+    "registry.md": registry.write,
+    "python.md": library.write,
 }
 """What makes each page."""
 

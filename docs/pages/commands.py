@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -31,13 +32,22 @@ def write() -> str:
 def _tree(name: str, app: typer.Typer) -> Iterator[str]:
     command: Any = get_command(app)  # typer's own copy of click has no public types
     functions = [info.callback for info in app.registered_commands]
-    if len(functions) == 1:
+    if not hasattr(command, "commands"):
         yield from _command(name, command, functions[0])
         return
-    assert app.registered_callback is not None
-    yield from _command(name, command, app.registered_callback.callback)
-    for sub, function in zip(command.commands.values(), functions, strict=True):
+    if app.registered_callback is not None:
+        yield from _command(name, command, app.registered_callback.callback)
+    else:
+        yield f"## {name}"
+        yield code(f"{name} COMMAND [OPTIONS]", "text")
+        yield prose(command.help)
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    own = [sub for sub in command.commands.values() if sub.name not in groups]
+    for sub, function in zip(own, functions, strict=True):
         yield from _command(f"{name} {sub.name}", sub, function)
+    for sub_name, group in groups.items():
+        assert group is not None
+        yield from _tree(f"{name} {sub_name}", group)
 
 
 def _command(name: str, command: Any, function: Callable[..., Any] | None) -> Iterator[str]:
@@ -78,6 +88,8 @@ def _value(param: Any, hint: Any) -> str:
         return ""
     if param.metavar:
         return str(param.metavar)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return "|".join(str(member.value) for member in hint)
     inner = [member for member in get_args(hint) if member is not type(None)]
     if get_origin(hint) is Literal:
         return "|".join(map(str, inner))
@@ -88,7 +100,8 @@ def _default(param: Any, function: Callable[..., Any]) -> str:
     if param.required:
         return "**required**"
     default = inspect.signature(function).parameters[param.name].default
-    return "" if default is None or default is False else f"`{default}`"
+    shown = default.value if isinstance(default, Enum) else default
+    return "" if shown is None or shown is False else f"`{shown}`"
 
 
 def _help(param: Any) -> str:

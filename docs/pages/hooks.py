@@ -80,6 +80,11 @@ def write() -> str:
     )
 
 
+def described_elsewhere() -> set[str]:
+    """Classes that have their description on this page."""
+    return {*_part_classes(), "BuildContext", "Misfit"}
+
+
 def _row(hook: str) -> tuple[str, str, str]:
     bases = ", ".join(link(f"`{b.__name__}`", "hooks.md", b.__name__) for b in _bases(hook))
     return link(f"`{hook}`", "hooks.md", hook), f"`{HOOKS[hook]}`", bases

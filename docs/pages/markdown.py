@@ -8,12 +8,14 @@ from collections.abc import Iterable, Sequence
 
 _ROLE = re.compile(r":\w+:`~?(?:[\w.]*\.)?(\w+)`")
 _UNDERLINED = re.compile(r"^(\w+)\n-{3,}$", re.MULTILINE)
+_SESSION = re.compile(r"^(?:(?:>>>|\.\.\.) .*\n?)+", re.MULTILINE)
 _CODE = re.compile(r"(`+[^`]+`+)")
 
 
 def prose(docstring: str | None) -> str:
     """A docstring as Markdown: roles become code, and what looks like a tag stays text."""
     text = inspect.cleandoc(docstring or "")
+    text = _SESSION.sub(lambda lines: f"```pycon\n{lines[0].rstrip()}\n```\n", text)
     text = _UNDERLINED.sub(r"**\1**\n", _ROLE.sub(r"`\1`", text))
     return _outside_code(text.replace("``", "`"))
 

@@ -15,7 +15,7 @@ CORE = Path(mfclip.__file__).parent
 
 
 def parse(path: str) -> ast.Module:
-    """The source of a file of the core."""
+    """The source of a file of the core, or of another one by its absolute path."""
     return ast.parse((CORE / path).read_text(encoding="utf-8"))
 
 
@@ -59,6 +59,34 @@ def signature(node: ast.FunctionDef) -> str:
     """``name(arguments) -> type``."""
     returned = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     return f"{node.name}({ast.unparse(node.args)}){returned}"
+
+
+def constructor(node: ast.ClassDef, tree: ast.Module) -> str:
+    """``Name(arguments)``: those of ``__init__``, or the fields of a dataclass or named tuple.
+
+    ``tree`` is the module around it, where an inherited ``__init__`` is looked for as well.
+    """
+    for owner in [node, *_bases_within(node, tree)]:
+        for statement in owner.body:
+            if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+                bound = copy.deepcopy(statement)
+                bound.args.args = bound.args.args[1:]
+                return f"{node.name}({ast.unparse(bound.args)})"
+    made = [*map(ast.unparse, node.bases), *map(ast.unparse, node.decorator_list)]
+    if not any("NamedTuple" in one or "dataclass" in one for one in made):
+        return f"{node.name}()"
+    fields = [ast.unparse(one) for one in node.body if isinstance(one, ast.AnnAssign)]
+    public = [one for one in fields if not one.startswith("_") and "ClassVar" not in one]
+    return f"{node.name}({', '.join(public)})"
+
+
+def _bases_within(node: ast.ClassDef, tree: ast.Module) -> Iterator[ast.ClassDef]:
+    """The classes of the same module from which one derives, nearest first."""
+    named = {one.name: one for one in tree.body if isinstance(one, ast.ClassDef)}
+    for base in map(ast.unparse, node.bases):
+        if base in named:
+            yield named[base]
+            yield from _bases_within(named[base], tree)
 
 
 def _members(owner: ast.ClassDef) -> Iterator[Member]:

@@ -18,7 +18,7 @@ class ManifestData(Dataset):
     """A table of images and labels: CSV, or Parquet with the extra ``parquet``.
 
     Columns ``path`` and ``label`` (real or fake) are enough; ``forgery``, ``family``,
-    ``generator``, ``split``, ``identity`` and ``group`` are read where they are there.
+    ``generator``, ``split``, ``identity``, ``group`` and ``video`` are read where they are there.
     """
 
     use: Literal["manifest"] = "manifest"

@@ -3,9 +3,13 @@
 from mfclip.hookspecs import hookimpl
 from mfclip.parts import Dataset
 from mfclip_data.parts import FolderData, ManifestData, SampleData
+from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 
 
 @hookimpl
 def mfclip_datasets() -> list[type[Dataset]]:
-    """A manifest file, folders by class, and the embedded sample set."""
-    return [ManifestData, FolderData, SampleData]
+    """A manifest file, folders by class, the sample set, and readers of published data sets."""
+    return [
+        *(ManifestData, FolderData, SampleData),
+        *(GenFace, Ffpp, CelebDf, Dfdc, DeeperForensics),
+    ]

@@ -111,11 +111,10 @@ def test_unfinished_run_is_not_thrown_away(workplace: Path, command) -> None:
     assert "--restart" in done.stderr
 
 
-def test_foreign_folder_is_not_overwritten(workplace: Path, command) -> None:
-    (workplace / "mine").mkdir()
-    (workplace / "mine" / "thesis.txt").write_text("dear to me")
-    command("mfclip-build", "--recipe", "tiny.toml", "--out", "mine", cwd=workplace, code=2)
-    assert (workplace / "mine" / "thesis.txt").read_text() == "dear to me"
+def test_foreign_folder_is_not_overwritten(workplace: Path, tmp_path: Path, command) -> None:
+    (tmp_path / "thesis.txt").write_text("dear to me")
+    command("mfclip-build", "--recipe", "tiny.toml", "--out", tmp_path, cwd=workplace, code=2)
+    assert (tmp_path / "thesis.txt").read_text() == "dear to me"
 
 
 def test_image_side_only_is_smaller_and_scores_the_same(

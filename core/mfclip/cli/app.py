@@ -10,9 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from mfclip import __version__
+from mfclip.cli.bench import bench
 from mfclip.cli.build import build
 from mfclip.cli.catalogue import assemblies, parts, schema
+from mfclip.cli.compare import compare
+from mfclip.cli.data import data_tree
+from mfclip.cli.doctor import doctor
 from mfclip.cli.evaluate import evaluate
+from mfclip.cli.explain import explain
+from mfclip.cli.new_plugin import new_plugin
 from mfclip.cli.score import score
 from mfclip.errors import MfclipError
 
@@ -49,8 +55,20 @@ def command_tree() -> typer.Typer:
     """``mfclip`` with its sub-commands, not run: documentation and tests look at it."""
     app = typer.Typer(no_args_is_help=True, **PLAIN)
     app.callback()(_root)
-    for command in (score, evaluate, parts, assemblies, schema):
+    for command in (
+        score,
+        evaluate,
+        explain,
+        bench,
+        compare,
+        parts,
+        assemblies,
+        schema,
+        doctor,
+        new_plugin,
+    ):
         app.command()(command)
+    app.add_typer(data_tree(), name="data")
     return app
 
 

@@ -38,7 +38,7 @@ def build(
         bool, typer.Option("--dry-run", help="Assemble and check the data; train nothing.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail where any installed plugin did not load.")
+        bool, typer.Option("--strict", help="Fail where any installed plugin is not sound.")
     ] = False,
     image_side_only: Annotated[
         bool,
@@ -80,16 +80,15 @@ def build(
 def _read(
     path: Path, settings: list[str], registry: str | None, *, strict: bool
 ) -> tuple[Recipe, Plugins]:
-    from mfclip.discovery import discover
     from mfclip.recipe.read import read_recipe
-    from mfclip.registry import read_registry
+    from mfclip.registry import plugins_for, read_registry
 
     catalogue = read_registry(Path(registry) if registry else None)
-    plugins = discover(disabled=catalogue.disabled)
+    plugins = plugins_for(catalogue)
     if strict:
         plugins.require_all()
-    for broken in plugins.broken:
-        typer.echo(f"warning: plugin '{broken.name}' did not load: {broken.reason}", err=True)
+    for fault in (*plugins.broken, *plugins.remarks):
+        typer.echo(f"warning: {fault}", err=True)
     recipe = read_recipe(path, overrides=settings, plugins=plugins, registry=catalogue)
     return recipe, plugins
 

@@ -11,10 +11,10 @@ import typer
 from mfclip.cli.options import Registry
 
 if TYPE_CHECKING:
-    from mfclip.discovery import Offer, Plugins
+    from mfclip.discovery import BrokenPlugin, Offer, PluginRemark, Plugins
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Fail where a plugin did not load.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail where a plugin is not sound.")]
 
 
 def parts(as_json: AsJson = False, strict: Strict = False, registry: Registry = None) -> None:
@@ -26,6 +26,8 @@ def parts(as_json: AsJson = False, strict: Strict = False, registry: Registry = 
         _print_parts(plugins)
     if strict:
         plugins.require_all()
+    elif not as_json:
+        _print_faults(plugins)
 
 
 def assemblies(as_json: AsJson = False, registry: Registry = None) -> None:
@@ -51,8 +53,10 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a recipe over the installed parts, for editors and checks."""
     from mfclip.recipe.schema import json_schema
+    from mfclip.registry import plugins_for, read_registry
 
-    text = json.dumps(json_schema(_plugins(registry)), indent=2) + "\n"
+    catalogue = read_registry(Path(registry) if registry else None)
+    text = json.dumps(json_schema(plugins_for(catalogue), catalogue), indent=2) + "\n"
     if out is None:
         typer.echo(text, nl=False)
     else:
@@ -63,10 +67,9 @@ def schema(
 
 
 def _plugins(registry: str | None) -> Plugins:
-    from mfclip.discovery import discover
-    from mfclip.registry import read_registry
+    from mfclip.registry import plugins_for, read_registry
 
-    return discover(disabled=read_registry(Path(registry) if registry else None).disabled)
+    return plugins_for(read_registry(Path(registry) if registry else None))
 
 
 def _as_dict(plugins: Plugins) -> dict[str, Any]:
@@ -83,15 +86,19 @@ def _as_dict(plugins: Plugins) -> dict[str, Any]:
             }
             for offer in plugins.offers
         ],
-        "broken": [
-            {
-                "plugin": broken.name,
-                "distribution": broken.distribution,
-                "version": broken.version,
-                "reason": broken.reason,
-            }
-            for broken in plugins.broken
-        ],
+        "broken": list(map(_fault, plugins.broken)),
+        "remarks": list(map(_fault, plugins.remarks)),
+        "disabled": list(plugins.disabled),
+    }
+
+
+def _fault(fault: BrokenPlugin | PluginRemark) -> dict[str, str]:
+    return {
+        "plugin": fault.name,
+        "distribution": fault.distribution,
+        "version": fault.version,
+        "reason": fault.reason,
+        "next_step": fault.next_step,
     }
 
 
@@ -105,9 +112,14 @@ def _print_parts(plugins: Plugins) -> None:
     for row in rows:
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
         typer.echo("  ".join([*cells, row[-1]]).rstrip())
+
+
+def _print_faults(plugins: Plugins) -> None:
+    """On stderr, what did not load before what only wants a change."""
     for broken in plugins.broken:
-        owner = f"{broken.distribution} {broken.version}"
-        typer.echo(f"broken: plugin '{broken.name}' ({owner}): {broken.reason}", err=True)
+        typer.echo(f"broken: {broken}", err=True)
+    for remark in plugins.remarks:
+        typer.echo(f"warning: {remark}", err=True)
 
 
 def _summary(offer: Offer) -> str:

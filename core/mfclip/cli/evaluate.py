@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mfclip.cli.options import Device
+from mfclip.cli.options import Device, Registry
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
@@ -33,6 +33,7 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
+    registry: Registry = None,
 ) -> None:
     """Measure a detector on labelled images, at the threshold stored in its bundle.
 
@@ -41,8 +42,8 @@ def evaluate(
     from mfclip.evaluation.evaluate import evaluate as measure
     from mfclip.inference.loaded import load
 
-    manifest = _chosen(_read(data), split, data)
-    loaded = load(bundle, device=device)
+    manifest = choose_split(read_data(data, registry), split, data)
+    loaded = load(bundle, device=device, registry=registry)
     table = _scores(loaded, manifest, batch_size, workers)
     found = measure(table, loaded.operating, loaded.recipe.evaluation)
     typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
@@ -53,25 +54,26 @@ def evaluate(
         typer.echo(f"wrote {out}", err=True)
 
 
-def _read(data: Path) -> Manifest:
+def read_data(data: Path, registry: str | None) -> Manifest:
     """Whatever the path is: a table, a folder with one, or folders by class."""
     from mfclip.data.manifest import read_manifest
-    from mfclip.discovery import discover
     from mfclip.errors import UsageError
     from mfclip.parts import BuildContext
+    from mfclip.registry import plugins_for, read_registry
 
     if data.is_file():
         return read_manifest(data)
     if (data / "manifest.csv").is_file():
         return read_manifest(data / "manifest.csv")
-    offer = discover().get("dataset", "folder")
+    plugins = plugins_for(read_registry(Path(registry) if registry else None))
+    offer = plugins.get("dataset", "folder")
     if offer is None:
         raise UsageError(f"{data} has no manifest.csv, and no part reads folders by class")
     manifest: Manifest = offer.schema.model_validate({"root": data}).build(BuildContext())
     return manifest
 
 
-def _chosen(manifest: Manifest, split: Split | None, data: Path) -> Manifest:
+def choose_split(manifest: Manifest, split: Split | None, data: Path) -> Manifest:
     """One split of the data. Left to itself: the test split, or all where there are no splits."""
     from mfclip.errors import DataError
 

@@ -1,8 +1,8 @@
 """The manifest: one table that names every image and its label.
 
 Columns ``path`` and ``label`` are required; ``forgery``, ``family``, ``generator``, ``split``,
-``identity`` and ``group`` are optional, and every other column is ignored. Paths are POSIX and
-relative to the manifest's root; absolute ones are taken as they are, ``..`` is refused.
+``identity``, ``group`` and ``video`` are optional, and every other column is ignored. Paths are
+POSIX and relative to the manifest's root; absolute ones are taken as they are, ``..`` is refused.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ class Row:
     """Images that share an identity may not be in two splits. Empty: not known."""
     group: str = ""
     """Images that went through one pipeline. Figures inside a group are clean."""
+    video: str = ""
+    """The video that a frame is of, unique across manipulations. Empty: a still image."""
 
     def cells(self) -> dict[str, str]:
         """The row by column name."""
         levels = self.label
         values = (
             *(self.path.as_posix(), levels.label, levels.forgery, levels.family),
-            *(levels.generator, self.split, self.identity, self.group),
+            *(levels.generator, self.split, self.identity, self.group, self.video),
         )
         return dict(zip(COLUMNS, values, strict=True))
 
@@ -84,7 +86,7 @@ class Manifest:
         The order of the rows and the place of the root do not count. Contents are not read: a
         file edited in place to the same length keeps the fingerprint.
         """
-        lines = (repr((*row.cells().values(), _size(self.file(row)))) for row in self.rows)
+        lines = (repr(_printed(row, _size(self.file(row)))) for row in self.rows)
         digest = hashlib.sha256()
         for line in sorted(lines):
             digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
@@ -131,7 +133,15 @@ def _row(cells: dict[str, str]) -> Row:
         generator=cells["generator"],
     )
     split: Split = next(name for name in SPLITS if name == cells["split"])
-    return Row(Path(cells["path"]), levels, split, cells["identity"], cells["group"])
+    return Row(
+        Path(cells["path"]), levels, split, cells["identity"], cells["group"], cells["video"]
+    )
+
+
+def _printed(row: Row, size: int) -> tuple[str | int, ...]:
+    """What a fingerprint says of a row. Still images have it as before there were videos."""
+    *cells, video = row.cells().values()
+    return (*cells, size, video) if video else (*cells, size)
 
 
 def _size(file: Path) -> int:

@@ -9,7 +9,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from mfclip.data.labels import LABELS
 from mfclip.errors import DataError
 
-COLUMNS = ("path", "label", "forgery", "family", "generator", "split", "identity", "group")
+COLUMNS = (
+    *("path", "label", "forgery", "family", "generator"),
+    *("split", "identity", "group", "video"),
+)
 """Every column that is read; written in this order."""
 REQUIRED = ("path", "label")
 _SPLITS = ("train", "val", "test")
@@ -60,6 +63,8 @@ def _misspelt(columns: Sequence[str]) -> Iterator[str]:
     """A known column that is absent while another looks like it; other extra columns are fine."""
     absent = [name for name in COLUMNS if name not in columns]
     for column in columns:
+        if column.startswith("video_"):  # video_id, video_name: read past before there was "video"
+            continue
         near = difflib.get_close_matches(column, absent, n=1, cutoff=_ALIKE)
         if column not in COLUMNS and near:
             yield f"unknown column {column!r}; did you mean {near[0]!r}?"

@@ -20,10 +20,11 @@ Unit = list[int]
 def assign_splits(manifest: Manifest, shares: Sequence[float], seed: int) -> Manifest:
     """Give every row without a split one; rows that have one keep it.
 
-    Images of one identity stay together, also with rows that had a split before. Labels,
-    generators and groups are spread in proportion as well as that allows, and where three
-    identities or more have a label, every split with a share gets some of it. The same rows,
-    shares and seed give the same splits in any order of the rows.
+    Images of one identity stay together, also with rows that had a split before; so do frames of
+    one video where no identity is known. Labels, generators and groups are spread in proportion
+    as well as that allows, and where three identities or more have a label, every split with a
+    share gets some of it. The same rows, shares and seed give the same splits in any order of
+    the rows.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def assign_splits(manifest: Manifest, shares: Sequence[float], seed: int) -> Man
     known = _known_splits(manifest.rows)
     rows = list(manifest.rows)
     for unit in units:
-        name = known.get(rows[unit[0]].identity) or tally.neediest(unit)
+        name = known.get(_key(rows[unit[0]])) or tally.neediest(unit)
         tally.give(unit, name)
         for position in unit:
             rows[position] = replace(rows[position], split=name)
@@ -62,15 +63,20 @@ def _units(rows: Sequence[Row], seed: int) -> list[Unit]:
     joined: dict[Hashable, Unit] = defaultdict(list)
     for position, row in enumerate(rows):
         if not row.split:
-            joined[row.identity or row.path].append(position)
+            joined[_key(row)].append(position)
     units = sorted(joined.values(), key=lambda unit: min(rows[at].path.as_posix() for at in unit))
     random.Random(seed).shuffle(units)
     return sorted(units, key=len, reverse=True)
 
 
-def _known_splits(rows: Iterable[Row]) -> dict[str, Split]:
-    """The split that the data already give an identity."""
-    return {row.identity: row.split for row in rows if row.identity and row.split}
+def _key(row: Row) -> Hashable:
+    """What keeps rows together: their identity, else their video; a still image is alone."""
+    return ("identity", row.identity) if row.identity else ("video", row.video or row.path)
+
+
+def _known_splits(rows: Iterable[Row]) -> dict[Hashable, Split]:
+    """The split that the data already give an identity or a video."""
+    return {_key(row): row.split for row in rows if row.split}
 
 
 def _strata(row: Row) -> tuple[Hashable, ...]:

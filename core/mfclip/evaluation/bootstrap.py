@@ -1,7 +1,8 @@
 """Percentile intervals by resampling identities, vectorised over resamples.
 
-What is drawn with replacement are *identities* where they are known, else images: two images of
-one person, or a photo and the forgery made from it, are not two independent observations.
+What is drawn with replacement are *identities* where they are known, else videos, else images:
+two images of one person, a photo and the forgery made from it, or two frames of one video are not
+two independent observations. Below, "identity" stands for whichever of them a table has.
 
 Identities are drawn within strata: those that appear in the same groups with the same classes.
 Each resample so holds as many identities of every stratum as the data do. Both classes are
@@ -48,7 +49,7 @@ class Resampler:
     @classmethod
     def make(cls, table: ScoreTable) -> Resampler:
         """Number the identities and put them into strata."""
-        cluster = _clusters(table)
+        cluster = clusters(table)
         signature: dict[int, set[tuple[str, bool]]] = {}
         for index, group, fake in zip(cluster, table.group, table.is_fake, strict=True):
             signature.setdefault(int(index), set()).add((str(group), bool(fake)))
@@ -142,11 +143,18 @@ def percentiles(
     return np.asarray(np.quantile(replicates, [tail, 1 - tail], axis=0))
 
 
-def _clusters(table: ScoreTable) -> Int[NDArray[Any], " n"]:
-    """Number the identities from 0; an image without one is an identity of its own."""
-    known = table.identity != ""
-    names, numbered = np.unique(table.identity[known], return_inverse=True)
+def clusters(table: ScoreTable) -> Int[NDArray[Any], " n"]:
+    """Number from 0 the units that do not depend on each other, one number an image.
+
+    Images of one identity are one unit; without an identity, the frames of one video; an image
+    with neither is a unit of its own.
+    """
     cluster = np.empty(len(table), dtype=np.int64)
-    cluster[known] = numbered
-    cluster[~known] = len(names) + np.arange(np.count_nonzero(~known))
+    free, first = np.ones(len(table), dtype=bool), 0
+    for column in (table.identity, table.video):
+        known = free & (column != "")
+        names, numbered = np.unique(column[known], return_inverse=True)
+        cluster[known] = first + numbered
+        free, first = free & ~known, first + len(names)
+    cluster[free] = first + np.arange(np.count_nonzero(free))
     return cluster

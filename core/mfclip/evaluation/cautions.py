@@ -14,7 +14,7 @@ FEW_IDENTITIES = 10
 
 
 def row_warnings(
-    images: ScoreTable, identities: int, pinned: int, *, flawless: bool
+    images: ScoreTable, identities: int, pinned: int, *, flawless: bool, noun: str = "images"
 ) -> Iterator[str]:
     """What makes the figures of some images less than they seem.
 
@@ -23,35 +23,39 @@ def row_warnings(
         identities: Units that its bootstrap draws.
         pinned: Images that every resample holds.
         flawless: Whether accuracy or AUC is 1.
+        noun: What a row of the table is.
     """
     counts = {"real": images.reals, "fake": images.fakes}
     few = [f"{count} {label}" for label, count in counts.items() if 0 < count < FEW_IMAGES]
     if few:
-        yield f"only {' and '.join(few)} images: read the interval, not the value"
+        yield f"only {' and '.join(few)} {noun}: read the interval, not the value"
     if 0 < identities < FEW_IDENTITIES:
-        yield f"only {identities} identities: the intervals are too narrow"
+        yield (
+            f"only {identities} identities (or videos, or images of neither): "
+            "the intervals are too narrow"
+        )
     elif pinned > len(images) / 10:
         yield (
-            f"{pinned} images belong to identities that no other can stand in for when "
+            f"{pinned} {noun} belong to identities or videos that no other can stand in for when "
             "resampling: the intervals are too narrow"
         )
     if flawless:
-        yield from _unseen_errors(images)
+        yield from _unseen_errors(images, noun)
 
 
 def evaluation_warnings(
-    table: ScoreTable, scored: ScoreTable, operating: OperatingPoints
+    table: ScoreTable, scored: ScoreTable, operating: OperatingPoints, noun: str = "images"
 ) -> Iterator[str]:
     """What concerns an evaluation as a whole."""
     if len(scored) < len(table):
-        yield f"{len(table) - len(scored)} of {len(table)} images have no score and are left out"
+        yield f"{len(table) - len(scored)} of {len(table)} {noun} have no score and are left out"
     yield from operating.notes
 
 
-def _unseen_errors(images: ScoreTable) -> Iterator[str]:
+def _unseen_errors(images: ScoreTable, noun: str) -> Iterator[str]:
     """Resampling cannot show errors that are not there; the rule of three can."""
     count = min(found for found in (images.reals, images.fakes) if found)
     yield (
-        f"100 % leaves nothing to resample, so its interval has no width; with {count} images of "
+        f"100 % leaves nothing to resample, so its interval has no width; with {count} {noun} of "
         f"a class, an error rate of up to {min(1.0, 3 / count):.1%} can go unseen"
     )

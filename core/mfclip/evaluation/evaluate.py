@@ -19,10 +19,12 @@ from mfclip.evaluation.bootstrap import (
     replicate,
 )
 from mfclip.evaluation.cautions import evaluation_warnings, row_warnings
+from mfclip.evaluation.counterparts import counterpart, named
 from mfclip.evaluation.metrics import undefined
 from mfclip.evaluation.operating import OperatingPoints
 from mfclip.evaluation.results import HALF, Evaluation, Interval, Rates, Row
 from mfclip.evaluation.scores import ScoreTable
+from mfclip.evaluation.videos import by_video, has_videos
 from mfclip.recipe.settings import EvaluationSettings
 
 
@@ -31,24 +33,40 @@ def evaluate(
 ) -> Evaluation:
     """Measure every row at operating points that were fitted elsewhere.
 
+    Where some images are frames of one video, the same figures follow once more by video.
+
     The fakes of a generator are compared with the reals of the groups they are in, and with all
     reals where those groups have none; :attr:`Row.against` says which. Nothing raises for data
     that are small or one-sided: such figures are NaN and the row says why.
+
+    Raises:
+        DataError: A video id stands for several videos.
     """
     settings = settings or EvaluationSettings()
+    found = _evaluate(table, operating, settings, "images")
+    if not has_videos(table):
+        return found
+    videos = _evaluate(by_video(table), operating, settings, "videos")
+    return found.model_copy(update={"videos": videos})
+
+
+def _evaluate(
+    table: ScoreTable, operating: OperatingPoints, settings: EvaluationSettings, noun: str
+) -> Evaluation:
+    """Measure a table whose rows are ``noun``."""
     scored = table.scored()
-    job = _Job(scored, operating, settings)
+    job = _Job(scored, operating, settings, noun)
     whole, groups, mean = job.groups()
     return Evaluation(
         overall=job.row(whole, "overall", "overall"),
-        groups=tuple(job.row(group, "group", _named(name)) for name, group in groups),
+        groups=tuple(job.row(group, "group", named(name)) for name, group in groups),
         mean=mean,
         generators=tuple(job.generators()),
         thresholds=tuple(job.rates(whole)),
         operating=operating,
         settings=settings,
         unscored=len(table) - len(scored),
-        warnings=tuple(evaluation_warnings(table, scored, operating)),
+        warnings=tuple(evaluation_warnings(table, scored, operating, noun)),
     )
 
 
@@ -62,11 +80,11 @@ class _Measured:
     values: NDArray[np.float64]
     replicates: NDArray[np.float64]
 
-    def cautions(self) -> Iterator[str]:
-        """What makes these figures less than they seem."""
+    def cautions(self, noun: str) -> Iterator[str]:
+        """What makes these figures of ``noun`` less than they seem."""
         auc, accuracy = self.values[0], self.values[len(THRESHOLD_FREE)]
         flawless = bool(1.0 in (auc, accuracy))
-        return row_warnings(self.images, self.identities, self.pinned, flawless=flawless)
+        return row_warnings(self.images, self.identities, self.pinned, flawless=flawless, noun=noun)
 
 
 @dataclass(frozen=True)
@@ -76,6 +94,8 @@ class _Job:
     table: ScoreTable
     operating: OperatingPoints
     settings: EvaluationSettings
+    noun: str
+    """What a row of the table is."""
 
     def thresholds(self) -> list[tuple[str, float]]:
         """Names and values on ``p_fake``; the first is the fitted one, the second 0.5."""
@@ -133,30 +153,11 @@ class _Job:
         names = np.unique(self.table.generator[fakes])
         for name in names if (names != "").any() else ():
             own = fakes & (self.table.generator == name)
-            reals, against, warnings = self.counterpart(own)
+            reals, against, warnings = counterpart(self.table, own)
             part = self.table.where(own | reals)
             everything = np.ones(len(part), dtype=bool)
             (measured,) = self.measure(part, [everything], f"generator {name}")
-            yield self.row(measured, "generator", _named(str(name)), against, warnings)
-
-    def counterpart(
-        self, fakes: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.bool_], str, tuple[str, ...]]:
-        """The reals to compare some fakes with, in words too, and what to beware of."""
-        real = ~self.table.is_fake
-        if not real.any():
-            return real, "", ()
-        groups = np.unique(self.table.group[fakes])
-        same = real & np.isin(self.table.group, groups)
-        names = ", ".join(_named(str(group)) for group in groups)
-        if same.any():
-            every = not (self.table.group != "").any() or bool((same == real).all())
-            return same, "all reals" if every else f"reals of {names}", ()
-        warning = (
-            f"{names} has no reals, so these fakes are compared with the reals of all groups: "
-            "the figures mix forgery with any other difference between the groups"
-        )
-        return real, "all reals", (warning,)
+            yield self.row(measured, "generator", named(str(name)), against, warnings)
 
     def row(
         self,
@@ -175,7 +176,7 @@ class _Job:
             identities=measured.identities,
             against=against,
             undefined=undefined(measured.images.is_fake),
-            warnings=(*warnings, *measured.cautions()),
+            warnings=(*warnings, *measured.cautions(self.noun)),
             **self.metrics(measured.values, measured.replicates),
         )
 
@@ -209,8 +210,3 @@ def _measured(
     """Add what the row says about its units."""
     units = Resampler.make(images)
     return _Measured(images, units.identities, units.pinned, values, replicates)
-
-
-def _named(name: str) -> str:
-    """A group or generator, also where it has no name."""
-    return name or "(unnamed)"

@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mfclip.evaluation.results import METRICS, Evaluation, Row
+from mfclip.text import markdown
 
 
 def render(evaluation: Evaluation) -> str:
-    """Result table, thresholds and warnings; figures in percent with their intervals."""
+    """Result table, thresholds and warnings; figures in percent with their intervals.
+
+    Where there are videos, the same follows by video.
+    """
+    lines = _lines(evaluation)
+    if evaluation.videos is not None:
+        said = "By video: each row counts videos, scored by the mean log-odds of their frames."
+        lines += ["", said, "", *_lines(evaluation.videos)]
+    return "\n".join(lines)
+
+
+def _lines(evaluation: Evaluation) -> list[str]:
+    """The tables of images, or of videos."""
     settings = evaluation.settings
-    return "\n".join(
-        [
-            *_table(["", "real", "fake", *(metric.label for metric in METRICS)], _rows(evaluation)),
-            "",
-            f"Percent, with {settings.confidence:.0%} bootstrap intervals "
-            f"({settings.bootstrap} resamples of identities, or of images without one).",
-            *_thresholds(evaluation),
-            *_warnings(evaluation),
-        ]
-    )
+    return [
+        *table(["", "real", "fake", *(metric.label for metric in METRICS)], _rows(evaluation)),
+        "",
+        f"Percent, with {settings.confidence:.0%} bootstrap intervals "
+        f"({settings.bootstrap} resamples of identities; of videos or images without one).",
+        *_thresholds(evaluation),
+        *_warnings(evaluation),
+    ]
 
 
 def _rows(evaluation: Evaluation) -> Iterator[list[str]]:
@@ -33,7 +44,7 @@ def _title(row: Row) -> str:
     """Name of a row, with its kind where a name alone would not say."""
     if row.kind == "overall":
         return "**overall**"
-    return row.name if row.kind == "mean" else f"{row.kind} {row.name}"
+    return row.name if row.kind == "mean" else f"{row.kind} {markdown(row.name)}"
 
 
 def _thresholds(evaluation: Evaluation) -> list[str]:
@@ -43,7 +54,7 @@ def _thresholds(evaluation: Evaluation) -> list[str]:
     for rates in evaluation.thresholds:
         shares = (rates.accuracy, rates.false_alarms, rates.found)
         cells.append([rates.name, f"{rates.threshold:.4f}", *map(str, shares)])
-    return ["", *_table(head, cells)] if cells else []
+    return ["", *table(head, cells)] if cells else []
 
 
 def _warnings(evaluation: Evaluation) -> list[str]:
@@ -51,17 +62,17 @@ def _warnings(evaluation: Evaluation) -> list[str]:
     found = [f"- {warning}" for warning in evaluation.warnings]
     for row in evaluation.rows():
         reasons = [row.undefined] if row.undefined else []
-        found += [f"- {row.name}: {reason}" for reason in [*reasons, *row.warnings]]
+        found += [f"- {markdown(row.name)}: {reason}" for reason in [*reasons, *row.warnings]]
     return ["", *found] if found else []
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A Markdown table; the first column is text, the others are figures."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a Markdown table; the first column is text, the others are figures."""
     yield _line(head)
     yield _line([":--", *["--:"] * (len(head) - 1)])
     yield from map(_line, rows)
 
 
 def _line(cells: Sequence[str]) -> str:
-    """One line; a bar inside a cell would end it."""
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    """One line; bars inside names are escaped by now."""
+    return "| " + " | ".join(cells) + " |"

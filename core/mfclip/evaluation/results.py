@@ -21,7 +21,7 @@ def _read_nan(value: Any) -> Any:
 Number = Annotated[float, BeforeValidator(_read_nan)]
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
     """Base of the results: NaN becomes null in JSON, unknown keys are refused."""
 
     model_config = ConfigDict(
@@ -29,7 +29,7 @@ class _Frozen(BaseModel):
     )
 
 
-class Interval(_Frozen):
+class Interval(Frozen):
     """A measured share, 0-1, with the bootstrap interval around it. All NaN: undefined."""
 
     value: Number
@@ -66,7 +66,7 @@ METRICS = (
 """Columns of every table, in order."""
 
 
-class Row(_Frozen):
+class Row(Frozen):
     """The figures of one selection of images."""
 
     kind: Literal["overall", "group", "mean", "generator"]
@@ -74,7 +74,7 @@ class Row(_Frozen):
     reals: int
     fakes: int
     identities: int
-    """Units that the bootstrap draws; images without an identity count one each."""
+    """Units that the bootstrap draws: identities, else videos, else images."""
     against: str = ""
     """Of a generator: which reals its fakes are compared with."""
     roc_auc: Interval
@@ -100,7 +100,7 @@ HALF = "0.5"
 """Name of the threshold that was not fitted."""
 
 
-class Rates(_Frozen):
+class Rates(Frozen):
     """What one fixed threshold does to the measured images."""
 
     name: str
@@ -113,7 +113,7 @@ class Rates(_Frozen):
     """Share of fakes flagged."""
 
 
-class Evaluation(_Frozen):
+class Evaluation(Frozen):
     """All figures of one table of scores."""
 
     overall: Row
@@ -129,9 +129,12 @@ class Evaluation(_Frozen):
     """Images without a score, left out of every figure."""
     warnings: tuple[str, ...] = ()
     """What concerns the evaluation as a whole."""
+    videos: Evaluation | None = None
+    """The same by video, at the same thresholds: the score of a video is the mean log-odds of its
+    frames. Only where two images or more are of one video."""
 
     def rows(self) -> Iterator[Row]:
-        """Every row, in the order of the tables."""
+        """Every row of images, in the order of the tables; those of videos are their own."""
         yield self.overall
         yield from self.groups
         if self.mean:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,15 @@ CSV_COLUMNS = (
     "generator",
     "group",
     "identity",
+    "video",
     "log_odds",
     "p_fake",
     "verdict",
 )
 """Header of a scores file."""
-_TEXT = ("path", "group", "forgery", "family", "generator", "identity")
+_TEXT = ("path", "group", "forgery", "family", "generator", "identity", "video")
+_MAY_LACK = ("video", "p_fake", "verdict")
+"""Columns that a file is read without: older ones have no video, the last two are for readers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +54,12 @@ class ScoreTable:
     generator: Shaped[NDArray[Any], " n"]
     identity: Shaped[NDArray[Any], " n"]
     """Images of one identity depend on each other; empty: on none."""
+    video: Shaped[NDArray[Any], " n"] = field(default_factory=lambda: _text(iter(())))
+    """Frames of one video, unique across manipulations; empty: the image stands alone."""
 
     def __post_init__(self) -> None:
+        if not len(self.video):
+            object.__setattr__(self, "video", _text("" for _ in range(len(self))))
         lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
         if len(set(lengths.values())) > 1:
             raise DataError(f"the columns of a score table differ in length: {lengths}")
@@ -82,6 +89,7 @@ class ScoreTable:
             family=_text(row.label.family for row in rows),
             generator=_text(row.label.generator for row in rows),
             identity=_text(row.identity for row in rows),
+            video=_text(row.video for row in rows),
         )
 
     def where(self, keep: Bool[NDArray[Any], " n"]) -> ScoreTable:
@@ -129,7 +137,7 @@ def read_scores(file: Path) -> ScoreTable:
     return ScoreTable(
         log_odds=np.array([_score(file, *line) for line in lines], dtype=np.float64),
         is_fake=np.array([_is_fake(file, *line) for line in lines], dtype=bool),
-        **{name: _text(line[name] or "" for _, line in lines) for name in _TEXT},
+        **{name: _text(line.get(name) or "" for _, line in lines) for name in _TEXT},
     )
 
 
@@ -138,7 +146,8 @@ def _read(file: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
             reader = csv.DictReader(stream)
-            missing = [name for name in CSV_COLUMNS[:-2] if name not in (reader.fieldnames or ())]
+            given = {*(reader.fieldnames or ()), *_MAY_LACK}
+            missing = [name for name in CSV_COLUMNS if name not in given]
             lines = [(reader.line_num, line) for line in reader]
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from error

@@ -8,13 +8,16 @@ from mfclip.data.manifest import Manifest, write_manifest
 from mfclip.parts import BuildContext, Misfit
 from mfclip_data.parts import FolderData, ManifestData, SampleData
 from mfclip_data.plugin import mfclip_datasets
+from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 
 MakeManifest = Callable[..., Manifest]
 CONTEXT = BuildContext()
 
 
-def test_the_plugin_offers_all_three() -> None:
-    assert mfclip_datasets() == [ManifestData, FolderData, SampleData]
+def test_the_plugin_offers_all_of_them() -> None:
+    own, published = mfclip_datasets()[:3], mfclip_datasets()[3:]
+    assert own == [ManifestData, FolderData, SampleData]
+    assert published == [GenFace, Ffpp, CelebDf, Dfdc, DeeperForensics]
 
 
 def test_manifest(make_manifest: MakeManifest) -> None:

@@ -1,4 +1,5 @@
-from dataclasses import replace
+import hashlib
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,12 @@ def test_reads_every_column(table: Path, tmp_path: Path) -> None:
     )
 
 
+def test_reads_videos(tmp_path: Path) -> None:
+    file = tmp_path / "m.csv"
+    file.write_text("path,label,video\nx.png,fake,Deepfakes/000_003\ny.png,real,\n")
+    assert [row.video for row in read_manifest(file)] == ["Deepfakes/000_003", ""]
+
+
 def test_path_and_label_are_enough(tmp_path: Path) -> None:
     file = tmp_path / "m.csv"
     file.write_text("path,label\nx.png,FAKE\n")
@@ -84,6 +91,7 @@ ROWS = st.builds(
     PATHS.map(lambda parts: Path(*parts)),
     st.builds(HierarchicalLabel, st.sampled_from(LABELS), CELLS, CELLS, CELLS),
     st.sampled_from(SPLITS),
+    CELLS,
     CELLS,
     CELLS,
 )
@@ -130,6 +138,16 @@ class TestFingerprint:
         assert one.fingerprint() == other.fingerprint()
         assert len(one.fingerprint()) == 64
 
+    def test_of_stills_is_what_it_was_before_there_were_videos(self, table: Path) -> None:
+        """Bundles keep it to tell whether they meet the data they were made from."""
+        manifest = read_manifest(table)
+        lines = sorted(
+            repr((row.path.as_posix(), *astuple(row.label), row.split, row.identity, row.group, -1))
+            for row in manifest
+        )
+        wanted = hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+        assert manifest.fingerprint() == wanted
+
     def test_knows_the_sizes_of_files(self, table: Path, tmp_path: Path) -> None:
         manifest = read_manifest(table)
         missing = manifest.fingerprint()
@@ -147,6 +165,7 @@ class TestFingerprint:
             {"split": "val"},
             {"identity": "bert"},
             {"group": "web"},
+            {"video": "Deepfakes/000_003"},
         ],
     )
     def test_knows_every_field(self, table: Path, change: dict[str, object]) -> None:

@@ -34,6 +34,13 @@ def test_other_columns_are_fine(column: str) -> None:
     check_header(FILE, [*COLUMNS, column])
 
 
+def test_a_column_that_manifests_had_before_there_were_videos_is_still_read_past() -> None:
+    without = [name for name in COLUMNS if name != "video"]
+    check_header(FILE, [*without, "video_id"])
+    with pytest.raises(DataError, match="unknown column 'videos'; did you mean 'video'"):
+        check_header(FILE, [*without, "videos"])
+
+
 def test_missing_columns_are_named_with_those_found() -> None:
     with pytest.raises(DataError) as caught:
         check_header(FILE, ["image", "truth"])

@@ -110,3 +110,18 @@ def test_a_share_of_nothing_gets_nothing() -> None:
 def test_wrong_shares_are_refused(shares: tuple[float, ...]) -> None:
     with pytest.raises(UsageError, match="sum to 1"):
         assign_splits(manifest(*some(REAL, 3)), shares, seed=0)
+
+
+def test_frames_of_a_video_stay_together_where_no_identity_is_known() -> None:
+    rows = [
+        Row(Path(f"{video}-{frame}.png"), REAL if video % 2 else fake(), video=f"v{video}")
+        for video in range(30)
+        for frame in range(4)
+    ]
+    rows[0] = replace(rows[0], split="test")
+    found: dict[str, set[str]] = {}
+    for row in assign_splits(Manifest(Path(), tuple(rows)), (0.6, 0.2, 0.2), seed=0):
+        found.setdefault(row.video, set()).add(row.split)
+    assert all(len(splits) == 1 for splits in found.values())
+    assert found["v0"] == {"test"}
+    assert set.union(*found.values()) == {"train", "val", "test"}

@@ -19,7 +19,11 @@ def make_table(
     """A table with the columns given and every other column of text empty."""
     n = len(is_fake)
     text = {name: np.full(n, "") for name in ("group", "forgery", "family", "generator")}
-    text |= {"identity": np.full(n, ""), "path": np.array([f"{i:05d}.png" for i in range(n)])}
+    text |= {
+        "identity": np.full(n, ""),
+        "video": np.full(n, ""),
+        "path": np.array([f"{i:05d}.png" for i in range(n)]),
+    }
     text |= {name: np.array(values, dtype=np.str_) for name, values in columns.items()}
     return ScoreTable(
         log_odds=np.asarray(log_odds, dtype=np.float64),

@@ -11,6 +11,7 @@ from mfclip.evaluation.bootstrap import (
     THRESHOLD_FREE,
     Resampler,
     View,
+    clusters,
     percentiles,
     replicate,
 )
@@ -149,3 +150,17 @@ def test_the_value_does_not_depend_on_the_resampling(drawn):
     table = drawn(70)
     value = all_of(table).measure(np.ones((1, 70)))[0, 0]
     assert value == pytest.approx(roc_auc(table.is_fake, table.log_odds), abs=1e-12)
+
+
+def test_frames_of_one_video_are_drawn_together(table_of):
+    table = table_of(
+        np.ones(12), np.zeros(12), identity=["p"] * 4 + [""] * 8, video=["v", "w"] * 4 + [""] * 4
+    )
+    # One identity whatever its videos, two videos of nobody, four images of nothing.
+    assert clusters(table).tolist() == [0, 0, 0, 0, 1, 2, 1, 2, 3, 4, 5, 6]
+    assert Resampler.make(table).identities == 7
+
+
+def test_a_video_named_like_an_identity_is_another_unit(table_of):
+    table = table_of([True, True], [0, 1], identity=["x", ""], video=["x", "x"])
+    assert clusters(table).tolist() == [0, 1]

@@ -18,12 +18,12 @@ def test_few_images_are_named(table_of):
 
 def test_few_identities_are_named(drawn):
     (warning,) = row_warnings(drawn(200), identities=9, pinned=200, flawless=False)
-    assert warning == "only 9 identities: the intervals are too narrow"
+    assert warning.startswith("only 9 identities (or videos, or images of neither): ")
 
 
 def test_pinned_images_are_named(drawn):
     (warning,) = row_warnings(drawn(200), identities=50, pinned=40, flawless=False)
-    assert warning.startswith("40 images belong to identities that no other can stand in for")
+    assert warning.startswith("40 images belong to identities or videos that no other can")
 
 
 def test_flawless_figures_are_qualified_by_the_rule_of_three(table_of):
@@ -35,3 +35,10 @@ def test_flawless_figures_are_qualified_by_the_rule_of_three(table_of):
 def test_notes_of_the_fit_are_passed_on(drawn):
     points = OperatingPoints(notes=("not fitted: …",))
     assert list(evaluation_warnings(drawn(5), drawn(5), points)) == ["not fitted: …"]
+
+
+def test_rows_of_videos_are_called_videos(table_of):
+    table = table_of([True] * 40 + [False] * 12, np.arange(52) % 5)
+    found = list(row_warnings(table, 52, pinned=52, flawless=True, noun="videos"))
+    assert len(found) == 3
+    assert not [text for text in found if "images" in text]

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import numpy as np
 import pytest
 
+from mfclip.errors import DataError
 from mfclip.evaluation import metrics
 from mfclip.evaluation.evaluate import evaluate
 from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
 from mfclip.evaluation.results import METRICS
+from mfclip.evaluation.videos import by_video
 from mfclip.recipe.settings import EvaluationSettings
 
 QUICK = EvaluationSettings(bootstrap=100)
@@ -190,3 +193,42 @@ def test_a_generator_does_not_depend_on_the_others(grouped):
     alone = grouped.where(np.isin(grouped.generator, ["", "g2"]))
     together = evaluate(grouped, OperatingPoints(), QUICK).generators[1]
     assert evaluate(alone, OperatingPoints(), QUICK).generators[0] == together
+
+
+@pytest.fixture
+def filmed(drawn):
+    """60 videos of five frames, whose noise is the video's and the frame's in equal parts."""
+    rng = np.random.default_rng(0)
+    video = np.repeat(np.arange(60), 5)
+    fake = video % 2 == 0
+    score = fake + rng.normal(size=60)[video] + rng.normal(size=300)
+    table = drawn(300, video=video.astype(str), group=np.where(video % 3, "a", "b"))
+    return dataclasses.replace(table, is_fake=fake, log_odds=score)
+
+
+def test_videos_are_measured_beside_their_frames(filmed):
+    points = OperatingPoints(temperature=2.0, threshold=0.6)
+    found = evaluate(filmed, points, QUICK)
+    alone = evaluate(by_video(filmed), points, QUICK)
+    assert [values(row) for row in found.videos.rows()] == [values(row) for row in alone.rows()]
+    assert found.videos.overall.roc_auc == alone.overall.roc_auc
+    assert (found.overall.reals, found.videos.overall.reals) == (150, 30)
+    assert [row.name for row in found.videos.rows()] == [row.name for row in found.rows()]
+    assert values(found.videos.overall) == pytest.approx(expected(by_video(filmed), points))
+    assert found.videos.videos is None
+
+
+def test_frames_of_a_video_are_drawn_together(filmed):
+    alone = dataclasses.replace(filmed, video=np.full(300, ""))
+    settings = EvaluationSettings(bootstrap=400)
+    together, apart = (evaluate(t, OperatingPoints(), settings).overall for t in (filmed, alone))
+    assert (together.identities, apart.identities) == (60, 300)
+    assert together.roc_auc.value == apart.roc_auc.value
+    widths = [row.roc_auc.high - row.roc_auc.low for row in (together, apart)]
+    assert widths[0] > 1.3 * widths[1]
+
+
+def test_an_id_of_two_videos_stops_the_evaluation(filmed):
+    filmed.video[filmed.group == "a"] = "000_003"
+    with pytest.raises(DataError, match="video '000_003' has two values of label"):
+        evaluate(filmed, OperatingPoints(), QUICK)

@@ -28,3 +28,16 @@ def test_warnings_follow_the_tables(table_of):
     assert "- overall: no real images" in text
     assert "- overall: only 3 fake images" in text
     assert "nan" not in text
+
+
+def test_videos_follow_the_images(drawn):
+    found = evaluate(drawn(60), OperatingPoints(), QUICK)
+    assert "By video" not in found.as_markdown()
+    table = drawn(60, video=np.repeat(np.arange(20), 3).astype(str))
+    table.is_fake[:] = np.repeat(np.arange(20) % 2 == 0, 3)
+    found = evaluate(table, OperatingPoints(), QUICK)
+    images, videos = found.as_markdown().split("By video")
+    assert str(found.videos.overall.roc_auc) in videos
+    assert str(found.videos.overall.roc_auc) not in images
+    assert "| **overall** | 10 | 10 |" in videos
+    assert "only 10 real and 10 fake videos" in videos

@@ -19,6 +19,14 @@ def test_json_gives_the_same_evaluation(drawn):
     assert Evaluation.from_json(found.to_json()) == found
 
 
+def test_json_keeps_the_figures_of_videos(table_of):
+    table = table_of([True, True, False, False], [3, 2, 1, 0], video=["a", "a", "b", "b"])
+    found = evaluate(table, fit_operating_points(table_of([], [])), QUICK)
+    again = Evaluation.from_json(found.to_json())
+    assert again.videos.overall.fakes == 1
+    assert again == found
+
+
 def test_undefined_figures_are_null_in_json(table_of):
     found = evaluate(table_of([True] * 3, [0, 1, 2]), fit_operating_points(table_of([], [])), QUICK)
     text = found.to_json()

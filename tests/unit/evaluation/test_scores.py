@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mfclip.errors import DataError
 from mfclip.evaluation.operating import OperatingPoints
 from mfclip.evaluation.scores import CSV_COLUMNS, ScoreTable, read_scores, write_scores
 
+ROW = ("path", "label", "group", "identity")
 FAKE = HierarchicalLabel("fake", "FS", "GAN", "g")
 MANIFEST = Manifest(
     Path("faces"),
@@ -81,8 +83,8 @@ def test_an_empty_table_survives_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("a.png,maybe,,,,,,1.0,,", "scores.csv:2: label must be real or fake, got 'maybe'"),
-        ("a.png,real,,,,,,high,,", "scores.csv:2: log_odds is no number: 'high'"),
+        ("a.png,maybe,,,,,,,1.0,,", "scores.csv:2: label must be real or fake, got 'maybe'"),
+        ("a.png,real,,,,,,,high,,", "scores.csv:2: log_odds is no number: 'high'"),
     ],
 )
 def test_a_wrong_cell_is_named_with_its_line(line, message, tmp_path):
@@ -107,3 +109,32 @@ def test_a_path_that_is_no_text_survives_a_file(table, tmp_path):
     table.path[0] = "\udcff.png"
     write_scores(table, OperatingPoints(), tmp_path / "scores.csv")
     assert read_scores(tmp_path / "scores.csv").path[0] == "\udcff.png"
+
+
+def test_a_file_without_videos_is_read(table, tmp_path):
+    file = tmp_path / "scores.csv"
+    write_scores(table, OperatingPoints(), file)
+    with file.open() as stream:
+        lines = [{**line, "video": None} for line in csv.DictReader(stream)]
+    columns = [name for name in CSV_COLUMNS if name != "video"]
+    with file.open("w") as stream:
+        writer = csv.DictWriter(stream, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(lines)
+    again = read_scores(file)
+    assert again.path.tolist() == table.path.tolist()
+    assert again.video.tolist() == ["", "", ""]
+
+
+def test_videos_survive_a_file(table, tmp_path):
+    named = replace(table, video=np.array(["real/1", "a/2", ""]))
+    write_scores(named, OperatingPoints(), tmp_path / "scores.csv")
+    assert read_scores(tmp_path / "scores.csv").video.tolist() == ["real/1", "a/2", ""]
+
+
+def test_videos_come_from_the_manifest():
+    rows = [SimpleNamespace(**{name: getattr(row, name) for name in ROW}) for row in MANIFEST]
+    rows[0].video, rows[1].video, rows[2].video = "real/1", "a/2", ""
+    table = ScoreTable.from_manifest(Manifest(Path("faces"), tuple(rows)), np.zeros(3))
+    assert table.video.tolist() == ["real/1", "a/2", ""]
+    assert ScoreTable.from_manifest(MANIFEST, np.zeros(3)).video.tolist() == ["", "", ""]

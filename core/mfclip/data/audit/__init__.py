@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from mfclip.data.audit.counts import check_counts
 from mfclip.data.audit.duplicates import check_duplicates
@@ -10,8 +11,11 @@ from mfclip.data.audit.files import check_files
 from mfclip.data.audit.findings import Audit, Finding, Severity
 from mfclip.data.audit.identities import check_identities
 from mfclip.data.audit.levels import check_levels
+from mfclip.data.audit.looks import Look, look
+from mfclip.data.audit.near_duplicates import check_near_duplicates
 from mfclip.data.audit.nuisance import check_nuisances
 from mfclip.data.audit.probing import in_threads, probe
+from mfclip.data.audit.videos import check_videos
 from mfclip.data.manifest import Manifest, Split
 
 __all__ = ["Audit", "Finding", "Severity", "audit"]
@@ -24,6 +28,7 @@ def audit(
     *,
     progress: Callable[[int, int], None] | None = None,
     splits: Sequence[Split] = ("train", "val", "test"),
+    looks: bool = False,
 ) -> Audit:
     """Check everything and raise nothing.
 
@@ -34,19 +39,32 @@ def audit(
     Parameters
     ----------
     progress
-        Is told steps done and steps in all: two for each row.
+        Is told steps done and steps in all: two for each row, three with ``looks``.
     splits
         The splits that must have images of both labels, where the rows name splits at all.
+    looks
+        Also decode every image, for brightness and near-duplicates. Takes about as long as one
+        epoch's decoding.
     """
-    total = 2 * len(manifest)
+    count = len(manifest)
+    total = (3 if looks else 2) * count
     tell = progress or (lambda done, total: None)
     probes = list(in_threads(probe, manifest.files(), lambda done: tell(done, total)))
+    seen: list[Look | None] = [None] * count
+    if looks:
+        seen = list(in_threads(look, manifest.files(), lambda done: tell(count + done, total)))
+        probes = [
+            replace(found, brightness=one.brightness if one else None)
+            for found, one in zip(probes, seen, strict=True)
+        ]
     findings = [
         *check_files(manifest, probes),
         *check_counts(manifest, splits),
         *check_identities(manifest),
+        *check_videos(manifest),
         *check_levels(manifest),
-        *check_duplicates(manifest, probes, lambda done: tell(len(manifest) + done, total)),
+        *check_duplicates(manifest, probes, lambda done: tell(total - count + done, total)),
+        *check_near_duplicates(manifest, seen),
         *check_nuisances(manifest, probes),
     ]
     tell(total, total)

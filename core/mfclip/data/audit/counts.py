@@ -26,6 +26,9 @@ def check_counts(manifest: Manifest, splits: Sequence[Split]) -> Iterator[Findin
         missing = [label for label in LABELS if not counts[split, label]]
         yield from _missing(split, missing)
     yield from _unassigned(counts.total(), sum(counts["", label] for label in LABELS))
+    if splits == ("",) and counts:
+        message = "the data name no split: a build draws one from its seed, identities together"
+        yield Finding("note", "no-splits", message)
     yield _table(counts)
 
 

@@ -1,4 +1,4 @@
-"""Check: how well file format, image size and JPEG quality alone tell real from fake.
+"""Check: how well format, size, shape, JPEG quality or brightness alone tell real from fake.
 
 A detector trained on such data learns the files instead of the forgeries, and its figures say
 nothing. The AUC is reported overall and inside each group.
@@ -32,6 +32,21 @@ class Nuisance:
     """What makes two files alike; None: not known."""
     number: Callable[[Probe], float] | None = None
     """What orders them, where something does."""
+    warns: bool = True
+    """Whether it is a fault of the data where it tells; else it is only reported."""
+
+
+def _brightness(found: Probe) -> str | None:
+    """In steps of 16 grey levels."""
+    if found.brightness is None:
+        return None
+    step = int(found.brightness) // 16 * 16
+    return f"{step}-{step + 15}"
+
+
+def _kilobytes(found: Probe) -> str:
+    """To the next power of two."""
+    return f"{2 ** math.ceil(math.log2(max(found.bytes, 1024) / 1024))} kB"
 
 
 NUISANCES = (
@@ -48,6 +63,21 @@ NUISANCES = (
         lambda found: found.quality,
         lambda found: found.quality.level if found.quality else 0,
     ),
+    # Resizing to a square hides an image's size, but not its shape.
+    Nuisance(
+        "aspect",
+        "the ratio of width to height",
+        lambda found: f"{found.width / found.height:.2f}",
+        lambda found: found.width / found.height,
+    ),
+    Nuisance(
+        "brightness",
+        "the mean brightness",
+        _brightness,
+        lambda found: found.brightness or 0.0,
+    ),
+    # Detectors never see it, and a forgery that is smoother than a photo is smaller by right.
+    Nuisance("file-size", "the file's size", _kilobytes, lambda found: found.bytes, warns=False),
 )
 
 
@@ -61,7 +91,7 @@ def check_nuisances(manifest: Manifest, probes: Sequence[Probe]) -> Iterator[Fin
                 continue
             auc = nuisance_auc(nuisance, known_real, known_fake)
             told.append(f"{scope}, {nuisance.name}: {auc:.2f}")
-            if _telling(auc, len(known_real), len(known_fake)):
+            if nuisance.warns and _telling(auc, len(known_real), len(known_fake)):
                 yield _warning(nuisance, scope, auc, known_real, known_fake)
     if told:
         head = "AUC that properties of the files alone reach (0.5: none): "

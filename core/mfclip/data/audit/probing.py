@@ -33,6 +33,8 @@ class Probe:
     """Pixels, before any EXIF rotation."""
     quality: Quality | None = None
     """Of a JPEG, estimated."""
+    brightness: float | None = None
+    """Mean grey level, 0-255, where the image was decoded."""
 
 
 def probe(path: Path) -> Probe:

@@ -52,14 +52,17 @@ class Drawing:
 
 
 @contextmanager
-def canvas(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """An empty figure of the house style; sizes in inches."""
+def canvas(
+    width: float, height: float, grid: tuple[int, int] = (1, 1)
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """An empty figure of the house style with its panels, row by row; sizes in inches."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_style()):
         figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure, figure.subplots()
+        panels = figure.subplots(*grid, sharex=True, sharey=True, squeeze=False)
+        yield figure, list(panels.flat)
 
 
 def draw(
@@ -81,13 +84,59 @@ def draw(
         caption: Text below it.
         width: Inches.
     """
+    return draw_panels(
+        name, (width, height), (1, 1), lambda panels: paint(panels[0]), alt=alt, caption=caption
+    )
+
+
+def draw_panels(
+    name: str,
+    size: tuple[float, float],
+    grid: tuple[int, int],
+    paint: Callable[[list[Axes]], None],
+    *,
+    alt: str,
+    caption: str,
+) -> Drawing:
+    """As :func:`draw`, with small multiples.
+
+    Args:
+        size: Width and height, inches.
+        grid: Rows and columns of panels, which share both axes.
+        paint: Draws on the panels, row by row.
+    """
     buffer = io.StringIO()
-    with canvas(width, height) as (figure, axes), warnings.catch_warnings():
+    with canvas(*size, grid) as (figure, panels), warnings.catch_warnings():
         # The page's own fonts draw the text, and have letters that matplotlib's lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        paint(axes)
+        paint(panels)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return Drawing(_inline(buffer.getvalue(), name, alt), alt, caption)
+
+
+def as_file(drawing: Drawing) -> str:
+    """The figure as an SVG file of its own, in the colours of paper, for any program that reads it.
+
+    A page sets colours and fonts by its style sheet, which few programs but browsers follow.
+    """
+    colours = _colours_of_paper()
+    svg = re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], drawing.svg)
+    width, height = re.findall(r'viewBox="0 0 (\S+) (\S+)"', svg)[0]
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt" '
+        'font-family="Helvetica, Arial, sans-serif"'
+    )
+    ground = f'<rect width="{width}" height="{height}" fill="{colours["paper"]}"/>'
+    start = svg.index(">") + 1
+    return f"{head}{svg[len('<svg') : start]}{ground}{svg[start:]}\n"
+
+
+def _colours_of_paper() -> dict[str, str]:
+    """The style sheet's first block, for light screens, by name without the dashes."""
+    from importlib.resources import files
+
+    sheet = (files("mfclip.evaluation.report") / "report.css").read_text(encoding="utf-8")
+    return dict(re.findall(r"--([\w-]+): (#\w+);", sheet[: sheet.index("}")]))
 
 
 def plain(text: str) -> str:

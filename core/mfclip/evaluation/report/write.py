@@ -91,6 +91,8 @@ def lead(evaluation: Evaluation, subject: str = "the test split") -> str:
 
 def _drawings(data: ReportData) -> dict[str, Any]:
     """The figures of each section."""
+    from mfclip.evaluation.calibration import calibration_of
+    from mfclip.evaluation.report.figures.calibration import calibration_drawing
     from mfclip.evaluation.report.figures.forest import forest_drawing
     from mfclip.evaluation.report.figures.histogram import histogram_drawing
     from mfclip.evaluation.report.figures.roc import roc_drawings
@@ -100,7 +102,10 @@ def _drawings(data: ReportData) -> dict[str, Any]:
     curves = []
     if data.evaluation is not None and data.scores is not None and len(data.scores.scored()):
         curves = roc_drawings(data.evaluation, data.scores, data.subject)
-        curves.append(histogram_drawing(data.scores, data.evaluation.operating, data.subject))
+        operating, confidence = data.evaluation.operating, data.evaluation.settings.confidence
+        curves.append(histogram_drawing(data.scores, operating, data.subject))
+        calibration = calibration_of(data.scores, operating, confidence=confidence)
+        curves += filter(None, [calibration_drawing(calibration, data.subject)])
     return {
         "forest": None if data.evaluation is None else forest_drawing(data.evaluation),
         "curves": curves,

@@ -26,9 +26,9 @@ def test_empty_splits_and_classes(rows: Rows, codes: Codes) -> None:
 
 
 def test_without_splits_the_whole_counts(rows: Rows, codes: Codes) -> None:
-    assert codes(check_counts(rows("real", "fake"), ALL)) == ["note counts"]
+    assert codes(check_counts(rows("real", "fake"), ALL)) == ["note no-splits", "note counts"]
     found = list(check_counts(rows("real", "real"), ALL))
-    assert codes(found) == ["error empty-class", "note counts"]
+    assert codes(found) == ["error empty-class", "note no-splits", "note counts"]
     assert found[0].message == "the data has no fake image"
 
 

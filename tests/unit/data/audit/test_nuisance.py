@@ -13,7 +13,7 @@ from mfclip.data.manifest import Manifest
 
 Rows = Callable[..., Manifest]
 Codes = Callable[..., list[str]]
-FORMAT, SIZE, QUALITY = NUISANCES
+FORMAT, SIZE, QUALITY, ASPECT, BRIGHTNESS, FILE_SIZE = NUISANCES
 
 
 def file(
@@ -21,6 +21,10 @@ def file(
 ) -> Probe:
     known = Quality(quality) if quality and form == "JPEG" else None
     return Probe(ImageStatus.OK, "", 1, form, width, height, known)
+
+
+def square(side: int) -> Probe:
+    return file(width=side, height=side)
 
 
 def check(rows: Rows, real: list[Probe], fake: list[Probe]) -> list[tuple[str, str]]:
@@ -62,14 +66,14 @@ def test_smaller_fakes_have_an_auc_below_one_half() -> None:
 
 
 def test_sizes_that_no_order_separates(rows: Rows) -> None:
-    real = [file(width=200)] * 20
-    fake = [file(width=width) for width in (100, 300)] * 10
+    real = [square(200)] * 20
+    fake = [square(side) for side in (100, 300)] * 10
     assert [code for code, _ in check(rows, real, fake)] == ["size-differs"]
 
 
 def test_sizes_of_equal_area_differ(rows: Rows) -> None:
     found = check(rows, [file(width=50, height=200)] * 10, [file(width=200, height=50)] * 10)
-    assert [code for code, _ in found] == ["size-differs"]
+    assert [code for code, _ in found] == ["size-differs", "aspect-differs"]
 
 
 def test_jpeg_quality(rows: Rows) -> None:
@@ -113,7 +117,7 @@ def test_groups_are_judged_by_themselves(rows: Rows) -> None:
     """Clean groups of different shares: a warning overall, none inside."""
     lines = ["real train a x"] * 30 + ["fake train a x"] * 10
     lines += ["real train a y"] * 10 + ["fake train a y"] * 30
-    probes = [file(width=100)] * 40 + [file(width=200)] * 40
+    probes = [square(100)] * 40 + [square(200)] * 40
     found = list(check_nuisances(rows(*lines), probes))
     warnings = [finding for finding in found if finding.severity == "warning"]
     assert [finding.code for finding in warnings] == ["size-differs"]
@@ -133,3 +137,38 @@ def test_a_group_that_is_not_clean(rows: Rows) -> None:
 def test_broken_files_and_missing_classes_do_not_count(rows: Rows) -> None:
     broken = Probe(ImageStatus.EMPTY, "has no bytes")
     assert check(rows, [file("JPEG")] * 9 + [broken], [broken] * 10) == []
+
+
+def test_shapes_of_many_sizes(rows: Rows) -> None:
+    """A resize to a square hides sizes; what is left is that fakes are stretched."""
+    sides = range(60, 160)
+    real = [square(side) for side in sides]
+    fake = [file(width=side, height=round(1.25 * side)) for side in sides]
+    assert "aspect-differs" in [code for code, _ in check(rows, real, fake)]
+
+
+def test_brightness(rows: Rows) -> None:
+    random = np.random.default_rng(0)
+    real = [replace(file(), brightness=float(mean)) for mean in random.normal(100, 20, 100)]
+    fake = [replace(file(), brightness=float(mean)) for mean in random.normal(140, 20, 100)]
+    means = [one.brightness for one in real + fake]
+    auc = nuisance_auc(BRIGHTNESS, real, fake)
+    assert auc == pytest.approx(roc_auc_score([0] * 100 + [1] * 100, means), abs=0.05)
+    ((code, message),) = check(rows, real, fake)
+    assert code == "brightness-differs"
+    assert "96-111" in message
+
+
+def test_brightness_is_not_known_of_files_that_were_not_decoded(rows: Rows, codes: Codes) -> None:
+    probes = [replace(file(), brightness=10.0)] * 20 + [file()] * 20
+    found = check_nuisances(rows(*["real"] * 20, *["fake"] * 20), probes)
+    assert codes(found) == ["note nuisance-auc"]
+
+
+def test_the_size_of_files_is_told_but_no_fault(rows: Rows) -> None:
+    """Smooth forgeries make small files, and no detector sees a file's size."""
+    real, fake = [replace(file(), bytes=90_000)] * 20, [replace(file(), bytes=20_000)] * 20
+    assert nuisance_auc(FILE_SIZE, real, fake) == 1
+    assert check(rows, real, fake) == []
+    (note,) = check_nuisances(rows(*["real"] * 20, *["fake"] * 20), real + fake)
+    assert "overall, file-size: 1.00" in note.message

@@ -89,3 +89,22 @@ def test_a_legend_can_show_some_series_only():
     made = svg.draw("a", 2, both, alt="a", caption="b").svg
     assert "second" in made
     assert "first" not in made
+
+
+def test_a_figure_as_a_file_needs_no_page(drawing):
+    text = svg.as_file(drawing)
+    root = ElementTree.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert float(root.get("width").removesuffix("pt")) > 100
+    assert "var(" not in text
+    assert "#c4500a" in text
+    assert root[0].get("fill") == "#ffffff"
+
+
+def test_panels_share_their_axes():
+    def paint(panels):
+        assert len(panels) == 6
+        panels[0].plot([0, 7], [0, 1])
+        assert panels[5].get_xlim() == panels[0].get_xlim()
+
+    assert svg.draw_panels("a", (4, 3), (2, 3), paint, alt="a", caption="b").svg.count("axes_") >= 6

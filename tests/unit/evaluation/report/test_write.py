@@ -100,7 +100,7 @@ def test_every_picture_has_a_text_in_its_place_and_a_caption(page):
     images, drawings, figures = page.all("img"), page.all("svg"), page.all("figure")
     assert len(images) == 4
     assert all(len(attrs["alt"]) > 10 for attrs, _ in images)
-    assert len(drawings) == 8
+    assert len(drawings) == 9
     assert all(attrs["role"] == "img" and len(attrs["aria-label"]) > 10 for attrs, _ in drawings)
     captions = page.all("figcaption")
     assert len(captions) == len(figures)
@@ -224,3 +224,13 @@ def test_a_failed_write_leaves_the_earlier_report(tmp_path, monkeypatch):
 def test_a_name_that_is_no_text_does_not_stop_the_report(tmp_path):
     write_report(tmp_path / "report.html", ReportData(title="a\udcff"))
     assert "<h1>a?</h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_results_by_video_are_shown_where_there_are_videos(full, monkeypatch):
+    monkeypatch.setattr("mfclip.evaluation.report.write._drawings", no_drawings)
+    videos = full.evaluation.model_copy(update={"groups": (), "generators": ()})
+    evaluation = full.evaluation.model_copy(update={"videos": videos})
+    for found, shown in ((full.evaluation, 0), (evaluation, 1)):
+        page = Page(render_report(replace(full, evaluation=found)))
+        captions = [text for _, text in page.all("figcaption")]
+        assert sum("By video" in text for text in captions) == shown

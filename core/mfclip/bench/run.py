@@ -1,0 +1,204 @@
+"""One benchmark from its recipes to its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mfclip.bench.detectors import Candidate
+from mfclip.bench.engine import Engine
+from mfclip.bench.grid import Grid, make_grid, require_unchanged, run_grid
+from mfclip.bench.protocols import Options, make_protocol
+from mfclip.bench.record import BenchRecord, CellFacts, DetectorCost, digest, write_record
+from mfclip.bench.scoring import conditions_of, read_scored, score_grid
+from mfclip.bench.tables import Study, make_tables
+from mfclip.data.audit import audit
+from mfclip.data.manifest import Manifest
+from mfclip.data.splits import assign_splits
+from mfclip.detector.bundle_json import versions
+from mfclip.errors import DataError
+
+if TYPE_CHECKING:
+    from mfclip.building.events import BuildEvents
+    from mfclip.discovery import Plugins
+    from mfclip.recipe.model import Recipe
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished benchmark leaves."""
+
+    record: BenchRecord
+    folder: Path
+    """Of the tables, in every form, and of the record."""
+
+
+def lay_out(
+    name: str,
+    candidates: Sequence[Candidate],
+    seeds: Sequence[int],
+    out: Path,
+    plugins: Plugins,
+    events: BuildEvents,
+    options: Options | None = None,
+) -> Grid:
+    """Read the data and lay out the cells; nothing is written and nothing trained.
+
+    Raises
+    ------
+    DataError
+        Where the data cannot be read, or their labels do not allow the protocol.
+    UsageError
+        For unknown names.
+    """
+    manifest = read_data(candidates[0].recipe, events)
+    protocol = make_protocol(name, manifest, options)
+    return make_grid(protocol, candidates, seeds, manifest, out, plugins)
+
+
+def read_data(recipe: Recipe, events: BuildEvents) -> Manifest:
+    """The data of a recipe, every row with its split."""
+    from dataclasses import replace
+
+    from mfclip.detector.assemble import build_part
+
+    assert recipe.data is not None
+    events.stage("Reading the data")
+    context = replace(recipe.context(), progress=events.step)
+    found = build_part(recipe.data, "data", context, Manifest)
+    return assign_splits(found, recipe.data.split, recipe.data.split_seed)
+
+
+def run(
+    grid: Grid,
+    events: BuildEvents,
+    engine: Engine,
+    *,
+    restart: bool = False,
+    title: str = "",
+) -> Outcome:
+    """Check the data, train what is not finished, score, and write the tables.
+
+    Parameters
+    ----------
+    restart
+        Discard cells that were begun with something else, instead of refusing.
+    title
+        Of the ablation whose variants the detectors are.
+
+    Raises
+    ------
+    UsageError
+        Where the folder holds cells that were begun with something else.
+    DataError
+        Where the data check finds errors.
+    """
+    require_unchanged(grid, restart=restart)
+    if any(cell.state() != "finished" for cell in grid.cells):
+        check_data(grid, events)
+    run_grid(grid, engine.train, events.stage, restart=restart)
+    score_grid(grid, engine.open, events.stage)
+    events.stage("Making the tables")
+    found = record(grid, engine, title)
+    folder = grid.out / "tables" / found.study.slug
+    write_record(folder, found)
+    return Outcome(found, folder)
+
+
+def check_data(grid: Grid, events: BuildEvents) -> None:
+    """Raise :class:`DataError` with every error of the data check, unless the recipe overrules it.
+
+    All the data at once: what is wrong with a part of them is wrong with them.
+    """
+    data = grid.candidates[0].recipe.data
+    assert data is not None
+    events.stage("Checking the data")
+    found = audit(grid.manifest, progress=events.step)
+    events.audit(found)
+    if found.errors and data.findings == "stop":
+        lines = [f"{one.message}\n    to do: {one.advice}" for one in found.errors]
+        end = "To run all the same: --set data.findings=warn"
+        raise DataError("\n".join(["the data cannot be used as they are:", *lines, end]))
+
+
+def record(grid: Grid, engine: Engine, title: str = "") -> BenchRecord:
+    """The tables of a grid whose cells are all trained and scored, and where they are from."""
+    study = _study(grid, title)
+    tables = make_tables(
+        study, lambda experiment, name, seed: read_scored(grid.cell(experiment, name, seed))
+    )
+    splits = ("train", "val", "test")
+    return BenchRecord(
+        study=study,
+        recipes={one.name: _recipe_text(one.recipe) for one in grid.candidates},
+        costs=_costs(grid, engine),
+        versions={**versions(), **_versions(grid)},
+        root=str(grid.manifest.root.resolve()),
+        fingerprint=grid.manifest.fingerprint(),
+        images={
+            split: len([r for r in grid.manifest.rows if r.split == split]) for split in splits
+        },
+        manifests={_below(grid, file): digest(file) for file in grid.manifests},
+        cells=tuple(_facts(grid, number) for number in range(len(grid.cells))),
+        tables=tuple(tables),
+    )
+
+
+def _study(grid: Grid, title: str) -> Study:
+    recipe = grid.candidates[0].recipe
+    return Study(
+        title=title,
+        protocol=grid.protocol,
+        detectors=tuple(one.name for one in grid.candidates),
+        seeds=grid.seeds,
+        evaluation=recipe.evaluation,
+        grouped=any(row.group for row in grid.manifest.rows),
+        synthetic=recipe.data is not None and recipe.data.synthetic,
+    )
+
+
+def _facts(grid: Grid, number: int) -> CellFacts:
+    cell = grid.cells[number]
+    known = cell.record()
+    assert known is not None
+    files = {
+        condition.slug if condition else "": _below(grid, cell.scores(condition))
+        for condition in (None, *conditions_of(cell))
+    }
+    return CellFacts(
+        experiment=cell.experiment.slug,
+        detector=cell.detector,
+        seed=cell.seed,
+        bundle=_below(grid, cell.bundle),
+        weights_sha256=known.weights_sha256,
+        seconds=known.seconds,
+        device=known.device,
+        scores={name: digest(grid.out / name) for name in files.values()},
+        conditions=files,
+    )
+
+
+def _costs(grid: Grid, engine: Engine) -> dict[str, DetectorCost]:
+    """Of each detector, by its first cell."""
+    first = {cell.detector: cell for cell in reversed(grid.cells)}
+    return {one.name: engine.cost(first[one.name]) for one in grid.candidates}
+
+
+def _recipe_text(recipe: Recipe) -> str:
+    """Without the place of the data: the record has their fingerprint, and readers other places."""
+    from mfclip.recipe.render import to_toml
+
+    return to_toml(recipe.model_copy(update={"data": None}))
+
+
+def _versions(grid: Grid) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for cell in grid.cells:
+        found |= cell.identity["versions"]
+    return found
+
+
+def _below(grid: Grid, path: Path) -> str:
+    return path.relative_to(grid.out).as_posix()

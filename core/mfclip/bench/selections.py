@@ -1,0 +1,123 @@
+"""Which images a training or a column of a table is made of: some fakes, and reals to go with them.
+
+A selection is data and not code, so that a record can hold it and somebody else can apply it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mfclip.data.manifest import Manifest, Row
+    from mfclip.evaluation.scores import ScoreTable
+
+Level = Literal["forgery", "family", "generator", "group"]
+"""A column of the manifest by which fakes are told apart."""
+LEVELS: tuple[Level, ...] = get_args(Level)
+Reals = Literal["same-group", "all"]
+"""Which reals go with some fakes: those of the fakes' own groups, or all there are."""
+
+
+class Frozen(BaseModel):
+    """Base of what a record holds: written as JSON and read back equal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Where(Frozen):
+    """One condition: a column has a value."""
+
+    column: Level
+    """Column of the manifest."""
+    value: str
+    """Its content, letter by letter."""
+
+
+class Selection(Frozen):
+    """Some fakes and the reals they are compared with."""
+
+    fakes: tuple[Where, ...] = ()
+    """Conditions that all hold for the fakes; none: every fake."""
+    groups: tuple[str, ...] | None = None
+    """Groups that the reals are from; None: every real."""
+
+    def takes_fake(self, row: Row) -> bool:
+        """Whether a row is a fake of this selection."""
+        return row.label.label == "fake" and all(
+            level_of(row, where.column) == where.value for where in self.fakes
+        )
+
+    def takes(self, row: Row) -> bool:
+        """Whether a row belongs to this selection."""
+        if row.label.label == "fake":
+            return self.takes_fake(row)
+        return self.groups is None or row.group in self.groups
+
+    def mask(self, table: ScoreTable) -> NDArray[np.bool_]:
+        """For each row of a table of scores, whether it belongs to this selection."""
+        import numpy as np
+
+        fakes = table.is_fake.copy()
+        for where in self.fakes:
+            fakes &= getattr(table, where.column) == where.value
+        if self.groups is None:
+            return np.asarray(fakes | ~table.is_fake)
+        return np.asarray(fakes | (~table.is_fake & np.isin(table.group, self.groups)))
+
+
+def level_of(row: Row, column: Level) -> str:
+    """The content of one of the columns of :data:`LEVELS`."""
+    value: str = row.group if column == "group" else getattr(row.label, column)
+    return value
+
+
+class Counts(Frozen):
+    """Images of a selection in one split."""
+
+    reals: int = 0
+    """Real ones."""
+    fakes: int = 0
+    """Fake ones."""
+
+    @property
+    def lacks(self) -> str:
+        """``real``, ``fake``, ``real and fake``, or nothing."""
+        absent = [name for name, n in (("real", self.reals), ("fake", self.fakes)) if not n]
+        return " and ".join(absent)
+
+
+def count(rows: Iterable[Row], takes: Callable[[Row], bool]) -> Counts:
+    """Count the rows that a predicate takes."""
+    labels = [row.label.label for row in rows if takes(row)]
+    return Counts(reals=labels.count("real"), fakes=labels.count("fake"))
+
+
+def pair(
+    manifest: Manifest, fakes: Sequence[Where], reals: Reals, splits: Sequence[str]
+) -> tuple[Selection, str]:
+    """Fakes with their reals, and what to beware of, in words; usually nothing.
+
+    With ``same-group``, the reals are those of the groups in which the fakes occur in ``splits``.
+    Real and fake then went through the same pipeline, so that a detector gains nothing by telling
+    the pipelines apart. Fakes whose groups have no reals at all are compared with every real.
+    """
+    every = Selection(fakes=tuple(fakes))
+    rows = [row for row in manifest.rows if row.split in splits]
+    groups = sorted({row.group for row in rows if every.takes_fake(row)})
+    if reals == "all" or not any(row.group for row in manifest.rows):
+        return every, ""
+    known = {row.group for row in rows if row.label.label == "real"}
+    lacking = [group or "(unnamed)" for group in groups if group not in known]
+    if lacking and len(lacking) == len(groups):
+        return every, (
+            f"no reals in {', '.join(lacking)}: compared with the reals of all groups, so the "
+            "figures mix forgery with any other difference between the groups"
+        )
+    note = f"no reals in {', '.join(lacking)}: its fakes face the reals of other groups"
+    return Selection(fakes=tuple(fakes), groups=tuple(groups)), note if lacking else ""

@@ -1,0 +1,246 @@
+"""``mfclip bench``: the paper's protocols on anyone's data, and the check of published tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mfclip.cli import bench_options
+from mfclip.cli.options import Device, Registry
+from mfclip.errors import TablesDiffer, UsageError
+
+if TYPE_CHECKING:
+    from mfclip.bench.detectors import Candidate
+    from mfclip.bench.grid import Grid
+    from mfclip.bench.protocols import Options
+    from mfclip.bench.run import Outcome
+    from mfclip.building.events import BuildEvents
+    from mfclip.detector.protocols import Corrupts
+    from mfclip.discovery import Plugins
+    from mfclip.registry import Registry as Catalogue
+
+OUT = Path("runs/bench")
+"""Where everything goes without ``--out``."""
+
+
+def bench(
+    recipe: bench_options.Recipes = None,
+    protocol: bench_options.ProtocolName = None,
+    seeds: bench_options.Seeds = "0",
+    out: bench_options.Out = None,
+    settings: bench_options.Settings = None,
+    detector: bench_options.Detectors = None,
+    variants: bench_options.Variants = None,
+    only: bench_options.Only = None,
+    reals: bench_options.Reals = "same-group",
+    inside: bench_options.Inside = "forgery",
+    train: bench_options.Train = None,
+    corruption: bench_options.Corruptions = None,
+    levels: bench_options.Levels = "1,2,3,4,5",
+    size: bench_options.Size = None,
+    plan: bench_options.Plan = False,
+    restart: bench_options.Restart = False,
+    image_side_only: bench_options.ImageSideOnly = False,
+    verify: bench_options.Verify = None,
+    root: bench_options.Root = None,
+    tolerance: bench_options.Tolerance = 1e-3,
+    device: Device = "auto",
+    registry: Registry = None,
+) -> None:
+    """Train and test a grid of detectors by a protocol of the paper, and print its tables.
+
+    Everything is checked before the first training. Finished trainings are used again, an
+    unfinished one goes on: interrupt it and run the same command again. Tables are written as
+    Markdown, CSV, LaTeX and HTML, with a record that --verify can check.
+    """
+    if verify is not None:
+        return _verify(verify, root, tolerance, device, registry)
+    protocol = _required(protocol)
+    catalogue, plugins = _plugins(registry)
+    title, found = _candidates(
+        recipe or [], detector or [], variants, only or [], settings or [], plugins, catalogue
+    )
+    numbers = _numbers("--seeds", seeds)
+    options = _options(reals, inside, train or [], corruption or [], levels, size)
+    from mfclip.bench.run import lay_out
+    from mfclip.bench.scoring import build_corruptions
+    from mfclip.cli.console import ConsoleEvents
+
+    with ConsoleEvents() as events:
+        grid = lay_out(protocol, found, numbers, out or OUT, plugins, events, options)
+        corruptions = build_corruptions(grid.protocol, plugins)
+        if plan:
+            return _show_plan(grid)
+        outcome = _run(
+            grid,
+            plugins,
+            corruptions,
+            events,
+            device=device,
+            registry=registry,
+            restart=restart,
+            text_side=not image_side_only,
+            title=title,
+        )
+    _tell(outcome)
+
+
+def _required(protocol: str | None) -> str:
+    if protocol is None:
+        raise UsageError(
+            f"--protocol is missing: {bench_options.PROTOCOLS}; or check tables with --verify DIR"
+        )
+    return protocol
+
+
+def _run(
+    grid: Grid,
+    plugins: Plugins,
+    corruptions: Mapping[str, Corrupts],
+    events: BuildEvents,
+    *,
+    device: str,
+    registry: str | None,
+    restart: bool,
+    text_side: bool,
+    title: str,
+) -> Outcome:
+    from mfclip.bench.engine import engine
+    from mfclip.bench.run import run
+
+    hands = engine(
+        plugins,
+        corruptions,
+        grid.protocol.options.size,
+        events,
+        device=device,
+        registry=registry,
+        text_side=text_side,
+    )
+    try:
+        return run(grid, events, hands, restart=restart, title=title)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on from here", err=True)
+        raise
+
+
+def _plugins(registry: str | None) -> tuple[Catalogue, Plugins]:
+    from mfclip.registry import plugins_for, read_registry
+
+    catalogue = read_registry(Path(registry) if registry else None)
+    plugins = plugins_for(catalogue)
+    for fault in (*plugins.broken, *plugins.remarks):
+        typer.echo(f"warning: {fault}", err=True)
+    return catalogue, plugins
+
+
+def _candidates(
+    recipes: list[Path],
+    detectors: list[str],
+    variants: Path | None,
+    only: list[str],
+    settings: list[str],
+    plugins: Plugins,
+    catalogue: Catalogue,
+) -> tuple[str, list[Candidate]]:
+    """The title of an ablation, and the detectors."""
+    from mfclip.bench.detectors import read_candidates, read_variants, sources
+
+    if variants is None:
+        if only:
+            raise UsageError("--only names variants of an ablation: give its file with --variants")
+        return "", read_candidates(sources(recipes, detectors), settings, plugins, catalogue)
+    if detectors:
+        raise UsageError("--variants and --detector both name the detectors; give one of them")
+    return read_variants(variants, recipes, settings, only, plugins, catalogue)
+
+
+def _options(
+    reals: str,
+    inside: str,
+    train: list[str],
+    corruptions: list[str],
+    levels: str,
+    size: int | None,
+) -> Options:
+    from pydantic import ValidationError
+
+    from mfclip.bench.protocols import SEVEN, Options
+
+    try:
+        return Options.model_validate(
+            {
+                "reals": reals,
+                "inside": tuple(word.strip() for word in inside.split(",") if word.strip()),
+                "train": tuple(train),
+                "corruptions": tuple(corruptions) or SEVEN,
+                "levels": _numbers("--levels", levels),
+                "size": size,
+            }
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"--{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from error
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{option} should be whole numbers, such as 0,1; got {text!r}") from error
+
+
+def _show_plan(grid: Grid) -> None:
+    """Every cell with its state, and how much that is."""
+    changed = grid.changed()
+    states = ["changed" if cell.name in changed else cell.state() for cell in grid.cells]
+    for cell, state in zip(grid.cells, states, strict=True):
+        counts = cell.experiment.counts
+        typer.echo(f"{state:10}  {cell.name}  ({counts.reals} real, {counts.fakes} fake)")
+    left = len(states) - states.count("finished")
+    tests = sum(row.split == "test" for row in grid.manifest.rows)
+    typer.echo(f"{len(states)} trainings, {left} to do; {tests} test images each")
+    for note in grid.protocol.notes:
+        typer.echo(f"note: {note}")
+    for name, changes in changed.items():
+        typer.echo(f"changed: {name}: {'; '.join(changes)}")
+
+
+def _tell(outcome: Outcome) -> None:
+    from mfclip.bench.text import to_markdown
+
+    for table in outcome.record.tables:
+        typer.echo(to_markdown(table))
+    typer.echo(f"wrote {outcome.folder / 'index.html'}", err=True)
+
+
+def _verify(
+    folder: Path, root: Path | None, tolerance: float, device: str, registry: str | None
+) -> None:
+    from mfclip.bench.record import read_record
+    from mfclip.bench.scoring import build_corruptions
+    from mfclip.bench.verify import POINTS, records_in, verify
+
+    _, plugins = _plugins(registry)
+    differences: list[str] = []
+    for file in records_in(folder):
+        found = verify(
+            file,
+            build_corruptions(read_record(file).study.protocol, plugins),
+            device=device,
+            registry=registry,
+            root=root,
+            tolerance=tolerance,
+            tell=lambda text: typer.echo(text, err=True),
+        )
+        differences += found.differences
+        typer.echo(
+            f"{file.parent}: compared {found.images} scores (largest difference "
+            f"{found.largest:.2g}, allowed {tolerance:g}) and {found.entries} figures "
+            f"(allowed {POINTS:g} points): {len(found.differences)} differences"
+        )
+    if differences:
+        raise TablesDiffer("\n".join(["the tables are not what the bundles give:", *differences]))

@@ -1,0 +1,192 @@
+"""``mfclip data check|stats|import``: what is wrong with data, what is in them, and manifests."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mfclip.cli.evaluate import read_data
+from mfclip.cli.options import Registry
+
+if TYPE_CHECKING:
+    from mfclip.cli.console import ConsoleEvents
+    from mfclip.data.manifest import Manifest, Split
+    from mfclip.parts import Dataset
+
+Target = Annotated[
+    Path,
+    typer.Argument(help="A recipe (.toml), a manifest, a folder with one, or real/ and fake/."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def check(
+    target: Target,
+    as_json: AsJson = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Decode no image: no brightness, no near-duplicates.")
+    ] = False,
+    registry: Registry = None,
+) -> None:
+    """Say everything that is wrong with data, and what to do; exit code 5 on errors.
+
+    Missing and broken files, identities and videos in two splits, duplicates and near-duplicates
+    across splits and labels, and the AUC that each property of the files alone would reach.
+    """
+    from mfclip.cli.console import ConsoleEvents
+    from mfclip.data.audit import audit
+    from mfclip.errors import DataError
+
+    with ConsoleEvents() as events, _plain_warnings():
+        manifest, splits = _wanted(target, registry, events)
+        events.stage("Checking the data")
+        found = audit(manifest, progress=events.step, splits=splits, looks=not quick)
+        if not as_json:
+            events.audit(found)
+    if as_json:
+        typer.echo(json.dumps(found.as_dict(), indent=2))
+    if found.errors:
+        raise typer.Exit(DataError.exit_code)
+
+
+def stats(target: Target, as_json: AsJson = False, registry: Registry = None) -> None:
+    """Count the images by split, label, forgery, generator and group, and by format and size."""
+    from mfclip.cli.console import ConsoleEvents
+    from mfclip.data.stats import count_files, count_rows
+
+    with ConsoleEvents() as events, _plain_warnings():
+        manifest, _ = _wanted(target, registry, events)
+        events.stage("Reading the files")
+        tables = (count_rows(manifest), count_files(manifest, events.step))
+    if as_json:
+        typer.echo(json.dumps({table.name: table.as_dicts() for table in tables}, indent=2))
+        return
+    for table in tables:
+        typer.echo(f"{table.as_text()}\n")
+
+
+def import_(
+    kind: Annotated[str, typer.Argument(help="Name of the reader, e.g. ffpp; see mfclip parts.")],
+    root: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    out: Annotated[Path, typer.Option("--out", help="The manifest: .csv or .parquet.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A setting of the reader, e.g. compression=c23."
+        ),
+    ] = None,
+    registry: Registry = None,
+) -> None:
+    """Read a data set into a manifest; frames of video files are extracted once, into a cache.
+
+    An existing manifest is replaced when the new one is complete.
+    """
+    from mfclip.cli.console import ConsoleEvents
+    from mfclip.data.manifest import write_manifest
+    from mfclip.parts import BuildContext
+
+    part = _reader(kind, root, settings or [], registry)
+    with ConsoleEvents() as events, _plain_warnings():
+        context = BuildContext(progress=events.step)
+        events.stage("Preparing the data set")
+        part.prepare(context)
+        events.stage("Listing the images")
+        manifest = _seen_from(part.build(context), out.resolve().parent)
+    write_manifest(manifest, out)
+    videos = len({row.video for row in manifest if row.video})
+    of = f" of {videos} videos" if videos else ""
+    typer.echo(f"wrote {out}: {len(manifest)} images{of}; next: mfclip data check {out}")
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """What readers remark, each once and without the line of code that it comes from."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, *place: Any, **more: Any) -> None:
+        if str(message) not in told:
+            told.add(str(message))
+            typer.echo(f"warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+def _wanted(
+    target: Path, registry: str | None, events: ConsoleEvents
+) -> tuple[Manifest, Sequence[Split]]:
+    """The data, and the splits that must be there: those of a recipe, else those that are named."""
+    events.stage("Reading the data")
+    if target.suffix.lower() == ".toml":
+        return _of_recipe(target, registry, events), ("train", "val", "test")
+    manifest = read_data(target, registry)
+    named = {row.split for row in manifest}
+    return manifest, [name for name in ("train", "val", "test") if name in named]
+
+
+def _of_recipe(file: Path, registry: str | None, events: ConsoleEvents) -> Manifest:
+    """The data of a recipe, split as a build splits them."""
+    from mfclip.data.splits import assign_splits
+    from mfclip.errors import UsageError
+    from mfclip.parts import BuildContext
+    from mfclip.recipe.read import read_recipe
+    from mfclip.registry import plugins_for, read_registry
+
+    catalogue = read_registry(Path(registry) if registry else None)
+    recipe = read_recipe(file, plugins=plugins_for(catalogue), registry=catalogue)
+    if recipe.data is None:
+        raise UsageError(f"{file}: the recipe has no [data]")
+    manifest = recipe.data.build(BuildContext(progress=events.step))
+    return assign_splits(manifest, recipe.data.split, recipe.data.split_seed)
+
+
+def _reader(kind: str, root: Path, settings: Sequence[str], registry: str | None) -> Dataset:
+    """The part, checked as the ``[data]`` of a recipe is."""
+    from mfclip.recipe.read import read_recipe_text
+    from mfclip.registry import plugins_for, read_registry
+
+    catalogue = read_registry(Path(registry) if registry else None)
+    quoted = (json.dumps(text, ensure_ascii=False) for text in (kind, str(root.absolute())))
+    text = 'name = "import"\nassembly = "mfclip"\n[data]\nuse = {}\nroot = {}\n'.format(*quoted)
+    recipe = read_recipe_text(
+        text,
+        "import",
+        overrides=[f"data.{setting}" for setting in settings],
+        plugins=plugins_for(catalogue),
+        registry=catalogue,
+    )
+    assert recipe.data is not None
+    return recipe.data
+
+
+def _seen_from(manifest: Manifest, folder: Path) -> Manifest:
+    """The same images with paths relative to a folder above them, else absolute."""
+    from dataclasses import replace
+
+    rows = []
+    for row in manifest:
+        file = manifest.file(row).absolute()
+        path = file.relative_to(folder) if file.is_relative_to(folder) else file
+        rows.append(replace(row, path=path))
+    return replace(manifest, root=folder, rows=tuple(rows))
+
+
+def data_tree() -> typer.Typer:
+    """The commands below ``mfclip data``."""
+    app = typer.Typer(
+        help="Check data, count them, and read data sets into manifests.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    app.command("check")(check)
+    app.command("stats")(stats)
+    app.command("import")(import_)
+    return app

@@ -1,0 +1,115 @@
+"""``mfclip explain``: what detectors look at in images."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mfclip.cli.evaluate import Split, choose_split, read_data
+from mfclip.cli.options import Device, Registry
+
+if TYPE_CHECKING:
+    from mfclip.explain.attribution import Method
+    from mfclip.explain.run import Outcome
+
+
+class Maps(StrEnum):
+    """Ways to make heat maps; an enum, because typer knows no lists of literals."""
+
+    OCCLUSION = "occlusion"
+    INTEGRATED_GRADIENTS = "integrated-gradients"
+    GRAD_CAM = "grad-cam"
+    NONE = "none"
+
+
+class Plane(StrEnum):
+    """Ways to draw embeddings."""
+
+    PCA = "pca"
+    TSNE = "tsne"
+
+
+def explain(
+    bundle: Annotated[Path, typer.Argument(help="Folder that mfclip-build wrote.")],
+    images: Annotated[list[str], typer.Argument(help="Image files, folders and globs.")],
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--with", metavar="BUNDLE", help="A detector to show beside it; repeatable."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the page and its files.")] = Path(
+        "explanation"
+    ),
+    method: Annotated[
+        list[Maps] | None,
+        typer.Option("--method", help="Of the heat maps; repeatable. Default: occlusion."),
+    ] = None,
+    baseline: Annotated[
+        Literal["mean", "blur", "black"],
+        typer.Option("--baseline", help="What is put in place of pixels."),
+    ] = "mean",
+    window: Annotated[
+        int | None,
+        typer.Option(min=1, help="Occlusion: side of the square. Default: a fifth of the image."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Labelled images, for truth, matrices and embeddings."),
+    ] = None,
+    split: Annotated[
+        Split | None, typer.Option("--split", help="Of --data. Default: test where it names any.")
+    ] = None,
+    projection: Annotated[
+        list[Plane] | None,
+        typer.Option("--projection", help="Of the embeddings; repeatable. Default: pca."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
+    workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
+    device: Device = "auto",
+    registry: Registry = None,
+) -> None:
+    """Show what detectors look at: patches and noise, heat maps, similarities, embeddings.
+
+    Files that cannot be read are listed on the page and the run goes on; then the command ends
+    with exit code 9 and says how many there were.
+    """
+    from mfclip.data.images import find_images
+    from mfclip.explain.attribution import MapSettings
+    from mfclip.explain.detectors import load_all
+    from mfclip.explain.run import PAGE, ExplainSettings
+    from mfclip.explain.run import explain as write
+
+    settings = ExplainSettings(
+        methods=_methods(method),
+        maps=MapSettings(baseline=baseline, window=window, passes=batch_size),
+        projections=tuple(one.value for one in dict.fromkeys(projection or [Plane.PCA])),
+        batch_size=batch_size,
+        workers=workers,
+    )
+    manifest = choose_split(read_data(data, registry), split, data) if data else None
+    detectors = load_all([bundle, *(others or [])], device=device, registry=registry)
+    outcome = write(detectors, list(find_images(images)), out, settings, data=manifest)
+    _tell(outcome, out / PAGE)
+
+
+def _methods(named: list[Maps] | None) -> tuple[Method, ...]:
+    """In the order of the page, whatever the order of the options."""
+    from mfclip.errors import UsageError
+    from mfclip.explain.attribution import METHODS
+
+    asked = set(named or [Maps.OCCLUSION])
+    if Maps.NONE in asked and len(asked) > 1:
+        raise UsageError("--method none goes with no other method")
+    return tuple(one for one in METHODS if one in asked)
+
+
+def _tell(outcome: Outcome, page: Path) -> None:
+    from mfclip.errors import SomeFilesFailed
+
+    typer.echo(f"wrote {page}", err=True)
+    if outcome.failed:
+        raise SomeFilesFailed(
+            f"{outcome.failed} of {outcome.images} files could not be read; the page lists them"
+        )

@@ -1,0 +1,1 @@
+"""What detectors look at: patches and their noise, heat maps, similarities, embeddings."""

@@ -1,0 +1,176 @@
+"""What is said and shown of each image, batch by batch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from mfclip.building.pictures import Image, as_picture
+from mfclip.data.images import ImageStatus
+from mfclip.data.labels import HierarchicalLabel
+from mfclip.data.loader import scoring_stream
+from mfclip.errors import UsageError
+from mfclip.explain.attribution import HeatMap, MapSettings, Method, heat_maps
+from mfclip.explain.detectors import Named
+from mfclip.explain.overlay import boxed, overlay
+from mfclip.explain.texture import PatchEnd, TextureReader
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one detector says of one image."""
+
+    detector: str
+    p_fake: float
+    verdict: str
+    log_odds: float
+
+
+@dataclass(frozen=True)
+class MapCard:
+    """One heat map; without a picture where the method does not fit the detector."""
+
+    detector: str
+    method: Method
+    reason: str = ""
+    """Why there is none."""
+    map: HeatMap | None = None
+    picture: Image | None = None
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """For the JSON file."""
+        told: dict[str, Any] = {"detector": self.detector, "method": self.method}
+        if self.map is None:
+            return {**told, "reason": self.reason}
+        told |= {"most_for_fake": self.strongest[0], "most_for_real": self.strongest[1]}
+        return told if self.map.error is None else {**told, "completeness_error": self.map.error}
+
+    @property
+    def strongest(self) -> tuple[float, float]:
+        """The largest value, 0 or above, and the smallest, 0 or below."""
+        assert self.map is not None
+        values = self.map.values
+        return max(0.0, float(values.max())), min(0.0, float(values.min()))
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the detectors say and look at."""
+
+    verdicts: tuple[Verdict, ...]
+    picture: Image
+    """As a detector gets it, with both patches framed."""
+    richest: PatchEnd
+    poorest: PatchEnd
+    maps: tuple[MapCard, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One image that could be read."""
+
+    number: int
+    """From 1, counting the images that could not be read."""
+    path: Path
+    truth: HierarchicalLabel | None
+    """Where it is known."""
+    look: Look
+
+    @property
+    def folder(self) -> str:
+        """Where its files go."""
+        return f"{self.number:04d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', self.path.stem)[:60]}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One image that could not be read."""
+
+    number: int
+    path: Path
+    status: ImageStatus
+    reason: str
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Everything that makes cards out of paths."""
+
+    detectors: Sequence[Named]
+    texture: TextureReader
+    methods: Sequence[Method]
+    settings: MapSettings
+    truth: Mapping[Path, HierarchicalLabel] = field(default_factory=dict)
+    """By resolved path."""
+
+    def cards(
+        self, paths: Sequence[Path], *, batch_size: int, workers: int | None
+    ) -> Iterator[Card | Failure]:
+        """One for each path, in order; no more than a batch of images is in memory."""
+        number = 0
+        for batch in scoring_stream(paths, batch_size=batch_size, workers=workers):
+            looks = self._looks(batch.images)
+            for path, status, reason in zip(
+                batch.paths, batch.statuses, batch.reasons, strict=True
+            ):
+                number += 1
+                if status is ImageStatus.OK:
+                    yield Card(number, path, self.truth.get(path.resolve()), next(looks))
+                else:
+                    yield Failure(number, path, status, reason)
+
+    def _looks(self, images: Sequence[Tensor]) -> Iterator[Look]:
+        """One for each image of a batch; the heat maps are made as they are asked for."""
+        if not images:
+            return
+        verdicts = [self._verdicts(one, images) for one in self.detectors]
+        given = self._input(self._owner(), images)
+        for place, (richest, poorest) in enumerate(self.texture.ends(given)):
+            yield Look(
+                verdicts=tuple(of_one[place] for of_one in verdicts),
+                picture=boxed(as_picture(given[place]), richest.box, poorest.box),
+                richest=richest,
+                poorest=poorest,
+                maps=tuple(self._maps(images[place])),
+            )
+
+    def _owner(self) -> Named:
+        """The detector whose input the patches are cut from."""
+        owned = (one for one in self.detectors if one.name == self.texture.owner)
+        return next(owned, self.detectors[0])
+
+    def _input(self, one: Named, images: Sequence[Tensor]) -> Tensor:
+        predictor = one.loaded.predictor
+        return predictor.preprocessor(images, predictor.device)
+
+    def _verdicts(self, one: Named, images: Sequence[Tensor]) -> list[Verdict]:
+        log_odds = one.loaded.predictor(images)
+        operating = one.loaded.operating
+        return [
+            Verdict(one.name, float(p), operating.verdict(float(p)), float(odds))
+            for p, odds in zip(operating.p_fake(log_odds), log_odds, strict=True)
+        ]
+
+    def _maps(self, image: Tensor) -> Iterator[MapCard]:
+        given = [(one, self._input(one, [image])) for one in self.detectors]
+        for method in self.methods:
+            for one, pixels in given:
+                yield self._map(one, pixels, method)
+
+    def _map(self, one: Named, pixels: Tensor, method: Method) -> MapCard:
+        """A map; where grad-cam finds nothing to weigh, the reason."""
+        try:
+            (found,) = heat_maps(one.loaded.predictor.module, pixels, method, self.settings)
+        except UsageError as error:
+            if method != "grad-cam":
+                raise
+            return MapCard(one.name, method, reason=str(error))
+        picture = overlay(as_picture(pixels[0]), np.asarray(found.values))
+        return MapCard(one.name, method, map=found, picture=picture)

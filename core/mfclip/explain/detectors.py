@@ -1,0 +1,50 @@
+"""The detectors that are compared, each under a name of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mfclip.errors import UsageError
+from mfclip.evaluation.report.svg import SERIES
+
+if TYPE_CHECKING:
+    from mfclip.inference.loaded import LoadedDetector
+
+
+class Named(NamedTuple):
+    """A detector and what the page calls it."""
+
+    name: str
+    loaded: LoadedDetector
+
+
+def load_all(folders: Sequence[Path], *, device: str, registry: str | None) -> list[Named]:
+    """Load bundles in float32, which gradients need.
+
+    Raises:
+        UsageError: There are more than a page has room for.
+        BundleError: A folder is no bundle.
+    """
+    from mfclip.inference.loaded import load
+
+    if len(folders) > len(SERIES):
+        raise UsageError(f"at most {len(SERIES)} detectors fit side by side, got {len(folders)}")
+    names = names_of(folders)
+    return [
+        Named(name, load(folder, device, "fp32", registry=registry))
+        for name, folder in zip(names, folders, strict=True)
+    ]
+
+
+def names_of(folders: Sequence[Path]) -> list[str]:
+    """The folders' names; where one comes up twice, with a number."""
+    plain = [folder.resolve().name for folder in folders]
+    seen: Counter[str] = Counter()
+    names = []
+    for name in plain:
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return names

@@ -1,0 +1,151 @@
+"""Extracting frames of video files with PyAV: once, on import, into a cache.
+
+A video's frames lie in ``CACHE/N-frames/VIDEO-ID/000123.png``, where N is the number asked for
+and 123 the frame's place in the video. A folder is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mfclip.errors import DataError, MissingExtraError
+from mfclip.files import replace_folder, settled
+from mfclip_data.frames import spaced
+
+if TYPE_CHECKING:
+    from mfclip_data.footage import Video
+
+_STAMP = "source.json"
+
+
+def default_cache() -> Path:
+    """``frames`` in ``MFCLIP_CACHE``, else in ``mfclip`` of ``XDG_CACHE_HOME`` or ``~/.cache``."""
+    own = os.environ.get("MFCLIP_CACHE")
+    if own:
+        return Path(own).expanduser() / "frames"
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (Path(shared) if shared else Path.home() / ".cache") / "mfclip" / "frames"
+
+
+def cached_folder(video: Video, cache: Path, wanted: int) -> Path:
+    """Where the frames of a video file lie, or will lie."""
+    return cache / f"{wanted}-frames" / video.id
+
+
+def is_cached(video: Video, cache: Path, wanted: int) -> bool:
+    """Whether its frames are there, and are of the file as it is now."""
+    stamp = settled(cached_folder(video, cache, wanted)) / _STAMP
+    try:
+        found = json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(found == _stamp(video))
+
+
+def extract_videos(
+    videos: Sequence[Video],
+    cache: Path,
+    wanted: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Extract the frames of every video that is a file only and is not in the cache yet.
+
+    Raises
+    ------
+    DataError
+        At the end, with every file that cannot be decoded.
+    MissingExtraError
+        Without PyAV, where there is something to extract.
+    """
+    waiting = [v for v in videos if v.footage.frames is None and not is_cached(v, cache, wanted)]
+    if waiting:
+        _require_av()
+    failed: list[str] = []
+    for done, video in enumerate(waiting, start=1):
+        try:
+            _extract(video, cached_folder(video, cache, wanted), wanted)
+        except DataError as error:
+            failed.append(str(error))
+        if progress:
+            progress(done, len(waiting))
+    if failed:
+        raise DataError("\n".join(["videos that cannot be used; copy them again:", *failed]))
+
+
+def _extract(video: Video, folder: Path, wanted: int) -> None:
+    assert video.footage.file is not None
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with replace_folder(folder) as staged:
+        save_frames(video.footage.file, staged, wanted)
+        stamp = json.dumps(_stamp(video))
+        (staged / _STAMP).write_text(stamp, encoding="utf-8")
+
+
+def save_frames(file: Path, folder: Path, wanted: int) -> None:
+    """Save frames of a video, evenly spaced over all that can be decoded, as PNG.
+
+    Raises :class:`DataError` for a file that is no video, is damaged, or has no frame.
+    """
+    total = _count(file)
+    decoded = _save(file, folder, set(spaced(total, wanted)))
+    if decoded != total:  # a packet is not always a frame; now the number is known
+        for saved in folder.glob("*.png"):
+            saved.unlink()
+        _save(file, folder, set(spaced(decoded, wanted)))
+    if not decoded:
+        raise DataError(f"{file}: the video has no frame")
+
+
+def _count(file: Path) -> int:
+    """Packets of the video, without decoding; what a container claims itself is often wrong."""
+    with _opened(file) as (container, stream):
+        return sum(1 for packet in container.demux(stream) if packet.size)
+
+
+def _save(file: Path, folder: Path, positions: set[int]) -> int:
+    """Save the frames at the positions; gives the number of all frames."""
+    position = -1
+    with _opened(file) as (container, stream):
+        for position, frame in enumerate(container.decode(stream)):
+            if position in positions:
+                frame.to_image().save(folder / f"{position:06}.png")
+    return position + 1
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[Any, Any]]:
+    """A file's container and first video stream; errors inside the block name the file."""
+    import av
+
+    try:
+        with av.open(str(file)) as container:
+            if not container.streams.video:
+                raise DataError(f"{file}: holds no video")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            yield container, stream
+    except (av.FFmpegError, OSError) as error:
+        raise DataError(f"{file}: cannot be decoded: {error}") from error
+
+
+def _stamp(video: Video) -> dict[str, object]:
+    """What tells that a video file is the one that was extracted."""
+    assert video.footage.file is not None
+    found = video.footage.file.stat()
+    return {
+        "file": str(video.footage.file.resolve()),
+        "bytes": found.st_size,
+        "changed": found.st_mtime_ns,
+    }
+
+
+def _require_av() -> None:
+    try:
+        import av  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("extracting frames of videos", "video") from error

@@ -1,0 +1,34 @@
+"""Frames of a video: which ones are taken, and how a folder of them is listed."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from mfclip.data.finding import SUFFIXES
+
+
+def spaced(total: int, wanted: int) -> list[int]:
+    """Positions of ``wanted`` frames, evenly over all of ``total``; all where there are no more.
+
+    The video is cut into ``wanted`` equal stretches, and the middle of each is taken: the gaps
+    differ by one frame at most, and neither a fade-in nor the first seconds stand for the whole.
+    """
+    if wanted >= total:
+        return list(range(total))
+    return [(2 * number + 1) * total // (2 * wanted) for number in range(wanted)]
+
+
+def list_frames(folder: Path) -> list[Path]:
+    """The images right in a folder, in the order of the numbers in their names."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    images = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    return [folder / name for name in sorted(images, key=natural)]
+
+
+def natural(name: str) -> tuple[tuple[bool, int, str], ...]:
+    """Sorts ``9.png`` before ``10.png``."""
+    pieces = re.split(r"(\d+)", name)
+    return tuple((not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in pieces if p)
