@@ -8,103 +8,56 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pluggy
 
 from mfclip import hookspecs
 from mfclip.entry_points import EntryPoint, find_entry_points, normalise
-from mfclip.errors import PluginError
+from mfclip.offers import BrokenPlugin, LoadedPlugin, Offer, PluginRemark, Plugins
 from mfclip.parts import Part
-from mfclip.plugin_checks import explain, hook_problems, offered_classes
+from mfclip.plugin_checks import Found, explain, hook_problems, offered_classes
+from mfclip.plugin_loading import Watched, watch
+from mfclip.plugin_remedies import other_version, remedy, report
+from mfclip.plugin_versions import requirement_problem, stated_version, version_problem
+
+__all__ = ["GROUP", "BrokenPlugin", "Offer", "PluginRemark", "Plugins", "discover"]
 
 GROUP = "mfclip"
 """Entry-point group of plugins, and the name of the distribution that ships the built-in ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """One part that can be used by its name."""
-
-    kind: str
-    """One of :data:`mfclip.parts.KINDS`."""
-    name: str
-    """What a recipe writes after ``use``; unique within its kind."""
-    schema: type[Part]
-    """The part's class."""
-    plugin: str
-    """Name of the entry point that offers it."""
-    distribution: str
-    """Installed distribution that the plugin belongs to."""
-    version: str
-    """Version of that distribution."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenPlugin:
-    """One thing that is wrong with one plugin."""
-
-    name: str
-    """Name of the entry point."""
-    distribution: str
-    """Installed distribution that it belongs to."""
-    version: str
-    """Version of that distribution."""
-    reason: str
-    """What is wrong, and what to do where that is known."""
-    partly: bool = False
-    """True where other parts of the plugin are on offer all the same."""
-
-    def __str__(self) -> str:
-        what = "works only in part" if self.partly else "did not load"
-        return f"plugin '{self.name}' ({self.distribution} {self.version}) {what}: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
-class Plugins:
-    """What the installed plugins offer, and what is wrong with them."""
-
-    offers: tuple[Offer, ...] = ()
-    """Every part on offer: shipped ones first, then by plugin name."""
-    broken: tuple[BrokenPlugin, ...] = ()
-    """Every fault of a plugin, in the same order."""
-    disabled: tuple[str, ...] = ()
-    """Installed distributions with plugins that were switched off and not loaded."""
-
-    def get(self, kind: str, name: str) -> Offer | None:
-        """The offer of that kind and name, if there is one."""
-        return next((o for o in self.offers if (o.kind, o.name) == (kind, name)), None)
-
-    def of_kind(self, kind: str) -> tuple[Offer, ...]:
-        """Every offer of a kind."""
-        return tuple(o for o in self.offers if o.kind == kind)
-
-    def require_all(self) -> None:
-        """Raise :class:`~mfclip.errors.PluginError` naming every fault, if there is any."""
-        if self.broken:
-            raise PluginError("\n".join(map(str, self.broken)))
-
-
-def discover(*, group: str = GROUP, disabled: Collection[str] = ()) -> Plugins:
+def discover(
+    *,
+    group: str = GROUP,
+    disabled: Collection[str] = (),
+    allowed: Collection[str] | None = None,
+) -> Plugins:
     """Load every plugin of the group with a fresh plugin manager and collect what they offer.
 
     The framework's own plugins come first and the others in name order, so that no third party
     can take the name of a shipped part. A name that is offered twice stays with the first.
+    Whatever a plugin does while it loads, but for Ctrl-C, is its own fault and no other's.
 
     Parameters
     ----------
     disabled
         Names of distributions to leave alone, compared as package indexes do
         (``Acme_Parts`` equals ``acme-parts``).
+    allowed
+        The only distributions to load beside the framework's own; None: every one.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     points, unreadable = find_entry_points(group)
     off = {normalise(name) for name in disabled}
+    only = None if allowed is None else {GROUP, *map(normalise, allowed)}
     survey = _Survey(manager)
     for point, reason in unreadable:
-        survey.fault(point, reason)
+        survey.fault(point, reason, f"pip install --force-reinstall {point.distribution}")
     for point in sorted(points, key=_order):
-        if normalise(point.distribution) in off:
+        name = normalise(point.distribution)
+        if name in off or (only is not None and name not in only):
             survey.disabled.append(point.distribution)
         else:
             survey.load(point)
@@ -116,45 +69,77 @@ def _order(point: EntryPoint) -> tuple[bool, str, str]:
     return (point.distribution != GROUP, point.name, point.distribution)
 
 
+class _Fault(NamedTuple):
+    point: EntryPoint
+    reason: str
+    next_step: str
+
+
 @dataclass(slots=True)
 class _Survey:
     """What is gathered while plugins are loaded."""
 
     manager: pluggy.PluginManager
     offers: list[Offer] = field(default_factory=list)
-    faults: list[tuple[EntryPoint, str]] = field(default_factory=list)
+    faults: list[_Fault] = field(default_factory=list)
+    remarks: list[PluginRemark] = field(default_factory=list)
     disabled: list[str] = field(default_factory=list)
-    loaded: dict[str, EntryPoint] = field(default_factory=dict)
+    loaded: list[LoadedPlugin] = field(default_factory=list)
+    names: dict[str, EntryPoint] = field(default_factory=dict)
 
-    def fault(self, point: EntryPoint, reason: str) -> None:
-        self.faults.append((point, reason))
+    def fault(self, point: EntryPoint, reason: str, next_step: str = "") -> None:
+        self.faults.append(_Fault(point, reason, next_step))
 
     def load(self, point: EntryPoint) -> None:
-        """Import one plugin, register it and collect its parts. Never raises."""
-        if point.name in self.loaded:
-            return self.fault(point, _taken("the plugin name", self.loaded[point.name], point))
-        self.loaded[point.name] = point
-        try:
-            plugin = point.load()
-            self.manager.register(plugin, name=point.name)
-        except (Exception, SystemExit) as error:
-            return self.fault(point, explain(error))
+        """Import one plugin, register it and collect its parts. Raises only KeyboardInterrupt."""
+        if point.name in self.names:
+            return self.fault(point, _taken("the plugin name", self.names[point.name], point))
+        self.names[point.name] = point
+        unmet = requirement_problem(point.requires)
+        if unmet:
+            return self.fault(point, unmet, other_version(point.distribution))
+        with watch(point.package) as watched:
+            try:
+                plugin = point.load()
+                unmet = version_problem(plugin)
+                found = None if unmet else self._register(plugin, point)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # sys.exit, and panics of compiled modules
+                return self.fault(point, explain(error), remedy(point.distribution, error))
+        if found is None:
+            return self.fault(point, unmet or "", other_version(point.distribution))
+        hooks = stated_version(plugin)
+        self.loaded.append(LoadedPlugin(*_owner(point), hooks, watched.seconds))
+        self._take(point, found, watched)
+
+    def _register(self, plugin: object, point: EntryPoint) -> Found:
+        """What the plugin's hooks give; whatever is raised in there comes through."""
+        self.manager.register(plugin, name=point.name)
         problems = list(hook_problems(plugin, self.manager))
-        classes, wrong = offered_classes(plugin, self.manager)
-        if not (classes or problems or wrong):
+        found = offered_classes(plugin, self.manager)
+        if not (found.classes or problems or found.wrong):
             problems.append(_offers_nothing())
-        for reason in problems + wrong:
-            self.fault(point, reason)
-        for kind, schema in classes:
+        for deprecation in found.deprecated:
+            deprecation.warn()
+        return found._replace(wrong=problems + found.wrong)
+
+    def _take(self, point: EntryPoint, found: Found, watched: Watched) -> None:
+        """Keep what was found, the good and the bad."""
+        next_step = remedy(point.distribution)
+        for reason in found.wrong:
+            self.fault(point, reason, next_step)
+        for kind, schema in found.classes:
             self.offer(kind, schema, point)
+        for remark in (*watched.remarks(), *map(str, found.deprecated)):
+            self.remarks.append(PluginRemark(*_owner(point), remark, report(point.distribution)))
 
     def offer(self, kind: str, schema: type[Part], point: EntryPoint) -> None:
         """Add a part, unless its name is taken."""
         name = schema.model_fields["use"].default
         first = next((o for o in self.offers if (o.kind, o.name) == (kind, name)), None)
         if first is None:
-            owner = (point.name, point.distribution, point.version)
-            self.offers.append(Offer(kind, name, schema, *owner))
+            self.offers.append(Offer(kind, name, schema, *_owner(point)))
         else:
             self.fault(point, _taken(f"the {kind} name '{name}'", first, point))
 
@@ -171,15 +156,21 @@ class _Survey:
         offering = {(o.plugin, o.distribution) for o in self.offers}
         broken = (
             BrokenPlugin(
-                point.name,
-                point.distribution,
-                point.version,
-                reason,
-                (point.name, point.distribution) in offering,
+                *_owner(point), reason, (point.name, point.distribution) in offering, next_step
             )
-            for point, reason in self.faults
+            for point, reason, next_step in self.faults
         )
-        return Plugins(tuple(self.offers), tuple(broken), tuple(dict.fromkeys(self.disabled)))
+        return Plugins(
+            tuple(self.offers),
+            tuple(broken),
+            tuple(dict.fromkeys(self.disabled)),
+            tuple(self.remarks),
+            tuple(self.loaded),
+        )
+
+
+def _owner(point: EntryPoint) -> tuple[str, str, str]:
+    return point.name, point.distribution, point.version
 
 
 def _offers_nothing() -> str:

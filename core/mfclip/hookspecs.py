@@ -2,6 +2,9 @@
 
 A plugin is a module named by an entry point of the group ``mfclip``. Each hook returns part
 classes (not instances); nothing is imported beyond what declaring the schemas takes.
+
+A plugin may say for which version of the hooks it was written: ``MFCLIP_HOOKS = 1``. It is then
+refused by name where another version is installed, and not by whatever breaks first.
 """
 
 import pluggy
@@ -16,6 +19,8 @@ from mfclip.parts import (
     Prompts,
 )
 
+VERSION = 1
+"""Version of the hooks and of the bases of parts; a higher one breaks plugins for a lower one."""
 PROJECT = "mfclip"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -66,3 +71,16 @@ HOOKS: dict[str, str] = {
     "mfclip_corruptions": "corruption",
 }
 """Each hook and the kind of part that it offers."""
+
+ARGUMENTS: dict[str, object] = {}
+"""Values of the arguments of hooks, by name; no hook takes one yet.
+
+A hook may gain one within a version: each plugin is handed those that its function asks for.
+"""
+DEPRECATED: dict[str, str] = {}
+"""What goes away with the next version, and what to write instead.
+
+Keys: a hook (``"mfclip_losses"``), an argument of one (``"mfclip_losses(device)"``), or an
+attribute of a base of parts (``"Loss.needs"``). A plugin that uses one is warned at the line in
+its own file. Nothing is deprecated yet.
+"""

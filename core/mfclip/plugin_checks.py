@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pluggy
 
+from mfclip import hookspecs
 from mfclip.hookspecs import HOOKS
-from mfclip.parts import BASES, Part
+from mfclip.parts import BASES, OutputName, Part
+from mfclip.plugin_versions import Deprecation, deprecated_attributes, deprecated_hooks
+from mfclip.recipe.slots import members_of
 from mfclip.suggest import did_you_mean
 
 PART_NAME = re.compile(r"[a-z0-9]+([-._][a-z0-9]+)*")
@@ -21,11 +24,18 @@ PART_NAME = re.compile(r"[a-z0-9]+([-._][a-z0-9]+)*")
 
 def explain(error: BaseException) -> str:
     """The error in one line; where it was raised, unless an import says so already."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    text = f"{type(error).__name__}: {' '.join(_text_of(error).split())}".removesuffix(": ")
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, ImportError | SyntaxError | pluggy.PluginValidationError) or not frames:
         return text
     return f"{text} ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # somebody's own __str__
+        return f"(its text cannot be had: {type(second).__name__})"
 
 
 def hook_problems(plugin: object, manager: pluggy.PluginManager) -> Iterator[str]:
@@ -33,7 +43,7 @@ def hook_problems(plugin: object, manager: pluggy.PluginManager) -> Iterator[str
 
     pluggy ignores a misspelt hook and a forgotten marker unless it is asked.
     """
-    for name in dir(plugin):
+    for name in _names_of_routines(plugin):
         options = manager.parse_hookimpl_opts(plugin, name)
         if options is not None:
             target = options["specname"] or name
@@ -51,6 +61,13 @@ def hook_problems(plugin: object, manager: pluggy.PluginManager) -> Iterator[str
             )
 
 
+def _names_of_routines(plugin: object) -> Iterator[str]:
+    """What could be a hook. Of a module, all else is left out at once; of an object, nothing."""
+    for name in dir(plugin):
+        if not inspect.ismodule(plugin) or inspect.isroutine(vars(plugin).get(name)):
+            yield name
+
+
 def _defined_in(plugin: object, name: str) -> bool:
     """Whether the attribute is a function of the plugin's own, not one that it imports."""
     member = getattr(plugin, name, None)
@@ -59,30 +76,51 @@ def _defined_in(plugin: object, name: str) -> bool:
     return not inspect.ismodule(plugin) or member.__module__ == plugin.__name__
 
 
-def offered_classes(
-    plugin: object, manager: pluggy.PluginManager
-) -> tuple[list[tuple[str, type[Part]]], list[str]]:
-    """The sound (kind, class) pairs that a registered plugin's hooks return, and what is wrong."""
-    sound: list[tuple[str, type[Part]]] = []
-    wrong: list[str] = []
+class Found(NamedTuple):
+    """What the hooks of one registered plugin give."""
+
+    classes: list[tuple[str, type[Part]]]
+    """The sound (kind, class) pairs."""
+    wrong: list[str]
+    """What is wrong, one text a fault."""
+    deprecated: list[Deprecation]
+    """What works now and will not with the next version of the hooks."""
+
+
+def offered_classes(plugin: object, manager: pluggy.PluginManager) -> Found:
+    """Call every hook that a registered plugin implements, and look at what it returns."""
+    found = Found([], [], [])
     for hook, kind in HOOKS.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
             if implementation.plugin is plugin:
-                offered, problem = _call(hook, implementation.function)
-                wrong += [problem] if problem else []
-                for candidate in offered:
-                    problem = part_problem(candidate, kind, hook)
-                    if problem is None:
-                        sound.append((kind, candidate))
-                    else:
-                        wrong.append(problem)
-    return sound, wrong
+                _collect(found, hook, kind, implementation)
+    return found
 
 
-def _call(hook: str, function: Any) -> tuple[list[Any], str | None]:
+def _collect(found: Found, hook: str, kind: str, implementation: pluggy.HookImpl) -> None:
+    function, arguments = implementation.function, implementation.argnames
+    found.deprecated.extend(deprecated_hooks(hook, function, arguments))
+    if implementation.wrapper or implementation.hookwrapper:
+        found.wrong.append(f"{hook} is marked as a wrapper; write @hookimpl without arguments")
+        return
+    offered, problem = _call(hook, function, arguments)
+    found.wrong.extend([problem] if problem else [])
+    for candidate in offered:
+        problem = part_problem(candidate, kind, hook)
+        if problem is None:
+            found.classes.append((kind, candidate))
+            found.deprecated.extend(deprecated_attributes(candidate))
+        else:
+            found.wrong.append(problem)
+
+
+def _call(hook: str, function: Any, arguments: tuple[str, ...]) -> tuple[list[Any], str | None]:
+    """What a hook returns. It gets the arguments that it asks for, as pluggy hands them out."""
     try:
-        result = function()
-    except (Exception, SystemExit) as error:
+        result = function(*(hookspecs.ARGUMENTS[name] for name in arguments))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit, and panics of compiled modules
         return [], f"{hook} raised {explain(error)}"
     if isinstance(result, list | tuple):
         return list(result), None
@@ -107,7 +145,12 @@ def part_problem(candidate: object, kind: str, hook: str) -> str | None:
     if inspect.isabstract(candidate):
         absent = ", ".join(sorted(candidate.__abstractmethods__))
         return f"{candidate.__name__} does not define {absent}"
-    return _schema_problem(candidate) or _name_problem(candidate)
+    return (
+        _schema_problem(candidate)
+        or _name_problem(candidate)
+        or _kind_problem(candidate, kind)
+        or _attribute_problem(candidate)
+    )
 
 
 def _wrong_kind(candidate: type[Part], base: type[Part], hook: str) -> str:
@@ -121,14 +164,33 @@ def _wrong_kind(candidate: type[Part], base: type[Part], hook: str) -> str:
 
 
 def _schema_problem(schema: type[Part]) -> str | None:
-    """A type in the schema that cannot be resolved, which pydantic reports only at first use."""
+    """A type in the schema that pydantic cannot use, which it would tell only at first use."""
     try:
-        if schema.__pydantic_complete__ or schema.model_rebuild(raise_errors=True) is not False:
+        # Building a validator takes as long as the rest of a class; plain types need no proof.
+        known = getattr(schema, "__pydantic_fields_complete__", False) and _has_plain_types(schema)
+        if known or schema.model_rebuild(raise_errors=True) is not False:
             return None
     except Exception as error:
         first_line = str(error).partition("\n")[0]
         return f"{schema.__name__} is no usable schema: {type(error).__name__}: {first_line}"
     return f"{schema.__name__} is no usable schema"
+
+
+_PLAIN_TYPES = {bool, int, float, str, bytes, None, type(None), Path}
+
+
+def _has_plain_types(schema: type[Part]) -> bool:
+    """Whether every field is made of numbers, texts, paths, choices and other parts.
+
+    Validators may name fields that are not there: with them, pydantic has to be asked.
+    """
+    members = {m for field in schema.model_fields.values() for m in members_of(field.annotation)}
+    return not schema.__pydantic_decorators__.field_validators and all(
+        isinstance(member, str | int | float)  # a choice of a Literal
+        or member in _PLAIN_TYPES
+        or (inspect.isclass(member) and issubclass(member, Part))
+        for member in members
+    )
 
 
 def _name_problem(schema: type[Part]) -> str | None:
@@ -140,4 +202,44 @@ def _name_problem(schema: type[Part]) -> str | None:
         return f'{schema.__name__} needs its name as default: `use: ... = "{names[0]}"`'
     if not PART_NAME.fullmatch(names[0]):
         return f"{schema.__name__} has the name '{names[0]}'; names are lower-case, like 'acme-vit'"
+    return None
+
+
+def _kind_problem(schema: type[Part], kind: str) -> str | None:
+    """A class that changes what its base has settled for all parts."""
+    if schema.kind != kind:
+        return f"{schema.__name__} sets kind to {schema.kind!r}; leave it to its base: {kind!r}"
+    if schema.model_config.get("extra") != "forbid" or not schema.model_config.get("frozen"):
+        return f"{schema.__name__} must keep extra='forbid' and frozen=True in its model_config"
+    return None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _are_outputs(value: object) -> bool:
+    return isinstance(value, frozenset) and value <= set(get_args(OutputName))
+
+
+_OUTPUTS = f"a frozenset with some of {', '.join(map(repr, get_args(OutputName)))}"
+_ATTRIBUTES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "paper": (_is_text, "a text"),
+    "extra": (lambda value: value is None or _is_text(value), "a text or None"),
+    "modules": (
+        lambda value: isinstance(value, tuple) and all(map(_is_text, value)),
+        "a tuple of texts, such as ('timm',)",
+    ),
+    "synthetic": (lambda value: isinstance(value, bool), "True or False"),
+    "needs": (_are_outputs, _OUTPUTS),
+    "gives": (_are_outputs, _OUTPUTS),
+}
+"""Attributes of the bases, and what they may be: pydantic does not check class attributes."""
+
+
+def _attribute_problem(schema: type[Part]) -> str | None:
+    for name, (fits, meaning) in _ATTRIBUTES.items():
+        if hasattr(schema, name) and not fits(getattr(schema, name)):
+            got = getattr(schema, name)
+            return f"{schema.__name__} has {name} = {got!r}; it should be {meaning}"
     return None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from mfclip.discovery import Plugins
+from pydantic import AfterValidator
+
+from mfclip.discovery import Plugins, discover
+from mfclip.entry_points import normalise
 from mfclip.parts import KINDS
 from mfclip.recipe.merge import REMOVABLE, merge
 from mfclip.recipe.messages import Problems, shown
@@ -58,9 +62,11 @@ class Registry:
     assemblies: Mapping[str, Assembly]
     disabled: tuple[str, ...] = ()
     """Distributions whose plugins are not to be loaded."""
+    allowed: tuple[str, ...] | None = None
+    """The only distributions, beside mfclip, whose plugins may be loaded; None: all."""
 
 
-class _PartTable(Settings):
+class PartTable(Settings):
     """``[parts.KIND.NAME]``."""
 
     plugin: str
@@ -71,7 +77,7 @@ class _PartTable(Settings):
     """Section, equation or table."""
 
 
-class _AssemblyHead(Settings):
+class AssemblyHead(Settings):
     """``[assemblies.NAME]``, its tables left out."""
 
     summary: str
@@ -82,11 +88,24 @@ class _AssemblyHead(Settings):
     """Assembly that it starts from."""
 
 
-class _PluginsTable(Settings):
+def _distribution(name: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name):
+        return name
+    raise ValueError("should be the name of a distribution, as in `pip install NAME`")
+
+
+DistributionName = Annotated[str, AfterValidator(_distribution)]
+"""A name as package indexes know it, without a version. Case and ``-_.`` make no difference."""
+
+
+class PluginsTable(Settings):
     """``[plugins]``."""
 
-    disabled: tuple[str, ...] = ()
+    disabled: tuple[DistributionName, ...] = ()
     """Distributions whose plugins are not loaded."""
+    allowed: tuple[DistributionName, ...] | None = None
+    """The only distributions, beside mfclip itself, whose plugins are loaded. Without it: every
+    installed one. An empty list allows none but mfclip."""
 
 
 _TOP = ("parts", "assemblies", "plugins")
@@ -98,8 +117,8 @@ def read_registry(extra: Path | None = None) -> Registry:
     Parameters
     ----------
     extra
-        A file that may add parts and assemblies and switch distributions off. It cannot change
-        what ships: an assembly's name never changes its meaning.
+        A file that may add parts and assemblies, and say whose plugins may be loaded. It cannot
+        change what ships: an assembly's name never changes its meaning.
 
     Raises
     ------
@@ -113,23 +132,28 @@ def read_registry(extra: Path | None = None) -> Registry:
     return reader.result()
 
 
+def plugins_for(registry: Registry) -> Plugins:
+    """The installed plugins that a registry lets in: no other is imported."""
+    return discover(disabled=registry.disabled, allowed=registry.allowed)
+
+
 class _Reader:
     """Joins registry files; later ones may add and not change."""
 
     def __init__(self) -> None:
         self.problems = Problems()
         self.parts: dict[tuple[str, str], CatalogueEntry] = {}
-        self.heads: dict[str, _AssemblyHead] = {}
+        self.heads: dict[str, AssemblyHead] = {}
         self.tables: dict[str, Document] = {}
         self.disabled: list[str] = []
+        self.allowed: tuple[str, ...] | None = None
 
     def read(self, document: Document) -> None:
         """Take in one file."""
         for name in document.tree:
             if name not in _TOP:
                 self._unknown(document, (name,), "table", _TOP)
-        plugins = self._fill(_PluginsTable, document, ("plugins",))
-        self.disabled += plugins.disabled if plugins else ()
+        self._plugins(document)
         for path in self._below(document, ("parts",)):
             if path[-1] in KINDS:
                 for entry in self._below(document, path):
@@ -146,7 +170,21 @@ class _Reader:
             for name, head in self.heads.items()
         }
         self.problems.raise_any()
-        return Registry(tuple(self.parts.values()), assemblies, tuple(self.disabled))
+        parts = tuple(self.parts.values())
+        return Registry(parts, assemblies, tuple(self.disabled), self.allowed)
+
+    def _plugins(self, document: Document) -> None:
+        """Whose plugins may be loaded. A name on both lists is a mistake and not a rule."""
+        table = self._fill(PluginsTable, document, ("plugins",))
+        if table is None:
+            return
+        off = {normalise(name) for name in table.disabled}
+        for index, name in enumerate(table.allowed or ()):
+            if normalise(name) in off:
+                path = ("plugins", "allowed", index)
+                self.problems.add(document, path, f"'{name}' is in `disabled` too; remove one")
+        self.disabled += table.disabled
+        self.allowed = self.allowed if table.allowed is None else table.allowed
 
     def _table(self, document: Document, path: KeyPath) -> Mapping[str, Any] | None:
         """The table at a path, empty where there is none; told where it is no table."""
@@ -167,13 +205,13 @@ class _Reader:
         table = self._table(document, path)
         if table is None:
             return None
-        if schema is _AssemblyHead:
+        if schema is AssemblyHead:
             table = {key: table[key] for key in table if key in schema.model_fields}
         return Resolver(document, Plugins(), self.problems).fill(schema, table, path)
 
     def _part(self, document: Document, path: KeyPath) -> None:
         kind, name = str(path[1]), str(path[2])
-        entry = self._fill(_PartTable, document, path)
+        entry = self._fill(PartTable, document, path)
         if (kind, name) in self.parts:
             message = f"the {kind} '{name}' is in {SHIPPED.name} already; take another name"
             self.problems.add(document, path, message)
@@ -183,11 +221,11 @@ class _Reader:
 
     def _assembly(self, document: Document, path: KeyPath) -> None:
         name = str(path[1])
-        known = (*_AssemblyHead.model_fields, *ASSEMBLY_TABLES)
+        known = (*AssemblyHead.model_fields, *ASSEMBLY_TABLES)
         for here in self._below(document, path):
             if here[-1] not in known:
                 self._unknown(document, here, "table or key", known)
-        head = self._fill(_AssemblyHead, document, path)
+        head = self._fill(AssemblyHead, document, path)
         if name in self.heads:
             message = f"the assembly '{name}' is in {SHIPPED.name} already; take another name"
             self.problems.add(document, path, message)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import json
 import re
 import shutil
 import subprocess
@@ -11,12 +13,14 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+from pydantic import BaseModel
 
-from mfclip import errors, hookspecs
+from mfclip import errors, hookspecs, registry
 from mfclip.cli.app import DEBUG_OPTION, INTERRUPTED, build_tree, command_tree
+from mfclip.describe import field_docs
 from mfclip.detector import protocols
 from mfclip.discovery import discover
-from mfclip.parts import BASES, KINDS
+from mfclip.parts import BASES, KINDS, Part
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.settings import (
     EvaluationSettings,
@@ -26,6 +30,8 @@ from mfclip.recipe.settings import (
 )
 from mfclip.registry import read_registry
 
+SHIPPED = [offer for offer in discover().offers if offer.distribution == "mfclip"]
+PACKAGES = ("mfclip", "mfclip.testing", "mfclip_spa")
 DOCS = Path(__file__).parents[2] / "docs"
 RUN = (
     "import runpy, sys; sys.path.insert(0, sys.argv[1]); script = sys.argv[1] + '/generate.py';"
@@ -113,6 +119,39 @@ def test_every_part_is_described_with_every_field():
         assert offer.schema.paper in described[0]
 
 
+def default_shown(field) -> str:
+    """What the page must say of a key's default."""
+    if field.is_required():
+        return "**required**"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None:
+        return "none"
+    if isinstance(value, Part):
+        return f"`{value.use}`"
+    shown = "as below" if isinstance(value, BaseModel) else json.dumps(value, default=str)
+    return shown if isinstance(value, BaseModel) else f"`{shown}`"
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The cells of a table by its first cell."""
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return {first.strip("`"): rest for first, *rest in cells}
+
+
+@pytest.mark.parametrize("offer", SHIPPED, ids=lambda offer: offer.name)
+def test_an_option_has_its_true_default_and_meaning(offer):
+    headings = re.findall(rf"^### .* `{offer.name}`$", page("parts.md"), re.M)
+    (found,) = [f for f in (section(page("parts.md"), h) for h in headings) if offer.plugin in f]
+    described, table = field_docs(offer.schema), rows(found)
+    for name, field in offer.schema.model_fields.items():
+        if name == "use":
+            continue
+        *_, default, meaning = table[name]
+        assert default == default_shown(field), f"{offer.name}.{name}"
+        assert plain(described[name]) == plain(meaning), f"{offer.name}.{name}"
+
+
 def test_every_key_of_a_recipe_is_described():
     text = page("recipe.md")
     assert len(Recipe.model_fields) >= 14
@@ -141,9 +180,66 @@ def test_every_assembly_is_described():
             assert re.search(rf"^\[+{table}\]", found, re.M), f"{name}.{table}"
 
 
+EXPORTED = [
+    (package, name) for package in PACKAGES for name in importlib.import_module(package).__all__
+]
+
+
+@pytest.mark.parametrize(("package", "name"), EXPORTED)
+def test_a_public_name_is_described_with_its_true_signature(package, name):
+    value = getattr(importlib.import_module(package), name)
+    found = section(page("python.md"), f"### {package}.{name}")
+    if "hooks.md" in found:
+        found = section(page("hooks.md"), f"### {name}")
+    elif inspect.isclass(value) or inspect.isfunction(value):
+        assert parameters_shown(found) == parameters_of(value)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        first = inspect.getdoc(value).partition("\n\n")[0]
+        assert plain(re.sub(r":\w+:`~?[\w.]*?(\w+)`", r"\1", first)) in plain(found)
+
+
+def parameters_of(value) -> list[tuple[str, str, str]]:
+    """(name, kind, default) of each public parameter; none where no class of ours has any."""
+    if str(getattr(value.__init__, "__module__", "")).startswith("torch"):
+        return []
+    return [
+        (p.name, p.kind.name, "" if p.default is p.empty else repr(p.default))
+        for p in inspect.signature(value).parameters.values()
+        if not p.name.startswith("_")
+    ]
+
+
+def parameters_shown(text: str) -> list[tuple[str, str, str]]:
+    """The same of the first block of a page's section."""
+    shown = re.search(r"```text\n(.*?)\n```", text, re.S)[1]
+    made = {}
+    head = shown if "->" in shown else f"{shown} -> None"
+    exec(f"from __future__ import annotations\ndef {head}: ...", {"MISSING": None}, made)
+    return parameters_of(next(f for f in made.values() if inspect.isfunction(f)))
+
+
+def test_every_key_of_a_registry_file_is_described():
+    text = page("registry.md")
+    for heading, schema in {
+        "## [plugins]": registry.PluginsTable,
+        "## [assemblies.NAME]": registry.AssemblyHead,
+        "## [parts.KIND.NAME]": registry.PartTable,
+    }.items():
+        assert set(rows(section(text, heading))) == set(schema.model_fields)
+
+
+def functions_below(name: str, tree) -> dict[str, object]:
+    """Each command by all its words, those of groups as well."""
+    named = {c.name or c.callback.__name__.replace("_", "-"): c for c in tree.registered_commands}
+    found = {f"{name} {word}": command.callback for word, command in named.items()}
+    for group in tree.registered_groups:
+        found |= functions_below(f"{name} {group.name}", group.typer_instance)
+    return found
+
+
 def command_functions() -> dict[str, object]:
     tree = command_tree()
-    subs = {f"mfclip {c.callback.__name__}": c.callback for c in tree.registered_commands}
+    subs = functions_below("mfclip", tree)
     (build,) = build_tree().registered_commands
     return {"mfclip": tree.registered_callback.callback, "mfclip-build": build.callback, **subs}
 
@@ -174,6 +270,13 @@ def test_a_command_is_described_with_every_option(command):
         assert plain(meaning) in plain(found)
 
 
+def test_commands_of_groups_are_among_them():
+    assert {"mfclip data check", "mfclip data stats", "mfclip data import"} <= set(
+        command_functions()
+    )
+    assert plain("Check data, count them") in plain(section(page("commands.md"), "## mfclip data"))
+
+
 def test_debug_is_described():
     assert f"`{DEBUG_OPTION}`" in page("commands.md")
     assert f"`{DEBUG_OPTION}`" in page("errors.md")
@@ -183,6 +286,7 @@ def test_every_error_and_exit_code_is_described():
     text = page("errors.md")
     family = [errors.MfclipError, *errors.MfclipError.__subclasses__()]
     assert len(family) >= 9
+    assert len({error.exit_code for error in family}) == len(family)
     for error in family:
         row = rf"^\| `{error.exit_code}` \| `{error.__name__}` \|"
         assert re.search(row, text, re.M), error.__name__

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "mfclip",
     "mfclip_clip",
+    "mfclip_corruptions",
     "mfclip_data",
     "mfclip_losses",
     "mfclip_spa",
@@ -40,6 +41,13 @@ def test_data_files_are_inside(wheel: zipfile.ZipFile) -> None:
     assert {f"mfclip/{name}" for name in wanted} <= names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
     assert wheel.read("mfclip/registry.toml") == (ROOT / "registry.toml").read_bytes()
+
+
+def test_every_template_of_a_new_plugin_is_inside(wheel: zipfile.ZipFile) -> None:
+    templates = ROOT / "core/mfclip/scaffold/templates"
+    files = [path for path in templates.rglob("*") if path.is_file()]
+    assert len(files) > 40
+    assert {path.relative_to(ROOT / "core").as_posix() for path in files} <= set(wheel.namelist())
 
 
 def test_every_module_is_inside(wheel: zipfile.ZipFile) -> None:

@@ -1,0 +1,1 @@
+"""Writing a new plugin package: names, templates, files. No torch."""

@@ -1,0 +1,136 @@
+"""Checks of losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from mfclip.detector.outputs import Outputs, Targets
+from mfclip.parts import OutputName
+from mfclip.plugin_checks import explain
+from mfclip.testing.compare import close_or_fault, finite_or_fault
+from mfclip.testing.faults import Fault
+from mfclip.testing.gradients import gradients, named
+from mfclip.testing.inputs import labels, prompt_rows
+from mfclip.testing.probes import WIDTH, leaves
+from mfclip.testing.simulated import changed, outputs_for
+from mfclip.testing.subject import Subject
+
+ALL_OUTPUTS: frozenset[OutputName] = frozenset(get_args(OutputName))
+
+
+def needs_only(subject: Subject) -> None:
+    """It reads no output that it does not list in `needs`: the others may not be there."""
+    unknown = _needs(subject) - ALL_OUTPUTS
+    if unknown:
+        raise Fault(
+            "needs names outputs that no detector gives",
+            received=", ".join(sorted(unknown)),
+            expected=f"some of {', '.join(sorted(ALL_OUTPUTS))}",
+        )
+    complete = _loss(subject, outputs_for(ALL_OUTPUTS, 3, WIDTH))
+    try:
+        alone = _loss(subject, outputs_for(_needs(subject), 3, WIDTH))
+    except Exception as error:
+        raise _undeclared(subject, explain(error)) from error
+    if bool(torch.isnan(alone)) and not bool(torch.isnan(complete)):
+        raise _undeclared(subject, "NaN, from logits that were NaN")
+
+
+def _undeclared(subject: Subject, received: str) -> Fault:
+    return Fault(
+        "the loss works with all outputs and not with those in its `needs`",
+        received=received,
+        expected=f"a loss of {', '.join(sorted(_needs(subject))) or 'nothing'} alone",
+        advice="list every output that forward reads in `needs`",
+    )
+
+
+def gradients_reach_outputs(subject: Subject) -> None:
+    """It gives a gradient that is not zero to at least one of the outputs in `needs`."""
+    outputs, targets = subject.probe.inputs(4)
+    loss = subject.probe.run(subject.module, (outputs, targets))["loss"]
+    found = gradients(loss, leaves(outputs))
+    if not any(gradient is not None and gradient.any() for gradient in found):
+        raise Fault(
+            "no gradient reaches any output",
+            expected=f"one for {', '.join(sorted(_needs(subject)))}, or nothing can be learnt",
+        )
+
+
+def one_class_batches(subject: Subject) -> None:
+    """Batches that are all real, all fake, or all of one prompt give a finite loss."""
+    outputs, _ = subject.probe.inputs(4)
+    prompt = prompt_rows(4, subject.context.prompts)
+    zeros = torch.zeros(4, dtype=torch.int64)
+    batches = {"only real faces": zeros, "only fake faces": zeros + 1}
+    for name, label in batches.items():
+        _finite(subject, outputs, Targets(label, prompt), f"a batch of {name}")
+    _finite(subject, outputs, Targets(labels(4), zeros), "a batch of one prompt")
+
+
+def finite_at_extremes(subject: Subject) -> None:
+    """Outputs of zeros and very large ones give a finite loss with finite gradients."""
+    outputs, targets = subject.probe.inputs(4)
+    extremes: dict[str, Callable[[Tensor], Tensor]] = {
+        "outputs of zeros": torch.zeros_like,
+        "outputs a thousand times larger": lambda tensor: tensor * 1000,
+    }
+    for name, change in extremes.items():
+        only_needed = _without_logits(subject, changed(outputs, change))
+        _finite(subject, only_needed, targets, name)
+        loss = subject.probe.run(subject.module, (only_needed, targets))["loss"]
+        if loss.requires_grad:
+            found = gradients(loss, leaves(only_needed))
+            finite_or_fault(named("the gradient of an output", found), name)
+
+
+def both_similarities(subject: Subject) -> None:
+    """A loss of similarities takes logits and log-weights, as `normalised` tells."""
+    if "similarity" not in _needs(subject):
+        return
+    _, targets = subject.probe.inputs(4)
+    for normalised in (False, True):
+        outputs = outputs_for(_needs(subject), 4, WIDTH, normalised=normalised)
+        _finite(subject, outputs, targets, f"similarities with normalised={normalised}")
+
+
+@torch.no_grad()
+def order_independent(subject: Subject) -> None:
+    """The order of the samples in a batch does not change the loss."""
+    outputs, targets = subject.probe.inputs(5)
+    order = torch.tensor([3, 0, 4, 1, 2])
+    mixed = changed(outputs, lambda t: t[order], lambda t: t[order][:, order])
+    again = Targets(targets.label[order], targets.prompt[order])
+    close_or_fault(
+        subject.probe.run(subject.module, (outputs, targets)),
+        subject.probe.run(subject.module, (mixed, again)),
+        "the order of the samples changes the loss",
+        tolerance=1e-4,
+    )
+
+
+def _needs(subject: Subject) -> frozenset[str]:
+    return frozenset(getattr(subject.schema, "needs", ()))
+
+
+def _loss(subject: Subject, outputs: Outputs) -> Tensor:
+    _, targets = subject.probe.inputs(3)
+    return subject.probe.run(subject.module, (outputs, targets))["loss"]
+
+
+def _finite(subject: Subject, outputs: Outputs, targets: Targets, situation: str) -> None:
+    finite_or_fault(subject.probe.run(subject.module, (outputs, targets)), situation)
+
+
+def _without_logits(subject: Subject, outputs: Outputs) -> Outputs:
+    """With NaN for logits that the loss does not need, as :func:`outputs_for` has them."""
+    if "logits" in _needs(subject):
+        return outputs
+    nothing = torch.full_like(outputs.logits, torch.nan).requires_grad_()
+    return Outputs(
+        nothing, outputs.visual, outputs.text, outputs.predicted_text, outputs.similarity
+    )

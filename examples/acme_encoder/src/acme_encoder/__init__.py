@@ -1,0 +1,1 @@
+"""Parts for mfclip: a pretrained EfficientNet-Lite0 and a pairwise sigmoid alignment."""

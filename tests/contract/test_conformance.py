@@ -1,0 +1,170 @@
+"""Every shipped part keeps the public contract: the checks are those for anybody's part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mfclip.discovery import Plugins, discover
+from mfclip.errors import UsageError
+from mfclip.parts import BuildContext, Part
+from mfclip.testing import parametrize_parts, part_checks
+from mfclip_clip.parts import ClipText, ClipVit
+from mfclip_corruptions.parts import (
+    Block,
+    Blur,
+    Contrast,
+    Jpeg,
+    Noise,
+    Pixelation,
+    Saturation,
+    VideoCompression,
+)
+from mfclip_data.parts import FolderData, ManifestData, SampleData
+from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
+from mfclip_losses.parts import CrossEntropy, LanguageKl
+from mfclip_spa.plugin import CrossModal, InfoNce, Spa
+from mfclip_text.parts import Fle, HierarchicalPrompts
+from mfclip_vision.parts import Cvit, MultiModalVision, SrmNoise
+
+OWNER = "mfclip"
+CVIT = Cvit(channels=(4, 8, 8), convolutions=(1, 1, 1), dim=16, depth=1, heads=2, mlp=16)
+SRM = SrmNoise(patch_size=16, channels=4, grid=4, blocks=1, dim=16, heads=2, mlp=16)
+TOWER = {"dim": 16, "tower_width": 16, "layers": 1, "heads": 2}
+NARROW: tuple[Part, ...] = (
+    CVIT,
+    SRM,
+    MultiModalVision(image=CVIT, noise=SRM),
+    Fle(dim=16, heads=2, layers=1, mlp=16),
+    ClipVit(patch=16, **TOWER),
+    ClipText(**TOWER),
+    HierarchicalPrompts(),
+    Spa(),
+    InfoNce(),
+    CrossModal(),
+    CrossEntropy(),
+    LanguageKl(),
+    SampleData(images=12, size=32),
+    Saturation(),
+    Contrast(),
+    Block(),
+    Noise(),
+    Blur(),
+    Pixelation(),
+    VideoCompression(),
+    Jpeg(),
+)
+"""Every shipped part that needs no files, made narrow: the checks are of behaviour, not of size."""
+VARIANTS: tuple[Part, ...] = (
+    SrmNoise(**{**SRM.model_dump(), "choose": "poorest", "filters": "srm30", "truncate": 2.0}),
+    ClipVit(patch=16, activation="quick-gelu", **TOWER),
+    HierarchicalPrompts(levels=1),
+    HierarchicalPrompts(levels=2),
+    Spa(gate="softmax"),
+    Spa(index="prompt"),
+    LanguageKl(detach_target=True),
+    Contrast(about="mean"),
+    Jpeg(qualities=(90, 70, 50, 30, 5), subsampling="4:4:4"),
+)
+"""Settings that take another way through the code."""
+DECLARED = {"offerable", "documented", "frozen", "toml-round-trip", "json-schema", "misfits-told"}
+
+
+@parametrize_parts(*NARROW)
+def test_contract(check):
+    check()
+
+
+VARIED = [check for part in VARIANTS for check in part_checks(part) if check.name != "compiles"]
+
+
+@pytest.mark.parametrize("check", VARIED, ids=lambda check: f"{check.part!r}-{check.name}"[-60:])
+def test_contract_of_other_settings(check):
+    check()
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Plugins:
+    return discover()
+
+
+def shipped(plugins: Plugins) -> dict[str, type[Part]]:
+    return {offer.name: offer.schema for offer in plugins.offers if offer.distribution == OWNER}
+
+
+def test_every_shipped_part_is_checked(plugins):
+    with_files = {"manifest", "folder", *(part.use for part in published(Path()))}
+    assert {part.use for part in NARROW} | with_files == set(shipped(plugins))
+
+
+def test_schemas_with_their_defaults(plugins):
+    checked = 0
+    for schema in shipped(plugins).values():
+        try:
+            checks = part_checks(schema)
+        except UsageError:  # data sets that are given a folder; they are checked below
+            continue
+        for check in checks:
+            if check.name in DECLARED:
+                check()
+                checked += 1
+    assert checked == len(NARROW) * len(DECLARED)
+
+
+@pytest.mark.parametrize("schema", [MultiModalVision, ClipVit])  # the first holds the others
+def test_image_encoders_of_full_size(schema):
+    checks = part_checks(schema, context=BuildContext())
+    (check,) = (check for check in checks if check.name == "output-shape")
+    check()
+
+
+def published(root: Path) -> tuple[Part, ...]:
+    """The readers of published data sets, each given its folder below ``root``."""
+    return (
+        GenFace(root=root / "GenFace"),
+        Ffpp(root=root / "FF++", methods=("Deepfakes",)),
+        CelebDf(root=root / "Celeb-DF"),
+        Dfdc(root=root / "DFDC"),
+        DeeperForensics(root=root / "DF-1.0", targets=root / "FF++"),
+    )
+
+
+PUBLISHED = (
+    *("GenFace/real/a.png", "GenFace/EFS/DDPM/a.png"),
+    *("FF++/original_sequences/youtube/c23/frames/000/0.png",),
+    *("FF++/manipulated_sequences/Deepfakes/c23/frames/000_003/0.png",),
+    *("Celeb-DF/Celeb-real/frames/id0_0000/0.png", "Celeb-DF/YouTube-real/frames/00170/0.png"),
+    *("Celeb-DF/Celeb-synthesis/frames/id0_id1_0000/0.png",),
+    *("DFDC/dfdc_train_part_0/frames/a/0.png", "DFDC/dfdc_train_part_0/frames/b/0.png"),
+    *("DF-1.0/manipulated_videos/end_to_end/frames/000_M101/0.png",),
+)
+LISTS = {
+    "Celeb-DF/List_of_testing_videos.txt": "1 Celeb-real/id0_0000.mp4\n",
+    "DFDC/dfdc_train_part_0/metadata.json": '{"a.mp4": {"label": "REAL"},'
+    ' "b.mp4": {"label": "FAKE", "original": "a.mp4"}}',
+    "DF-1.0/lists/splits/train.txt": "000_M101.mp4\n",
+    "DF-1.0/lists/splits/val.txt": "",
+    "DF-1.0/lists/splits/test.txt": "",
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*the split is drawn")
+@pytest.mark.parametrize("number", range(5))
+def test_published_data_sets(number, tmp_path):
+    for name in (*PUBLISHED, *LISTS):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(LISTS.get(name, "not decoded"), encoding="utf-8")
+    for check in part_checks(published(tmp_path)[number]):
+        check()
+
+
+@pytest.mark.parametrize("kind", [FolderData, ManifestData])
+def test_data_sets_with_files(kind, tmp_path):
+    for label in ("real", "fake"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "a.png").write_bytes(b"not decoded")
+    table = "path,label\nreal/a.png,real\nfake/a.png,fake\n"
+    Path(tmp_path, "manifest.csv").write_text(table, encoding="utf-8")
+    for check in part_checks(kind(root=tmp_path)):
+        check()

@@ -1,0 +1,140 @@
+"""What was written once is read for ever, and means the same.
+
+The files in ``golden`` are never changed. Where a test here fails, the program has changed what
+somebody's recipe or bundle means: give the changed part or assembly a new name and leave the old
+one as it was.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from mfclip.discovery import discover
+from mfclip.inference.loaded import load
+from mfclip.recipe.read import read_recipe_text
+from mfclip.recipe.render import to_toml
+from mfclip.registry import read_registry
+
+GOLDEN = Path(__file__).with_name("golden")
+ASSEMBLIES = sorted(file.stem for file in GOLDEN.glob("*.toml"))
+PARTS = sorted(file.stem for file in (GOLDEN / "parts").glob("*.json"))
+ADDED: dict[str, str] = {}
+"""Options that came later, ``"cvit.option"`` or ``"training.option"``, and why their default does
+what was done before. Such an option is the one allowed change."""
+RENAME = "a part's meaning changed: give it a new name"
+
+
+@pytest.fixture(scope="module")
+def plugins():
+    return discover()
+
+
+@pytest.fixture(scope="module")
+def writer() -> ModuleType:
+    """golden/write.py."""
+    spec = importlib.util.spec_from_file_location("golden_write", GOLDEN / "write.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def flat(tree: Any, path: str = "") -> dict[str, Any]:
+    """Every value by its dotted path."""
+    if isinstance(tree, dict | list):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        return {k: v for key, value in items for k, v in flat(value, f"{path}.{key}").items()}
+    return {path.removeprefix("."): tree}
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What is another value now, is gone, or is new; one line each."""
+    old, new = flat(before), flat(after)
+    return [
+        f"{key}: was {old.get(key, 'not there')!r}, is {new.get(key, 'not there')!r}"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
+    ]
+
+
+def without_added(tree: Any, table: str = "") -> Any:
+    """A tree without the options that came later, at any depth."""
+    if isinstance(tree, list):
+        return [without_added(item, table) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    owner = tree.get("use", table)
+    return {k: without_added(v, k) for k, v in tree.items() if f"{owner}.{k}" not in ADDED}
+
+
+def test_there_is_a_golden_file_for_every_assembly_and_part(plugins, writer):
+    absent = set(read_registry().assemblies) - set(ASSEMBLIES)
+    assert not absent, "run python tests/contract/golden/write.py"
+    assert len(ASSEMBLIES) >= 13
+    shipped = {f"{kind}.{name}" for kind, name, _ in writer.parts(plugins)}
+    assert not shipped - set(PARTS), "run python tests/contract/golden/write.py"
+    assert not set(PARTS) - shipped, "a part is gone; old recipes need it"
+    assert len(PARTS) >= 15
+
+
+@pytest.mark.parametrize("name", ASSEMBLIES)
+def test_an_old_recipe_is_read_and_written_as_it_was(plugins, name):
+    text = (GOLDEN / f"{name}.toml").read_text(encoding="utf-8")
+    recipe = read_recipe_text(text, f"{name}.toml", plugins=plugins, registry=read_registry())
+    again = to_toml(recipe)
+    assert not changes(tomllib.loads(text), without_added(tomllib.loads(again))), RENAME
+    assert ADDED or again == text
+
+
+@pytest.mark.parametrize("name", ASSEMBLIES)
+def test_an_assembly_is_what_it_was(plugins, writer, name):
+    text = (GOLDEN / f"{name}.toml").read_text(encoding="utf-8")
+    now = writer.recipe(name, plugins)
+    assert not changes(tomllib.loads(text), without_added(tomllib.loads(now))), RENAME
+    assert ADDED or now == text
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_parts_defaults_are_what_they_were(plugins, writer, name):
+    before = json.loads((GOLDEN / "parts" / f"{name}.json").read_text(encoding="utf-8"))
+    now = {f"{kind}.{part}": values for kind, part, values in writer.parts(plugins)}
+    assert not changes(before, without_added(now[name])), RENAME
+
+
+def test_a_changed_default_is_noticed(writer, plugins):
+    _, _, values = next(part for part in writer.parts(plugins) if part[1] == "cvit")
+    assert changes(values, {**values, "depth": values["depth"] + 1}) == ["depth: was 6, is 7"]
+    assert changes(values, {**values, "new": True}) == ["new: was 'not there', is True"]
+    nested = {"image": {"use": "cvit", "channels": [1, 2]}}
+    assert changes(nested, {"image": {"use": "cvit", "channels": [1, 3]}}) == [
+        "image.channels.1: was 2, is 3"
+    ]
+
+
+def test_an_option_that_came_later_is_left_out(monkeypatch):
+    monkeypatch.setitem(ADDED, "cvit.late", "it is off")
+    tree = {"vision": {"image": {"use": "cvit", "late": 1, "dim": 2}}, "late": 3}
+    kept = {"vision": {"image": {"use": "cvit", "dim": 2}}, "late": 3}
+    assert without_added(tree) == kept
+
+
+def test_an_old_bundle_gives_the_scores_that_it_gave(writer):
+    """Of format 1, written by 0.1.0."""
+    wanted = json.loads((GOLDEN / "bundle.scores.json").read_text())
+    loaded = load(GOLDEN / "bundle", device="cpu", precision="fp32")
+    scores = loaded.score(writer.images())
+    assert [s.p_fake for s in scores] == pytest.approx([w["p_fake"] for w in wanted], abs=1e-5)
+    assert [s.verdict for s in scores] == [w["verdict"] for w in wanted]
+    assert {w["verdict"] for w in wanted} == {"real", "fake"}
+    assert loaded.bundle.about.format == 1
+    assert loaded.threshold == 0.4
+
+
+def test_golden_files_stay_small():
+    assert sum(file.stat().st_size for file in GOLDEN.rglob("*") if file.is_file()) < 200_000
