@@ -10,7 +10,7 @@ run: $(INSTALLED)  ## install, then build a detector on the embedded sample set
 	$(BIN)/mfclip-build --recipe mfclip.toml --resume
 
 test: $(INSTALLED)  ## install, then run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto
 
 check: format lint types imports test  ## everything a change must pass
 

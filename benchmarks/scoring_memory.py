@@ -25,6 +25,7 @@ from PIL import Image
 
 from mfclip.detector.assemble import assemble
 from mfclip.detector.bundle import BundleContents, write_bundle
+from mfclip.detector.bundle_json import needs_of
 from mfclip.discovery import discover
 from mfclip.inference.loaded import load
 from mfclip.inference.score import score_paths
@@ -99,8 +100,10 @@ def make_bundle(scratch: Path) -> Path:
     folder = scratch / "bundle"
     if not folder.exists():
         torch.manual_seed(0)
-        recipe = read_recipe_text(RECIPE, "benchmark", plugins=discover(), registry=read_registry())
-        write_bundle(folder, BundleContents(assemble(recipe, None), recipe))
+        plugins = discover()
+        recipe = read_recipe_text(RECIPE, "benchmark", plugins=plugins, registry=read_registry())
+        needs = needs_of(recipe, plugins)
+        write_bundle(folder, BundleContents(assemble(recipe, None), recipe, needs=needs))
     return folder
 
 

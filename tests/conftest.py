@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+# Small tensors gain nothing from threads, and threads of several processes get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Install = Callable[..., Path]
 """``install(source, *, distribution, version, plugin, module, files)`` -> its folder."""

@@ -57,3 +57,9 @@ class SomeFilesFailed(MfclipError):
     """The command did its work, but some of the files it was given could not be used."""
 
     exit_code = 9
+
+
+class TablesDiffer(MfclipError):
+    """Saved detectors do not give the tables that were written."""
+
+    exit_code = 10

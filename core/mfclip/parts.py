@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mfclip.data.manifest import Manifest
-    from mfclip.detector.protocols import PromptRenderer
+    from mfclip.detector.protocols import Corrupts, PromptRenderer
 
 KINDS = ("encoder", "prompts", "alignment", "loss", "detector", "dataset", "corruption")
 """Every kind of part, in the order in which the documentation shows them."""
@@ -44,6 +44,8 @@ class BuildContext:
     """K: distinct prompts of the training data."""
     batch_size: int = 24
     """Pairs in one training step."""
+    width: int = 512
+    """d: length of the embeddings that vision and text share."""
     pretrained: bool = True
     """False while a bundle is read back: build the architecture, read no weight file."""
     progress: Callable[[int, int], None] | None = None
@@ -63,7 +65,9 @@ class Part(BaseModel):
     """Base of all parts. Subclasses set ``use: Literal["their-name"] = "their-name"``."""
 
     # The docstrings under the fields describe them; mfclip.describe reads them when needed.
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    # The validator of a part is built when a recipe first uses it: of many installed parts, most
+    # are only listed.
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, defer_build=True)
 
     kind: ClassVar[str]
     """One of :data:`KINDS`; set by the bases below."""
@@ -197,11 +201,21 @@ class Dataset(Part):
     def build(self, context: BuildContext) -> Manifest:
         """Read the location."""
 
+    def prepare(self, context: BuildContext) -> None:
+        """Do once what reading needs, such as extracting frames; ``mfclip data import`` calls it.
+
+        A build never does: it reads what is there.
+        """
+
 
 class Corruption(Part):
     """Builds a callable: image (3, H, W) uint8, level 1-5, seed -> image of the same shape."""
 
     kind: ClassVar[str] = "corruption"
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> Corrupts:
+        """Make the callable."""
 
 
 BASES: dict[str, type[Part]] = {

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mfclip_vision.blocks import ClassTokenTransformer
 from mfclip_vision.convolutions import stacked
+from mfclip_vision.homogeneity import homogeneity
 from mfclip_vision.patches import Choice, select_patches
 from mfclip_vision.srm import FilterSet, SrmResidual
 
@@ -23,6 +24,19 @@ class NoiseView(NamedTuple):
     """The pixels, 0-1."""
     noise: Float[Tensor, "batch filters p p"]
     """N: the SRM residual, grey levels."""
+
+
+class TextureView(NamedTuple):
+    """One end of an image's patches, ordered by texture."""
+
+    box: Float[Tensor, "batch 4"]
+    """left, top, right, bottom; pixels of the image."""
+    patch: Float[Tensor, "batch 3 p p"]
+    """The pixels, 0-1."""
+    noise: Float[Tensor, "batch filters p p"]
+    """N: the SRM residual, grey levels."""
+    homogeneity: Float[Tensor, " batch"]
+    """Of the patch's grey-level co-occurrence matrix, 0-1; the smaller, the richer."""
 
 
 def noise_backbone(filters: int, channels: int, patch_size: int, grid: int) -> nn.Sequential:
@@ -74,6 +88,18 @@ class SrmNoiseEncoder(nn.Module):
         """The patch it reads (the poorest where it was told so), and the residual there."""
         box, patch = select_patches(images, self.patch_size, self.choose)
         return NoiseView(box, patch, self.srm(patch))
+
+    def texture_ends(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[TextureView, TextureView]:
+        """The richest and the poorest patch of each image, whichever of them it reads (Fig. 1)."""
+        values = homogeneity(images, self.patch_size).flatten(1)
+
+        def view(choose: Choice, level: Tensor) -> TextureView:
+            box, patch = select_patches(images, self.patch_size, choose)
+            return TextureView(box, patch, self.srm(patch), level)
+
+        return view("richest", values.amin(1)), view("poorest", values.amax(1))
 
     def forward(
         self, images: Float[Tensor, "batch 3 height width"]

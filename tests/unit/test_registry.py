@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mfclip import registry as module
 from mfclip.errors import RecipeError
 from mfclip.recipe.model import Recipe
-from mfclip.registry import ASSEMBLY_TABLES, Registry, read_registry
+from mfclip.registry import ASSEMBLY_TABLES, Registry, plugins_for, read_registry
 
 ABLATIONS = [f"mfclip-no-{part}" for part in ("noise", "image", "text", "predictor", "spa")]
 
@@ -115,6 +116,52 @@ def test_a_file_of_ones_own_adds_parts_and_assemblies_and_switches_plugins_off()
 def test_an_empty_file_changes_nothing():
     assert with_file("").parts == read_registry().parts
     assert with_file("").disabled == ()
+    assert with_file("").allowed is None
+
+
+def test_a_file_says_whose_plugins_are_loaded():
+    registry = with_file('[plugins]\nallowed = ["acme-encoder"]\ndisabled = ["Evil_Parts"]')
+    assert registry.allowed == ("acme-encoder",)
+    assert registry.disabled == ("Evil_Parts",)
+    assert with_file("[plugins]\nallowed = []").allowed == ()
+
+
+OFFERS_ONE = """
+    from typing import Literal
+
+    from mfclip import hookimpl
+    from mfclip.parts import Loss
+
+    class Part(Loss):
+        use: Literal["NAME-loss"] = "NAME-loss"
+
+        def build(self, context):
+            raise NotImplementedError
+
+    @hookimpl
+    def mfclip_losses():
+        return [Part]
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "loaded"),
+    [
+        ("", {"mfclip", "acme", "evil"}),
+        ('disabled = ["EVIL"]', {"mfclip", "acme"}),
+        ('allowed = ["Acme"]', {"mfclip", "acme"}),
+        ("allowed = []", {"mfclip"}),
+    ],
+)
+def test_only_plugins_that_the_rules_let_in_are_imported(install_plugin, rules, loaded):
+    for name in ("acme", "evil"):
+        source = OFFERS_ONE.replace("NAME", name)
+        install_plugin(source, distribution=name, plugin=name, module=f"{name}_of_registry")
+    plugins = plugins_for(with_file(f"[plugins]\n{rules}"))
+    assert {offer.distribution for offer in plugins.offers} == loaded
+    assert set(plugins.disabled) == {"acme", "evil"} - loaded
+    for name in {"acme", "evil"} - loaded:
+        assert f"{name}_of_registry" not in sys.modules
 
 
 WRONG = {
@@ -174,6 +221,15 @@ WRONG = {
     "disabled holds no text": (
         "[plugins]\ndisabled = [3]",
         "mine.toml:2: plugins.disabled.0: should be text in quotes, got 3",
+    ),
+    "a name on both lists": (
+        '[plugins]\ndisabled = ["acme-encoder"]\nallowed = ["b", "Acme.Encoder"]',
+        "mine.toml:3: plugins.allowed.1: 'Acme.Encoder' is in `disabled` too; remove one",
+    ),
+    "no distribution": (
+        '[plugins]\nallowed = ["acme>=1"]',
+        "mine.toml:2: plugins.allowed.0: should be the name of a distribution, as in "
+        "`pip install NAME`, got 'acme>=1'",
     ),
     "no tables": (
         "plugins = 1\nparts = 2\nassemblies = [3]",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from mfclip.building.events import BuildEvents
@@ -14,9 +15,15 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest
 from mfclip.data.prompts import PromptTable
 from mfclip.data.splits import assign_splits
-from mfclip.detector.assemble import AnyDetector, assemble
+from mfclip.detector.assemble import AnyDetector, assemble, build_part
+from mfclip.detector.contracts import label_of
 from mfclip.detector.cost import PartCost, cost
+from mfclip.detector.failures import blaming, naming_parts
+from mfclip.detector.protocols import PromptRenderer
+from mfclip.detector.shapes import checking_shapes
 from mfclip.errors import DataError
+from mfclip.evaluation.scores import ScoreTable
+from mfclip.evaluation.videos import check_videos
 
 if TYPE_CHECKING:
     from mfclip.recipe.model import Recipe
@@ -47,7 +54,9 @@ def make_plan(recipe: Recipe, events: BuildEvents) -> Plan:
     events.stage("Assembling the detector")
     torch.manual_seed(recipe.training.seed if recipe.training else 0)
     detector = assemble(recipe, prompts)
-    costs = cost(detector, recipe.preprocessing.size, prompts_per_batch=_distinct(prompts))
+    with naming_parts(detector), checking_shapes(detector, recipe):
+        size, pairs = recipe.preprocessing.size, recipe.context().batch_size
+        costs = cost(detector, size, prompts_per_batch=_distinct(prompts), batch_size=pairs)
     events.parts(costs)
     return Plan(recipe, manifest, checked, prompts, detector, costs)
 
@@ -56,8 +65,11 @@ def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Au
     if recipe.data is None:
         return None, None
     events.stage("Reading the data")
-    found = recipe.data.build(replace(recipe.context(), progress=events.step))
+    context = replace(recipe.context(), progress=events.step)
+    found = build_part(recipe.data, "data", context, Manifest)
     manifest = assign_splits(found, recipe.data.split, recipe.data.split_seed)
+    # What would stop the evaluation must not be found after the training.
+    check_videos(ScoreTable.from_manifest(manifest, np.zeros(len(manifest))))
     events.stage("Checking the data")
     checked = audit(manifest, progress=events.step)
     events.audit(checked)
@@ -80,7 +92,11 @@ def _prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | No
     if recipe.prompts is None:
         return None
     labels = manifest.of_split("train").labels() if manifest else ANY_DATA
-    return PromptTable.make(labels, recipe.prompts.build(recipe.context()))
+    # mypy wants a concrete class here; a runtime-checkable protocol does as well.
+    kind: type[PromptRenderer] = PromptRenderer  # type: ignore[type-abstract]
+    renderer = build_part(recipe.prompts, "prompts", recipe.context(), kind)
+    with blaming(label_of("prompts", recipe.prompts), "failed on the labels of the data"):
+        return PromptTable.make(labels, renderer)
 
 
 def _distinct(prompts: PromptTable | None) -> int:

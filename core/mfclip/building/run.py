@@ -17,6 +17,7 @@ from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.assemble import losses
 from mfclip.discovery import Plugins
 from mfclip.recipe.model import Recipe
+from mfclip.training.allocator import keep_freed_memory
 from mfclip.training.devices import choose_device
 from mfclip.training.loop import TrainingResult, train
 
@@ -63,6 +64,8 @@ def build(
     """
     started = time.monotonic()
     where = choose_device(device)
+    if where.type == "cpu":
+        keep_freed_memory()
     run = open_run(folder, resume=resume, restart=restart)
     plan = make_plan(recipe, events)
     trained: TrainingResult | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
 
 from torch import Tensor, nn
 
 from mfclip.detector.contracts import label_of
+from mfclip.detector.failures import ADVICE, blaming
 from mfclip.detector.model import CLASSES, PluginDetector, VisionLanguageDetector
-from mfclip.errors import MfclipError, PluginError, UsageError
+from mfclip.errors import PluginError, UsageError
 from mfclip.parts import BuildContext, Part
 from mfclip.recipe.slots import parts_within
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 AnyDetector: TypeAlias = VisionLanguageDetector | PluginDetector
 """What :func:`assemble` gives."""
+Built = TypeVar("Built")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class LossTerm:
     """Factor in the sum."""
     module: nn.Module
     """(outputs, targets) -> unweighted scalar."""
+    label: str = ""
+    """How messages name the part."""
 
 
 def assemble(
@@ -64,13 +68,13 @@ def assemble(
     """
     context = recipe.context(len(prompts.labels) if prompts else None, pretrained=pretrained)
     if recipe.detector is not None:
-        module = _build(recipe.detector, "detector", context)
+        module = _module(recipe.detector, "detector", context)
         return PluginDetector(module, label_of("detector", recipe.detector))
     if recipe.vision is None:
         raise UsageError("the recipe has neither `vision` nor `detector`: nothing to assemble")
     if text_side and recipe.text and prompts is None:
         raise UsageError("the recipe has a text encoder, so it needs a prompt table; got None")
-    vision = _build(recipe.vision, "vision", context)
+    vision = _module(recipe.vision, "vision", context)
     return VisionLanguageDetector(
         vision,
         recipe.vision.width,
@@ -89,7 +93,9 @@ def losses(recipe: Recipe, prompts: int | None = None) -> list[LossTerm]:
     for place, loss in enumerate(recipe.loss):
         seen[loss.use] += 1
         name = loss.use if seen[loss.use] == 1 else f"{loss.use}#{seen[loss.use]}"
-        terms.append(LossTerm(name, loss.weight, _build(loss, f"loss.{place}", context)))
+        path = f"loss.{place}"
+        module = _module(loss, path, context)
+        terms.append(LossTerm(name, loss.weight, module, label_of(path, loss)))
     return terms
 
 
@@ -113,25 +119,34 @@ def _text_side(recipe: Recipe, prompts: PromptTable | None, context: BuildContex
     if recipe.text is None or prompts is None:
         return {}
     return {
-        "text": _build(recipe.text, "text", context),
+        "text": _module(recipe.text, "text", context),
         "text_width": recipe.text.width,
         "tokens": prompts.tokens,
-        "alignment": _build(recipe.alignment, "alignment", context) if recipe.alignment else None,
+        "alignment": _module(recipe.alignment, "alignment", context) if recipe.alignment else None,
         "predictor": any("predicted_text" in loss.needs for loss in recipe.loss),
     }
 
 
-def _build(part: Part, path: str, context: BuildContext) -> nn.Module:
-    """The part's module; whatever goes wrong inside becomes an error that names the part."""
+def build_part(part: Part, path: str, context: BuildContext, gives: type[Built]) -> Built:
+    """What the part builds. ``path`` is its place in the recipe, dotted.
+
+    Raises
+    ------
+    PluginError
+        Where ``build`` fails, or gives something else; names part, plugin and cause.
+    """
     label = label_of(path, part)
-    try:
-        module = part.build(context)
-    except MfclipError:
-        raise
-    except Exception as error:
-        raise PluginError(f"{label} could not be built: {type(error).__name__}: {error}") from error
-    if isinstance(module, nn.Module):
-        return module
+    within = parts_within(part, tuple(path.split(".")))
+    inside = {id(inner): label_of(".".join(map(str, place)), inner) for place, inner in within}
+    with blaming(label, "could not be built", inside):
+        built = part.build(context)
+    if isinstance(built, gives):
+        return built
     raise PluginError(
-        f"{label} built a value of type {type(module).__name__}; expected a torch.nn.Module."
+        f"{label} built a value of type {type(built).__name__}; expected a "
+        f"{gives.__module__.removesuffix('.modules.module')}.{gives.__name__}. {ADVICE}"
     )
+
+
+def _module(part: Part, path: str, context: BuildContext) -> nn.Module:
+    return build_part(part, path, context, nn.Module)

@@ -22,9 +22,12 @@ from mfclip.detector.bundle_json import (
     label_map,
     parse,
     require,
+    require_listed,
     versions,
 )
 from mfclip.detector.card import model_card
+from mfclip.detector.json_text import read_json
+from mfclip.detector.limits import no_more_than
 from mfclip.detector.model import VisionLanguageDetector
 from mfclip.detector.weights import load_weights, save_weights, sha256
 from mfclip.errors import BundleError, UsageError
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION, WEIGHTS, RECIPE = "bundle.json", "model.safetensors", "recipe.toml"
 PROMPTS, METRICS, CARD = "prompts.json", "metrics.json", "README.md"
+LARGEST_TEXT = 16 * 2**20
+"""Bytes that a text file of a bundle may have; the prompt table of 1,000 labels has 1 MiB."""
 OWN = (DESCRIPTION, WEIGHTS, RECIPE, PROMPTS, METRICS, CARD)
 
 
@@ -93,14 +98,17 @@ class Bundle:
         Raises
         ------
         BundleError
-            Where the weights do not fit the installed parts, or lack the text side asked for.
+            Where the weights do not fit the installed parts, lack the text side asked for, or are
+            far fewer than the recipe beside them asks for.
         """
         wanted = self.about.text_side if text_side is None else text_side
         if wanted and not self.about.text_side:
             raise BundleError(f"{self.folder} was saved without its text side; it can only score")
-        detector = assemble(self.recipe, self.prompts, pretrained=False, text_side=wanted)
+        weights = _inside(self.folder, WEIGHTS)
+        with no_more_than(weights):
+            detector = assemble(self.recipe, self.prompts, pretrained=False, text_side=wanted)
         try:
-            load_weights(self.folder / WEIGHTS, detector, text_side=wanted)
+            load_weights(weights, detector, text_side=wanted)
         except BundleError as error:
             raise BundleError("\n".join([str(error), *self.changes])) from error
         return detector.eval()
@@ -160,27 +168,35 @@ def read_bundle(
 ) -> Bundle:
     """Read a bundle and check it: format, weights, parts.
 
-    Nothing but what installed plugins offer is ever imported or run.
+    Nothing but what installed plugins offer is ever imported or run, and no file outside the
+    folder is read, whatever is written in there.
+
+    Parameters
+    ----------
+    plugins
+        What may be used; by default the installed plugins that ``registry`` lets in.
 
     Raises
     ------
     BundleError
         Where the folder is no bundle, is of a later format, has other weights than were
         written, or needs parts that are not installed (the text says how to get them).
+    RecipeError
+        Where the recipe in it is wrong, with file and line.
     """
-    from mfclip.discovery import discover
     from mfclip.recipe.read import read_recipe_text
-    from mfclip.registry import read_registry
+    from mfclip.registry import plugins_for, read_registry
 
     folder = settled(folder)
     about = parse(_text(folder, DESCRIPTION), str(folder / DESCRIPTION))
     registry = read_registry() if registry is None else registry
-    plugins = discover() if plugins is None else plugins
+    plugins = plugins_for(registry) if plugins is None else plugins
     require(about.needs, plugins, str(folder))
     _check_weights(folder, about)
     recipe = read_recipe_text(
         _text(folder, RECIPE), str(folder / RECIPE), plugins=plugins, registry=registry
     )
+    require_listed(recipe, about.needs, str(folder))
     return Bundle(
         folder=folder,
         about=about,
@@ -262,24 +278,26 @@ def _check_weights(folder: Path, about: BundleJson) -> None:
 def _read_prompts(folder: Path, about: BundleJson) -> PromptTable | None:
     from mfclip.data.prompts import PromptTable
 
-    return PromptTable.from_json(_text(folder, PROMPTS)) if PROMPTS in about.files else None
+    if PROMPTS not in about.files:
+        return None
+    text = _text(folder, PROMPTS)
+    read_json(text, str(folder / PROMPTS))  # refuses what the table's own reader would not
+    return PromptTable.from_json(text)
 
 
 def _read_json(folder: Path, name: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(_text(folder, name))
-    except ValueError as error:
-        raise BundleError(f"{folder / name} is damaged: {error}") from error
-    if not isinstance(value, dict):
-        raise BundleError(f"{folder / name} is damaged: expected a JSON object")
-    return value
+    return read_json(_text(folder, name), str(folder / name))
 
 
 def _text(folder: Path, name: str) -> str:
+    path = _inside(folder, name)
+    size = path.stat().st_size
+    if size > LARGEST_TEXT:
+        raise BundleError(f"{path} is damaged: {size} bytes; at most {LARGEST_TEXT} are read")
     try:
-        return _inside(folder, name).read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise BundleError(f"{folder / name} is damaged: it is not UTF-8 text") from error
+        raise BundleError(f"{path} is damaged: it is not UTF-8 text") from error
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mfclip.data.labels import LABELS
+from mfclip.detector.json_text import read_json
+from mfclip.entry_points import normalise
 from mfclip.errors import BundleError
+from mfclip.plugin_checks import PART_NAME
 from mfclip.recipe.settings import PreprocessingSettings
 from mfclip.recipe.slots import parts_within
 
@@ -35,6 +38,8 @@ def _inside(name: str) -> str:
 DISTRIBUTION = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
 VERSION = r"^([A-Za-z0-9.!+_-]+|\?)$"
 """What may stand in a command that a message tells people to run."""
+NAME = rf"^{PART_NAME.pattern}$"
+"""What a part, and a kind of part, is called."""
 UNKNOWN, NO_VERSION = "unknown", "?"
 """A distribution whose metadata do not say."""
 
@@ -51,9 +56,9 @@ class Table(BaseModel):
 class Need(Table):
     """One part of the recipe and who provides it."""
 
-    kind: str
+    kind: str = Field(pattern=NAME)
     """Kind of part."""
-    name: str
+    name: str = Field(pattern=NAME)
     """Its name in recipes."""
     distribution: str = Field(pattern=DISTRIBUTION)
     """What to install to have it."""
@@ -74,11 +79,11 @@ class BundleJson(Table):
 
     format: int = FORMAT
     """Version of this format."""
-    mfclip: str
+    mfclip: str = Field(pattern=VERSION)
     """Version of the framework that wrote the bundle."""
-    torch: str
+    torch: str = Field(pattern=VERSION)
     """Version of PyTorch that it was written with."""
-    python: str
+    python: str = Field(pattern=VERSION)
     """Version of Python that it was written with."""
     needs: tuple[Need, ...] = ()
     """The recipe's parts and their owners."""
@@ -130,15 +135,34 @@ def needs_of(recipe: Recipe, plugins: Plugins) -> tuple[Need, ...]:
 
 
 def require(needs: Iterable[Need], plugins: Plugins, origin: str) -> None:
-    """Raise :class:`BundleError` naming every part that is missing and how to get it."""
+    """Raise :class:`BundleError` naming every part that cannot be had from its own distribution.
+
+    A part of the same name from another distribution is not that part.
+    """
+    lacking = [need for need in needs if not _offered(need, plugins)]
+    if not lacking:
+        return
     lines = [
         f"  {need.kind} {need.name!r} of {need.distribution} {need.version}"
-        f"{_reason(need, plugins)}: {need.install}"
-        for need in needs
-        if plugins.get(need.kind, need.name) is None
+        f"{_reason(need, plugins)}: {_advice(need, plugins)}"
+        for need in lacking
     ]
-    if lines:
-        raise BundleError("\n".join([f"{origin} needs parts that are not installed:", *lines]))
+    if any(line.endswith(need.install) for line, need in zip(lines, lacking, strict=True)):
+        lines.append("The bundle names these packages; install only what you trust: it will run.")
+    raise BundleError("\n".join([f"{origin} needs parts that are not installed:", *lines]))
+
+
+def require_listed(recipe: Recipe, needs: Iterable[Need], origin: str) -> None:
+    """Raise :class:`BundleError` where a recipe uses a part that ``bundle.json`` does not list."""
+    listed = {(need.kind, need.name) for need in needs}
+    for path, part in parts_within(recipe):
+        if (part.kind, part.use) not in listed:
+            place = ".".join(map(str, path))
+            raise BundleError(
+                f"{origin} contradicts itself: its recipe uses the {part.kind} {part.use!r} "
+                f"({place}), which bundle.json does not list under `needs`. Do not use it, or "
+                "build it anew."
+            )
 
 
 def changed_versions(needs: Iterable[Need], plugins: Plugins) -> list[str]:
@@ -162,7 +186,7 @@ def parse(text: str, origin: str) -> BundleJson:
         Where it is something else, or of a later format than this version knows.
     """
     try:
-        bundle = BundleJson.model_validate_json(text)
+        bundle = BundleJson.model_validate(read_json(text, origin))
     except ValidationError as error:
         raise BundleError(f"{origin} is no description of a bundle: {_first(error)}") from error
     if bundle.format > FORMAT:
@@ -180,12 +204,36 @@ def _or(fallback: str, text: str, pattern: str) -> str:
     return text if re.fullmatch(pattern, text) else fallback
 
 
+def _offered(need: Need, plugins: Plugins) -> bool:
+    offer = plugins.get(need.kind, need.name)
+    return offer is not None and (
+        need.distribution == UNKNOWN
+        or normalise(offer.distribution) == normalise(need.distribution)
+    )
+
+
+def _is_off(need: Need, plugins: Plugins) -> bool:
+    return normalise(need.distribution) in map(normalise, plugins.disabled)
+
+
 def _reason(need: Need, plugins: Plugins) -> str:
-    """Where the distribution is there but its plugin did not load: why."""
+    """Why a part is not there although something of that name is installed."""
+    if _is_off(need, plugins):
+        return " (installed, but not allowed here)"
     for broken in plugins.broken:
-        if broken.distribution == need.distribution:
+        if normalise(broken.distribution) == normalise(need.distribution):
             return f" (installed, but did not load: {broken.reason})"
+    offer = plugins.get(need.kind, need.name)
+    if offer is not None:
+        return f" (installed is another one, of {offer.distribution} {offer.version})"
     return ""
+
+
+def _advice(need: Need, plugins: Plugins) -> str:
+    """What to do about a part that is not there."""
+    if _is_off(need, plugins):
+        return "see `disabled` and `allowed` under [plugins] in the registry file"
+    return need.install
 
 
 def _first(error: ValidationError) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mfclip.evaluation.results import METRICS
+from mfclip.text import markdown
 
 if TYPE_CHECKING:
     from mfclip.detector.bundle import BundleContents
@@ -24,9 +25,12 @@ LIMITS = (
 
 
 def model_card(contents: BundleContents, about: BundleJson) -> str:
-    """The card as Markdown: what it is, intended use, training data, figures, limits, loading."""
+    """The card as Markdown: what it is, intended use, training data, figures, limits, loading.
+
+    Names that the recipe and the data bring along are shown as they are: no markup of theirs acts.
+    """
     sections = {
-        f"# {contents.recipe.name}": _what(contents, about),
+        f"# {markdown(contents.recipe.name)}": _what(contents, about),
         "## Intended use": [
             "Triage and research: to rank pictures of faces by how likely they are forged, with "
             "a person who looks at what it flags.",
@@ -49,8 +53,8 @@ def _what(contents: BundleContents, about: BundleJson) -> list[str]:
     return [
         f"{trained}: a picture of a face in, `p_fake` (0-1) and a verdict out. "
         f"Input {recipe.preprocessing.size}×{recipe.preprocessing.size} pixels, RGB. "
-        f"Assembly: {recipe.assembly or 'none'}. Stored {sides} its text side, which only "
-        "training uses.",
+        f"Assembly: {markdown(recipe.assembly or 'none')}. Stored {sides} its text side, which "
+        "only training uses.",
         "",
         f"Made of {', '.join(parts) or 'no recorded parts'}; by mfclip {about.mfclip}, "
         f"torch {about.torch}. The whole recipe is in `recipe.toml`.",
@@ -66,7 +70,7 @@ def _data(contents: BundleContents, about: BundleJson) -> list[str]:
     lines += [f"Fingerprint of the manifest: `{about.data_fingerprint}`. Seed: {about.seed}."]
     if contents.prompts is not None:
         names = sorted({label.generator for label in contents.prompts.labels} - {""})
-        lines += [f"Generators: {', '.join(names) or 'not named'}."]
+        lines += [f"Generators: {', '.join(map(markdown, names)) or 'not named'}."]
     return lines
 
 
@@ -78,7 +82,8 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:
     labels = {metric.field: metric.label for metric in METRICS}
     yield from ("| metric | value | interval |", "|---|---|---|")
     for name, value in rows:
-        yield f"| {labels.get(name, name)} | {_number(value['value'])} | {_span(value)} |"
+        label = labels.get(name) or markdown(name)
+        yield f"| {label} | {_number(value['value'])} | {_span(value)} |"
 
 
 def _overall(metrics: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,15 +10,17 @@ from torch import Tensor
 from mfclip.detector.outputs import Outputs
 from mfclip.errors import PluginError
 from mfclip.parts import Part
+from mfclip.plugin_owners import owner_of
 
 
 def label_of(path: str, part: Part) -> str:
-    """How messages name a part: its place in the recipe, its name, and where its schema lives.
-
-    The module of the schema tells whose plugin it is.
-    """
+    """How messages name a part: its place in the recipe, its name, whose it is, and its class."""
     schema = type(part)
-    return f"{path}: {part.kind} {part.use!r} ({schema.__module__}.{schema.__qualname__})"
+    owner, place = owner_of(schema), f"{schema.__module__}.{schema.__qualname__}"
+    named = f"{path}: {part.kind} {part.use!r}"
+    if owner is None:
+        return f"{named} ({place})"
+    return f"{named} of plugin '{owner.name}' ({owner.distribution} {owner.version}, {place})"
 
 
 def expect_tensor(value: object, shape: tuple[int, ...], label: str, meaning: str) -> Tensor:

@@ -38,7 +38,7 @@ class PartCost:
 
 
 def cost(
-    detector: AnyDetector, image_size: int, prompts_per_batch: int, batch_size: int = 24
+    detector: AnyDetector, image_size: int, prompts_per_batch: int, batch_size: int
 ) -> list[PartCost]:
     """The cost of each part, the parts inside the vision encoder listed after it.
 

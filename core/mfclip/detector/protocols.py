@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int, UInt8
     from torch import Tensor
 
     from mfclip.data.labels import HierarchicalLabel
@@ -31,11 +31,24 @@ class Similarity(Protocol):
         """
 
 
+@runtime_checkable
 class PromptRenderer(Protocol):
     """Turns labels into text."""
 
     def render(self, label: HierarchicalLabel) -> tuple[str, ...]:
         """S sentences, coarse to fine."""
+
+
+class Corrupts(Protocol):
+    """What a corruption builds: the same image, level and seed always give the same result."""
+
+    def __call__(
+        self, image: UInt8[Tensor, "3 height width"], level: int, seed: int
+    ) -> UInt8[Tensor, "3 height width"]:
+        """A new image, corrupted at a level of 1 to 5; the one that goes in is left as it is.
+
+        Raises :class:`ValueError` for any other level.
+        """
 
 
 @runtime_checkable
@@ -60,3 +73,34 @@ class PatchView(Protocol):
     @property
     def noise(self) -> Float[Tensor, "batch channels p p"]:
         """The filter residual of the patch."""
+
+
+@runtime_checkable
+class ShowsTexture(Protocol):
+    """An encoder that orders the patches of an image by texture and can show both ends."""
+
+    def texture_ends(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[TextureView, TextureView]:
+        """The richest and the poorest patch of each image, with their noise."""
+
+
+class TextureView(PatchView, Protocol):
+    """What :class:`ShowsTexture` gives: a patch as in :class:`PatchView`, and its texture."""
+
+    @property
+    def homogeneity(self) -> Float[Tensor, " batch"]:
+        """Of the patch's grey-level co-occurrence matrix, 0-1; the smaller, the richer."""
+
+
+@runtime_checkable
+class ShowsGate(Protocol):
+    """An alignment that weighs pairs and can show by how much."""
+
+    def gate_of(
+        self,
+        visual: Float[Tensor, "batch width"],
+        text: Float[Tensor, "batch width"],
+        prompt: Int[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch batch"]:
+        """The gate of each image (rows) against each text (columns), 0-1."""

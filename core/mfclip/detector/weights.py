@@ -27,8 +27,11 @@ def save_weights(path: Path, detector: nn.Module, *, text_side: bool) -> str:
     state = {
         name: value for name, value in detector.state_dict().items() if text_side or not _text(name)
     }
+    path.touch()
+    mode = path.stat().st_mode
     try:
         save_file(_own_memory(state), path)
+        path.chmod(mode)  # the library leaves files that only their owner may read
     except SafetensorError as error:  # the library's own name for a failing disk
         raise OSError(str(error)) from error
     return sha256(path)
@@ -59,6 +62,25 @@ def load_weights(path: Path, detector: nn.Module, *, text_side: bool) -> None:
         detector.load_state_dict(state)
     except RuntimeError as error:
         raise BundleError(f"{path} does not fit the recipe beside it: {error}") from error
+
+
+def sizes(path: Path) -> tuple[int, ...]:
+    """How many numbers each tensor of a file has; read from its header alone.
+
+    Raises
+    ------
+    BundleError
+        Where it is no safetensors file.
+    """
+    from math import prod
+
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return tuple(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise BundleError(f"{path} is no safetensors file: {error}") from error
 
 
 def sha256(path: Path) -> str:

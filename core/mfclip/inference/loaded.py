@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -70,8 +71,17 @@ class LoadedDetector:
         return scores
 
 
-def load(folder: Path | str, device: str = "auto", precision: str = "auto") -> LoadedDetector:
+def load(
+    folder: Path | str,
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    registry: Path | str | None = None,
+) -> LoadedDetector:
     """Load a bundle to score with.
+
+    A bundle cannot run code of its own, and imports nothing but installed plugins. Weights, recipe
+    and figures are data; see ``docs/explanation/trust.md``.
 
     Parameters
     ----------
@@ -79,19 +89,25 @@ def load(folder: Path | str, device: str = "auto", precision: str = "auto") -> L
         ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:n``.
     precision
         ``auto`` (bf16 where the device computes it natively), ``fp32`` or ``bf16``.
+    registry
+        A registry file of your own; its ``[plugins]`` says which distributions may be loaded.
 
     Raises
     ------
     BundleError
         Where the folder is no bundle, is damaged, or needs parts that are not installed.
+    RecipeError
+        Where the recipe in it or the registry file is wrong, with file and line.
     UsageError
         Where the device or the precision cannot be had.
     """
+    from mfclip.registry import read_registry
     from mfclip.training.devices import choose_device
     from mfclip.training.precision import choose_precision
 
     place = choose_device(device)
-    bundle = read_bundle(Path(folder))
+    catalogue = read_registry(None if registry is None else Path(registry))
+    bundle = read_bundle(Path(folder), registry=catalogue)
     predictor = Predictor(
         bundle.detector(text_side=False),
         Preprocessor(bundle.recipe.preprocessing),
@@ -107,4 +123,4 @@ def _operating(bundle: Bundle) -> OperatingPoints:
     found = {
         name: bundle.about.operating[name] for name in wanted if name in bundle.about.operating
     }
-    return OperatingPoints(**found)
+    return OperatingPoints.from_json(json.dumps(found))

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mfclip.detector.assemble import AnyDetector
+from mfclip.detector.failures import naming_parts
 from mfclip.detector.outputs import FAKE, REAL, Outputs
 from mfclip.inference.fold import fold
 
 if TYPE_CHECKING:
+    from mfclip.data.loader import Batch
     from mfclip.data.manifest import Manifest
     from mfclip.data.preprocess import Preprocessor
 
@@ -46,7 +48,9 @@ class Predictor:
     ) -> None:
         self.preprocessor, self.device, self.precision = preprocessor, device, precision
         self.module = self._copy(detector)
-        if precision != torch.float32 and not self._takes_reduced_weights():
+        with naming_parts(self.module):
+            reducible = precision == torch.float32 or self._takes_reduced_weights()
+        if not reducible:
             self.module = self._copy(detector)
 
     def __call__(self, images: Sequence[UInt8[Tensor, "3 h w"]]) -> NDArray[np.float64]:
@@ -55,7 +59,8 @@ class Predictor:
             return np.empty(0)
         with torch.inference_mode():
             batch = self.preprocessor(images, self.device)
-            scores: NDArray[np.float64] = self.log_odds(batch).cpu().numpy()
+            with naming_parts(self.module):
+                scores: NDArray[np.float64] = self.log_odds(batch).cpu().numpy()
         return scores
 
     @torch.inference_mode()
@@ -122,8 +127,13 @@ def predict_with(
     batch_size: int,
     workers: int | None,
     progress: Callable[[int, int], None] | None = None,
+    change: Callable[[Batch], Sequence[Tensor]] | None = None,
 ) -> NDArray[np.float64]:
-    """As :func:`predict_log_odds`, with a detector that was made ready before."""
+    """As :func:`predict_log_odds`, with a detector that was made ready before.
+
+    ``change`` gives the images to score in place of a batch's decoded ones, before they are
+    preprocessed.
+    """
     from mfclip.data.loader import evaluation_loader
 
     loader = evaluation_loader(
@@ -136,7 +146,7 @@ def predict_with(
     scores = np.full(len(manifest), np.nan)
     done = 0
     for batch in loader:
-        scores[batch.index.numpy()] = predictor(batch.images)
+        scores[batch.index.numpy()] = predictor(change(batch) if change else batch.images)
         done += len(batch.images)
         if progress:
             progress(done, len(manifest))

@@ -16,8 +16,11 @@ from mfclip.parts import (
     TextEncoder,
 )
 from mfclip.recipe.places import Document, KeyPath, Place, dotted
+from mfclip.text import printable
 
 _LONGEST = 60
+_WIDEST = 4096
+"""Bits of an integer that Python still writes in decimals without complaint."""
 _ROLES: dict[type, str] = {
     ImageEncoder: "image encoder",
     TextEncoder: "text encoder",
@@ -38,7 +41,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.place}: {dotted(self.path)}" if self.path else str(self.place)
-        return "\n    ".join([f"{where}: {self.message}", *self.notes])
+        return "\n    ".join([printable(f"{where}: {self.message}"), *self.notes])
 
 
 class Problems:
@@ -88,6 +91,10 @@ def shown(value: Any) -> str:
         return "a table"
     if isinstance(value, list | tuple):
         text = f"[{', '.join(map(shown, value))}]"
+    elif isinstance(value, int):
+        text = (
+            str(value) if value.bit_length() < _WIDEST else f"a number of {value.bit_length()} bits"
+        )
     else:
         text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -65,5 +65,6 @@ class Recipe(Settings):
             sentences=self.prompts.sentences if self.prompts else defaults.sentences,
             prompts=defaults.prompts if prompts is None else prompts,
             batch_size=self.training.batch_size if self.training else defaults.batch_size,
+            width=self.vision.width if self.vision else defaults.width,
             pretrained=pretrained,
         )

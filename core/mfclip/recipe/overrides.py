@@ -38,7 +38,7 @@ def _key_path(key: str) -> KeyPath | None:
     """The keys of a dotted TOML key; None where it is none."""
     try:
         node: Any = tomllib.loads(f"{key.strip()} = 0") if "\n" not in key else {}
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return None
     path: list[str | int] = []
     while isinstance(node, dict) and len(node) == 1:
@@ -50,7 +50,7 @@ def _key_path(key: str) -> KeyPath | None:
 def _value(text: str) -> Any:
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # thousands of digits or brackets are no TOML to us
         return text
     # A line break in the text could smuggle in further keys.
     return parsed["value"] if parsed.keys() == {"value"} else text

@@ -52,7 +52,14 @@ def read_recipe(
     return reader.read(load(path), overrides, {"name": path.stem}, pretrained=True)
 
 
-def read_recipe_text(text: str, origin: str, *, plugins: Plugins, registry: Registry) -> Recipe:
+def read_recipe_text(
+    text: str,
+    origin: str,
+    *,
+    overrides: Sequence[str] = (),
+    plugins: Plugins,
+    registry: Registry,
+) -> Recipe:
     """The recipe of a text, such as the one inside a bundle.
 
     Relative paths stay as they are, and parts are checked as for reading a bundle back: without
@@ -62,6 +69,8 @@ def read_recipe_text(text: str, origin: str, *, plugins: Plugins, registry: Regi
     ----------
     origin
         How messages name the text.
+    overrides
+        As :func:`read_recipe` takes them.
 
     Raises
     ------
@@ -69,7 +78,7 @@ def read_recipe_text(text: str, origin: str, *, plugins: Plugins, registry: Regi
         As :func:`read_recipe`.
     """
     reader = _Reader(plugins, registry, Problems())
-    return reader.read(parse(text, origin), (), {}, pretrained=False)
+    return reader.read(parse(text, origin), overrides, {}, pretrained=False)
 
 
 class _Reader:

@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import BaseModel
 
 from mfclip.errors import RecipeError
+from mfclip.parts import Part
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import RECORD
 
@@ -28,12 +29,23 @@ def to_toml(recipe: Recipe) -> str:
     """
     tree = _table(recipe, "recipe")
     name = tree.pop("assembly", None)
-    began = f"; it began as the assembly {_literal(name)}" if name is not None else ""
+    began = f"; it began as the assembly {literal(name)}" if name is not None else ""
     lines = [SCHEMA_LINE, f"# Every default is filled in{began}."]
     if name is not None:
         lines.append(f"# Nothing is taken from there any more: {RECORD} is only a note.")
         tree = {"recipe": tree.pop("recipe"), "name": tree.pop("name"), RECORD: name, **tree}
     return "\n".join([*lines, *_section(tree, "")]) + "\n"
+
+
+def part_to_toml(part: Part) -> str:
+    """One part as the TOML of its table, with every default filled in; the header left out.
+
+    Raises
+    ------
+    RecipeError
+        As :func:`to_toml`.
+    """
+    return "\n".join(_section(_table(part, part.use), "")) + "\n"
 
 
 def _table(model: BaseModel, path: str) -> dict[str, Any]:
@@ -63,7 +75,7 @@ def _section(table: Mapping[str, Any], path: str) -> Iterator[str]:
     below = {key: value for key, value in table.items() if _is_section(value)}
     for key, value in table.items():
         if key not in below:
-            yield f"{_key(key)} = {_literal(value)}"
+            yield f"{_key(key)} = {literal(value)}"
     for key, value in below.items():
         here = f"{path}.{_key(key)}" if path else _key(key)
         for item in value if isinstance(value, list) else [value]:
@@ -78,12 +90,12 @@ def _is_section(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
-def _literal(value: Any) -> str:
-    """A value on one line; the TOML writer would spread each array over many."""
+def literal(value: Any) -> str:
+    """A value as TOML on one line; the TOML writer would spread each array over many."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
+        return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, Mapping):
-        pairs = ", ".join(f"{_key(key)} = {_literal(inner)}" for key, inner in value.items())
+        pairs = ", ".join(f"{_key(key)} = {literal(inner)}" for key, inner in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"
     return tomli_w.dumps({"value": value}).removeprefix("value = ").rstrip("\n")
 

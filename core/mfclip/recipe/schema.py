@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def json_schema(plugins: Plugins, registry: Registry | None = None) -> Json:
-    """The schema, draft 2020-12.
+    """The schema, draft 2020-12, in words that draft 7 has as well: TOML editors know no later.
 
     Each slot is one of the parts on offer, told apart by ``use``. A table that an assembly may
     already hold can leave out ``use`` and required keys; what only the whole recipe shows, such
@@ -35,6 +35,18 @@ def json_schema(plugins: Plugins, registry: Registry | None = None) -> Json:
     return _Writer(plugins, registry or read_registry()).write()
 
 
+def part_schema(offer: Offer, plugins: Plugins) -> Json:
+    """The schema of one part's own table, draft 2020-12; its slots take the parts on offer."""
+    writer = _Writer(plugins, Registry((), {}))
+    name = writer._part(offer, strict=True)
+    writer.finish()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_reference(name),
+        "$defs": writer.definitions,
+    }
+
+
 class _Writer:
     def __init__(self, plugins: Plugins, registry: Registry) -> None:
         self.plugins = plugins
@@ -45,8 +57,7 @@ class _Writer:
 
     def write(self) -> Json:
         recipe = self._object(Recipe, "recipe", strict=False)
-        for changes, base, parts in self.unfinished:
-            changes.update(_changes(base, [self.definitions[part] for part in parts]))
+        self.finish()
         properties = recipe["properties"]
         if self.assemblies:
             properties["assembly"]["enum"] = list(self.assemblies)
@@ -55,9 +66,7 @@ class _Writer:
             "description": "Assembly that this filled-in recipe began as; a note without effect.",
         }
         for name in REMOVABLE:
-            off = {"const": False, "description": f"Without the assembly's [{name}]."}
-            description = properties[name].pop("description", None)
-            properties[name] = {"anyOf": [properties[name], off], "description": description}
+            properties[name] = _removable(properties[name], name)
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             **recipe,
@@ -66,6 +75,11 @@ class _Writer:
             "else": _stands_alone(),
             "$defs": _reachable(recipe, self.definitions),
         }
+
+    def finish(self) -> None:
+        """Fill in the tables without ``use``, now that the parts they may change are known."""
+        for changes, base, parts in self.unfinished:
+            changes.update(_changes(base, [self.definitions[part] for part in parts]))
 
     def _object(self, schema: type[BaseModel], name: str, *, strict: bool) -> Json:
         """The schema of a table; slots in it refer to the parts on offer."""
@@ -103,11 +117,11 @@ class _Writer:
             self.definitions[name] = {}  # a part may hold parts of its own base
             offers = eligible(self.plugins, base)
             parts = [self._part(offer, strict=strict) for offer in offers]
-            choices: list[Json] = [_reference(part) for part in parts]
-            if partial and offers:
-                choices.append({})
-                self.unfinished.append((choices[-1], base, parts))
-            self.definitions[name] = _one_of(choices, base)
+            changes: Json | None = {} if partial and offers else None
+            if changes is not None:
+                self.unfinished.append((changes, base, parts))
+            named = {o.name: _reference(part) for o, part in zip(offers, parts, strict=True)}
+            self.definitions[name] = _by_use(named, changes, base)
         return _reference(name)
 
     def _part(self, offer: Offer, *, strict: bool) -> str:
@@ -156,10 +170,50 @@ def _changes(base: type[Part], parts: list[Json]) -> Json:
     }
 
 
-def _one_of(choices: list[Json], base: type[Part]) -> Json:
-    if choices:
-        return {"oneOf": choices}
-    return {"not": {}, "description": f"No installed plugin offers {a(role(base))}."}
+def _by_use(parts: dict[str, Json], changes: Json | None, base: type[Part]) -> Json:
+    """A table that ``use`` tells apart; ``changes`` describes one without it, None forbids it.
+
+    What is wrong inside the table is then reported at its key, where ``oneOf`` would only say
+    that no alternative fits.
+    """
+    if not parts:
+        return {"not": {}, "description": f"No installed plugin offers {a(role(base))}."}
+    rules = [
+        {"if": {**_object({"use": {"const": name}}), "required": ["use"]}, "then": part}
+        for name, part in parts.items()
+    ]
+    if changes is not None:
+        rules.append({"if": {"type": "object", "not": {"required": ["use"]}}, "then": changes})
+    return {
+        **_object({"use": {"type": "string", "enum": list(parts)}}),
+        **({"required": ["use"]} if changes is None else {}),
+        "allOf": rules,
+        "anyOf": _offered([*parts.values(), *([] if changes is None else [changes])]),
+    }
+
+
+def _removable(table: Json, name: str) -> Json:
+    """A table of the recipe that ``false`` takes away."""
+    description = table.pop("description", None)
+    off = {"const": False, "description": f"Without the assembly's [{name}]."}
+    return {
+        "if": {"const": False},
+        "else": table,
+        "anyOf": _offered([table, off]),
+        "description": description,
+    }
+
+
+def _offered(choices: list[Json]) -> list[Json]:
+    """What editors complete from: they look into ``anyOf`` and not behind ``if``.
+
+    The empty schema at the end lets everything pass; what is right is said elsewhere.
+    """
+    return [*choices, {}]
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "properties": properties}
 
 
 def _stands_alone() -> Json:
@@ -179,10 +233,24 @@ def _without_null(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     kept = {k: _without_null(v) for k, v in node.items() if (k, v) != ("default", None)}
+    kept = _without_prefix(kept)
     if {"type": "null"} in kept.get("anyOf", ()):
         choices = [choice for choice in kept.pop("anyOf") if choice != {"type": "null"}]
         return {**choices[0], **kept} if len(choices) == 1 else {"anyOf": choices, **kept}
     return kept
+
+
+def _without_prefix(node: Json) -> Json:
+    """``prefixItems`` as ``items``, which older drafts and so the TOML editors know too.
+
+    Where the items have different types, their order is left to the reader.
+    """
+    if "prefixItems" not in node:
+        return node
+    given = node["prefixItems"]
+    kinds = [kind for i, kind in enumerate(given) if kind not in given[:i]]
+    others = {key: value for key, value in node.items() if key != "prefixItems"}
+    return {**others, "items": kinds[0] if len(kinds) == 1 else {"anyOf": kinds}}
 
 
 def _reachable(root: Json, definitions: dict[str, Json]) -> dict[str, Json]:

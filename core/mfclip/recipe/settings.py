@@ -62,7 +62,7 @@ class EvaluationSettings(Settings):
     """How the finished detector is measured on the test split."""
 
     bootstrap: int = Field(default=1000, ge=100)
-    """Resamples behind each interval. They draw identities where these are known, else images."""
+    """Resamples behind each interval. They draw identities if known, else videos, else images."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Coverage of each interval."""
     seed: int = Field(default=0, ge=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 
 from mfclip.recipe.places import KeyPath
 
@@ -34,6 +35,7 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         self.text = text.replace("\r\n", "\n")
+        self.breaks = [at for at, character in enumerate(self.text) if character == "\n"]
         self.at = 0
         self.lines: dict[KeyPath, int] = {}
         self.table: KeyPath = ()
@@ -56,8 +58,12 @@ class _Scanner:
         self.at = match.end()
         return match[0]
 
+    def _line(self, at: int) -> int:
+        """The line, from 1, of a character."""
+        return bisect_left(self.breaks, at) + 1
+
     def _record(self, path: KeyPath, at: int) -> None:
-        line = self.text.count("\n", 0, at) + 1
+        line = self._line(at)
         for length in range(1, len(path) + 1):
             self.lines.setdefault(path[:length], line)
 
@@ -75,7 +81,7 @@ class _Scanner:
             path = (*path, position)
         self._record(path, start)
         # [a.b] before [a]: the table's own header is the better place.
-        self.lines[path] = self.text.count("\n", 0, start) + 1
+        self.lines[path] = self._line(start)
         self.table = path
 
     def _within_lists(self, keys: list[str]) -> KeyPath:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -112,7 +113,14 @@ def loose_values(raw: Any, annotation: Any, path: KeyPath = ()) -> Iterator[tupl
 
     A recipe that reads ``layers = true`` or ``layers = "6"`` is a mistake, not a way to say 1
     or 6. Text is let through where only a validator of the schema's own can make sense of it.
+    NaN, and numbers that TOML's 64 bits do not hold, are refused whatever the type.
     """
+    if odd := _odd_number(raw):
+        yield path, odd
+        return
+    if isinstance(raw, Mapping):
+        for key, item in raw.items():
+            yield from _odd_numbers(item, (*path, key))
     members = members_of(annotation)
     if isinstance(raw, list):
         for index, item in enumerate(raw):
@@ -126,6 +134,27 @@ def loose_values(raw: Any, annotation: Any, path: KeyPath = ()) -> Iterator[tupl
         as_text or (as_number and bool in members) or (is_truth and bool not in members)
     ):
         yield path, f"should be {expected}, got {shown(raw)}"
+
+
+def _odd_numbers(raw: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """The same refusals at any depth of a table whose keys have no types of their own."""
+    if odd := _odd_number(raw):
+        yield path, odd
+    inner = raw.items() if isinstance(raw, Mapping) else enumerate(raw) if _is_list(raw) else ()
+    for key, item in inner:
+        yield from _odd_numbers(item, (*path, key))
+
+
+def _odd_number(raw: Any) -> str | None:
+    if isinstance(raw, float) and math.isnan(raw):
+        return "should be a number, got nan"
+    if isinstance(raw, int) and not -(2**63) <= raw < 2**63:
+        return f"should be a number of at most 64 bits, got {shown(raw)}"
+    return None
+
+
+def _is_list(raw: Any) -> bool:
+    return isinstance(raw, list | tuple)
 
 
 _EXPECTED_OF = {
@@ -153,5 +182,6 @@ def with_absolute_paths(value: Any, annotation: Any, folder: Path | None) -> Any
         return [with_absolute_paths(item, annotation, folder) for item in value]
     if folder is None or not isinstance(value, str) or not holds_path(annotation, value):
         return value
-    # abspath, not resolve: symbolic links stay as the user wrote them.
-    return os.path.abspath(folder / Path(value).expanduser())  # noqa: PTH100
+    # abspath, not resolve: symbolic links stay as the user wrote them. expanduser of os.path, not
+    # of Path: of a user that does not exist it makes a plain name and no error.
+    return os.path.abspath(folder / os.path.expanduser(value))  # noqa: PTH100, PTH111

@@ -124,7 +124,7 @@ class CheckpointFolder:
         self._prune()
 
     def _tensors(self, name: str) -> dict[str, Tensor]:
-        file = self.folder / name
+        file = self.folder / Path(name).name  # a damaged state leads nowhere else
         try:
             return load_file(file)
         except (OSError, SafetensorError) as error:

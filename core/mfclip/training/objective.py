@@ -28,6 +28,10 @@ class Objective(nn.Module):
         self.names = tuple(term.name for term in terms)
         self.weights = tuple(term.weight for term in terms)
         self.terms = nn.ModuleList(term.module for term in terms)
+        self.labels = {
+            f"terms.{place}": term.label or f"loss {term.name!r}"
+            for place, term in enumerate(terms)
+        }
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -45,8 +49,8 @@ class Objective(nn.Module):
             Where a term gives anything but a scalar.
         """
         values = [
-            _scalar(name, module(outputs, targets))
-            for name, module in zip(self.names, self.terms, strict=True)
+            _scalar(label, module(outputs, targets))
+            for label, module in zip(self.labels.values(), self.terms, strict=True)
         ]
         # A term of weight 0 is only logged: 0 × NaN would still be NaN.
         weighted = [w * value for w, value in zip(self.weights, values, strict=True) if w > 0]
@@ -77,8 +81,8 @@ def _extra(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _scalar(name: str, value: object) -> Tensor:
+def _scalar(label: str, value: object) -> Tensor:
     if isinstance(value, Tensor) and value.ndim == 0:
         return value.float()
     got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-    raise PluginError(f"loss {name!r} must give a scalar tensor; received {got}")
+    raise PluginError(f"{label} must give a scalar tensor; received {got}")

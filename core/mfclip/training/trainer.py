@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mfclip.detector.contracts import expect_outputs
+from mfclip.detector.failures import naming_parts
 from mfclip.detector.outputs import Targets
 from mfclip.errors import TrainingError, UsageError
 from mfclip.training.checkpoints import LOGS, Checkpoint, CheckpointFolder
@@ -118,7 +119,8 @@ class Trainer:
         """Add the gradient of one batch, weighted by its share of the group's images."""
         seed_batch(self.settings.seed, self.state.epoch, self.state.batch, self.job.device)
         share = len(batch.images) / self.grouping.group_images(self.state.batch)
-        loss, values = self._forward(batch)
+        with naming_parts(self.job.detector, self.job.objective):
+            loss, values = self._forward(batch)
         self.accelerator.backward(loss * share)
         self._values += values * share
 

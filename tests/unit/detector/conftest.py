@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -11,6 +14,10 @@ from torch import Tensor, nn
 
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.prompts import PromptTable
+from mfclip.detector.assemble import assemble
+from mfclip.detector.bundle import Bundle, BundleContents, read_bundle
+from mfclip.detector.bundle_json import needs_of
+from mfclip.discovery import Offer, Plugins
 from mfclip.parts import (
     Alignment,
     BuildContext,
@@ -18,11 +25,13 @@ from mfclip.parts import (
     ImageEncoder,
     Loss,
     Misfit,
+    Part,
     Prompts,
     TextEncoder,
 )
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.settings import PreprocessingSettings
+from mfclip.registry import read_registry
 
 WIDTH = 6
 
@@ -199,3 +208,67 @@ def parts() -> dict[str, type]:
 def modules() -> dict[str, type]:
     """The modules by name, for detectors that are put together by hand."""
     return {kind.__name__: kind for kind in (VisionModule, TextModule, AlignmentModule, Pair)}
+
+
+@pytest.fixture
+def offers(parts: dict[str, type[Part]]) -> Callable[..., Plugins]:
+    """``offers(version="1.2")``: what tiny-parts of that version offers."""
+
+    def make(version: str = "1.2", distribution: str = "tiny-parts") -> Plugins:
+        owner = ("tiny", distribution, version)
+        return Plugins(tuple(Offer(s.kind, s().use, s, *owner) for s in parts.values()))
+
+    return make
+
+
+@pytest.fixture
+def plugins(offers: Callable[..., Plugins]) -> Plugins:
+    """tiny-parts 1.2."""
+    return offers()
+
+
+@pytest.fixture
+def images() -> Tensor:
+    """Four random images, (4, 3, 16, 16)."""
+    return torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def contents(
+    recipe: Recipe, prompts: PromptTable, plugins: Plugins, images: Tensor
+) -> BundleContents:
+    """Of a trained detector, with every kind of file."""
+    torch.manual_seed(5)
+    detector = assemble(recipe, prompts)
+    detector(images)  # moves the batch norm's statistics, which must be kept as well
+    return BundleContents(
+        detector=detector.eval(),
+        recipe=recipe,
+        prompts=prompts,
+        needs=needs_of(recipe, plugins),
+        operating={"temperature": 1.5, "threshold": 0.4, "notes": ["a", "b"]},
+        metrics={
+            "overall": {
+                "roc_auc": {"value": 0.9, "low": 0.8, "high": 0.95},
+                "equal_error_rate": {"value": math.nan, "low": math.nan, "high": math.nan},
+                "reals": 7,
+            }
+        },
+        fingerprint="f" * 64,
+        seed=7,
+        images={"train": 30, "val": 5},
+        files={"report.html": "<p>ü</p>", "history/loss.csv": b"1,2\r\n"},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the bundle goes."""
+    return tmp_path / "bundle"
+
+
+@pytest.fixture
+def read(plugins: Plugins) -> Callable[..., Bundle]:
+    """``read(folder, plugins=...)`` with the shipped registry."""
+    registry = read_registry()
+    return lambda folder, plugins=plugins: read_bundle(folder, plugins=plugins, registry=registry)

@@ -94,11 +94,11 @@ def test_what_the_macs_are_for_is_said(rows):
 
 def test_a_whole_detector_is_one_row():
     inner = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
-    (row,) = cost(PluginDetector(inner), SIZE, 1)
+    (row,) = cost(PluginDetector(inner), SIZE, 1, 24)
     assert (row.path, row.parameters, row.macs, row.per) == ("detector", 8, 6, "image")
 
 
 def test_a_part_that_fails_is_not_taken_for_one_that_reads_values():
     detector = VisionLanguageDetector(nn.Linear(5, WIDTH), WIDTH)
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        cost(detector, SIZE, 1)
+        cost(detector, SIZE, 1, 24)

@@ -1,5 +1,7 @@
 """From a recipe of the shipped parts to a bundle, and from the bundle to scores."""
 
+import json
+
 import pytest
 import torch
 
@@ -102,7 +104,7 @@ def test_all_parts_of_mfclip_train_together(recipe, detector):
 
 
 def test_every_part_has_its_cost(detector):
-    rows = {row.path: row for row in cost(detector, 32, 2)}
+    rows = {row.path: row for row in cost(detector, 32, 2, 24)}
     assert {"vision", "vision.image", "vision.noise", "text", "alignment", "head"} <= rows.keys()
     assert rows["vision"].macs == rows["vision.image"].macs + rows["vision.noise"].macs
     assert min(rows[path].macs for path in ("vision.noise", "vision.image", "text")) > 0
@@ -148,12 +150,23 @@ def test_a_bundle_without_text_side_scores_alike(bundle, tmp_path, recipe, detec
     assert found.tolist() == mfclip.load(bundle, **settings).predictor(images).tolist()
 
 
-def test_an_unfitted_bundle_has_a_neutral_calibration(tmp_path, recipe, detector, images):
-    write_bundle(tmp_path / "raw", BundleContents(detector, recipe), text_side=False)
+def test_an_unfitted_bundle_has_a_neutral_calibration(tmp_path, recipe, plugins, detector, images):
+    contents = BundleContents(detector, recipe, needs=needs_of(recipe, plugins))
+    write_bundle(tmp_path / "raw", contents, text_side=False)
     loaded = mfclip.load(str(tmp_path / "raw"), device="cpu", precision="fp32")
     assert loaded.threshold == 0.5
     log_odds = torch.from_numpy(loaded.predictor(images))
     assert [s.p_fake for s in loaded.score(images)] == pytest.approx(log_odds.sigmoid().tolist())
+
+
+@pytest.mark.parametrize("value", [-1, "x", [1]])
+@pytest.mark.parametrize("name", ["temperature", "threshold"])
+def test_a_calibration_that_is_none_is_refused(bundle, name, value):
+    about = json.loads((bundle / "bundle.json").read_text())
+    about["operating"][name] = value
+    (bundle / "bundle.json").write_text(json.dumps(about))
+    with pytest.raises(BundleError, match=rf"(?s)no operating points: .*\n{name}"):
+        mfclip.load(bundle)
 
 
 def test_a_score_depends_on_nothing_but_its_image(bundle, images):

@@ -8,6 +8,7 @@ from torch import nn
 from mfclip.data.images import ImageError
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
+from mfclip.errors import PluginError
 from mfclip.inference.fold import fold
 from mfclip.inference.predict import Predictor, predict_log_odds
 
@@ -138,7 +139,7 @@ def test_a_part_that_fails_for_another_reason_is_heard(detector, preprocessor):
             raise RuntimeError("out of luck")
 
     detector.vision = Failing()
-    with pytest.raises(RuntimeError, match="out of luck"):
+    with pytest.raises(PluginError, match=r"^vision failed in its forward pass: .*out of luck"):
         Predictor(detector, preprocessor, device=CPU, precision=torch.bfloat16)
 
 

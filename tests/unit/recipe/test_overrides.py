@@ -59,7 +59,8 @@ def test_what_is_no_key_and_value_is_refused(text):
     problems = Problems()
     assert read_overrides([text], ROOT, problems).tree == {}
     (problem,) = problems.found
-    assert str(problem) == (f"--set {text}: expected key=value, like training.epochs=2")
+    shown = text.replace("\n", r"\n")
+    assert str(problem) == (f"--set {shown}: expected key=value, like training.epochs=2")
 
 
 def test_a_key_below_a_single_value_is_refused():

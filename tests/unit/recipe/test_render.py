@@ -124,6 +124,7 @@ def test_an_emptied_field_cannot_be_written():
 # --- any recipe at all ---------------------------------------------------------------------------
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
 SPLITS = st.floats(0.25, 0.75).map(lambda train: (train, (1 - train) / 2, (1 - train) / 2))
 PATHS = st.text("abc ä.", min_size=1, max_size=5).map(lambda name: Path("/data") / name)
 
@@ -136,14 +137,14 @@ def recipes(by_name: dict[str, Any]) -> st.SearchStrategy[Recipe]:
         common = {
             "dim": st.just(dim),
             "patch": st.sampled_from([1, 2, 4, 8, 16]),
-            "channels": st.lists(st.integers(), max_size=3).map(tuple),
+            "channels": st.lists(INTEGERS, max_size=3).map(tuple),
             "scale": st.floats(allow_nan=False),
             "pool": st.sampled_from(["mean", "max"]),
             "bias": st.booleans(),
             "weights": st.none() | PATHS,
         }
         eye = st.builds(by_name["eye"], **common)
-        ear = st.builds(by_name["ear"], **common, bins=st.integers())
+        ear = st.builds(by_name["ear"], **common, bins=INTEGERS)
         return st.recursive(
             eye | ear,
             lambda inner: st.builds(
@@ -167,7 +168,7 @@ def recipes(by_name: dict[str, Any]) -> st.SearchStrategy[Recipe]:
             vision=eyes(dim),
             text=st.builds(by_name["scribe"], dim=st.just(dim)),
             prompts=st.builds(
-                by_name["words"], levels=st.integers(), more=st.dictionaries(WORDS, WORDS)
+                by_name["words"], levels=INTEGERS, more=st.dictionaries(WORDS, WORDS)
             ),
             alignment=st.just(by_name["gate"]()),
             loss=st.lists(losses, min_size=1, max_size=3).map(tuple),
@@ -180,8 +181,9 @@ def recipes(by_name: dict[str, Any]) -> st.SearchStrategy[Recipe]:
                 cache=st.just("memory") | PATHS,
                 split=SPLITS,
             ),
-            training=st.none() | st.builds(TrainingSettings, patience=st.none() | st.integers(1)),
-            evaluation=st.builds(EvaluationSettings, seed=st.integers(0)),
+            training=st.none()
+            | st.builds(TrainingSettings, patience=st.none() | st.integers(1, 2**63 - 1)),
+            evaluation=st.builds(EvaluationSettings, seed=st.integers(0, 2**63 - 1)),
         )
 
     return widths.flatmap(whole)

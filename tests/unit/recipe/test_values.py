@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,6 +99,11 @@ LOOSE = [
     (int | bool, True, None),
     (str, "3", None),
     (Any, True, None),
+    (float, math.inf, None),
+    (float, math.nan, "should be a number, got nan"),
+    (Any, math.nan, "should be a number, got nan"),
+    (int, 2**63 - 1, None),
+    (int, 2**63, f"should be a number of at most 64 bits, got {2**63}"),
     (int, "224px", None),  # a validator of the schema's own may read it
 ]
 
@@ -113,6 +119,21 @@ def test_loose_values_in_lists_have_their_position():
         ("x", 1),
         ("x", 2),
     ]
+
+
+def test_odd_numbers_are_found_at_any_depth():
+    raw = {"a": {"b": [1, math.nan]}, "c": 2**70}
+    found = [path for path, _ in loose_values(raw, dict[str, Any], ("x",))]
+    assert found == [("x", "a", "b", 1), ("x", "c")]
+
+
+def test_an_integer_that_python_will_not_write_is_told_by_its_bits():
+    ((_, message),) = loose_values(16**5000, int, ("x",))
+    assert message == "should be a number of at most 64 bits, got a number of 20001 bits"
+
+
+def test_the_home_of_nobody_is_a_plain_name():
+    assert with_absolute_paths("~nobody_at_all/x", Path, Path("/r")) == "/r/~nobody_at_all/x"
 
 
 def test_absolute_paths(monkeypatch):
