@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -67,13 +67,26 @@ def similarity_matrix(
     if not rows:
         return None
     index = torch.tensor([prompts.row(row.label) for row in rows])
-    detector = detector.cpu().eval()
     with torch.inference_mode():
-        outputs = detector(load_images(validation, rows, pre), index)
-        assert outputs.visual is not None
-        assert outputs.text is not None
-        cosine = F.normalize(outputs.visual, dim=-1) @ F.normalize(outputs.text, dim=-1).T
+        images = load_images(validation, rows, pre)
+        cosine = cosines(*pair_embeddings(detector.cpu().eval(), images, index))
     return cosine.double().numpy(), [row.label.generator or row.label.label for row in rows]
+
+
+def pair_embeddings(
+    detector: VisionLanguageDetector,
+    images: Float[Tensor, "n 3 s s"],
+    prompt: Int64[Tensor, " n"],
+) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
+    """X_v and T_l of any number of pairs: without the alignment, which may be made for fewer."""
+    visual = detector(images).visual
+    assert visual is not None
+    return visual, detector.encode_prompts(prompt)
+
+
+def cosines(visual: Float[Tensor, "n d"], text: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
+    """Cosine similarity of each image (rows) with each prompt (columns)."""
+    return F.normalize(visual, dim=-1) @ F.normalize(text, dim=-1).T
 
 
 def _spread(rows: Sequence[Row]) -> list[Row]:

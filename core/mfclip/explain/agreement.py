@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
-from mfclip.building.pictures import PAIRS, load_images
+from mfclip.building.pictures import PAIRS, cosines, load_images, pair_embeddings
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
@@ -70,9 +69,8 @@ def agreement(bundle: Bundle, manifest: Manifest, rows: Sequence[Row]) -> Agreem
     images = load_images(manifest, rows, Preprocessor(bundle.recipe.preprocessing))
     labels = [row.label.generator or row.label.forgery or row.label.label for row in rows]
     with torch.inference_mode():
-        visual = detector(images).visual
-        text = detector.encode_prompts(index)
-        cosine = functional.normalize(visual, dim=-1) @ functional.normalize(text, dim=-1).T
+        visual, text = pair_embeddings(detector, images, index)
+        cosine = cosines(visual, text)
         gate = None
         if isinstance(detector.alignment, ShowsGate):
             weights = detector.alignment.gate_of(visual, text, index)
