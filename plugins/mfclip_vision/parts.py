@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Misfit
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from mfclip_vision.cvit import CvitEncoder
     from mfclip_vision.mve import MultiModalVisionEncoder
     from mfclip_vision.noise import SrmNoiseEncoder
+    from mfclip_vision.timm_backbone import TimmEncoder
 
 
 def _check_heads(dim: int, heads: int) -> None:
@@ -83,6 +86,98 @@ class Cvit(ImageEncoder):
             depth=self.depth,
             heads=self.heads,
             mlp=self.mlp,
+        )
+
+
+def _safetensors(file: Path) -> Path:
+    if file.suffix != ".safetensors":
+        raise ValueError(
+            "weights are read from .safetensors files only, since other formats can run code as "
+            "they are read; safetensors.torch.save_file writes one from a state dict"
+        )
+    return file
+
+
+WeightFile = Annotated[Path, AfterValidator(_safetensors)]
+"""A local file of weights; the name must end in ``.safetensors``."""
+
+
+def _timm_name(model: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?", model):
+        raise ValueError(
+            "timm models are named by letters, digits and underscores, with a tag after a dot "
+            f"where one is wanted; got {model!r}; models by address are never fetched"
+        )
+    return model
+
+
+TimmModel = Annotated[str, AfterValidator(_timm_name)]
+"""A model of timm's own list, such as ``resnet50`` or ``resnet50.a1_in1k``."""
+
+
+class Timm(ImageEncoder):
+    """A backbone of the timm library: pooled features, projected. Normalises as timm says."""
+
+    modules: ClassVar[tuple[str, ...]] = ("timm",)
+    extra: ClassVar[str | None] = "mfclip[timm]"
+
+    use: Literal["timm"] = "timm"
+    """Name of the part."""
+    model: TimmModel = "tf_efficientnet_lite0"
+    """A name of ``timm.list_models()``; with a tag (``resnet50.a1_in1k``) the mean and standard
+    deviation are those of the weights that timm knows by it."""
+    dim: int = Field(default=512, ge=1)
+    """d: length of the embedding."""
+    weights: WeightFile | None = None
+    """Local .safetensors file of the model's state dict, as timm names it; the classifier's
+    tensors are not read. Without it: trained from scratch. Nothing is ever downloaded."""
+    freeze: Literal["none", "all"] = "none"
+    """What stays as the weights left it: ``all`` trains the projection only, and keeps the
+    statistics of the model's batch norms."""
+    drop_rate: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the pooled features that are set to zero in training."""
+    drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
+    """Share of samples for which the last block is skipped in training; nearer to the image
+    blocks are skipped less often. Not all models take it."""
+
+    @model_validator(mode="after")
+    def _frozen_weights_are_pretrained(self) -> Self:
+        if self.freeze == "all" and self.weights is None:
+            raise ValueError(
+                'a frozen model would keep random weights: got freeze "all" without weights; '
+                "name a file of weights or leave freeze out"
+            )
+        return self
+
+    @property
+    def width(self) -> int:
+        """d: length of the embedding."""
+        return self.dim
+
+    def misfits(self, context: BuildContext) -> Iterable[Misfit]:
+        """Weights that are not there."""
+        if self.weights is not None and context.pretrained and not self.weights.is_file():
+            yield Misfit(
+                "weights", f"there is no file {str(self.weights)!r}; leave it out to start anew"
+            )
+
+    def build(self, context: BuildContext) -> TimmEncoder:
+        """Make the module, with the file's weights where one is named.
+
+        Raises:
+            RecipeError: timm knows no such model, the model cannot be an encoder of images of
+                this size, or the file does not hold its weights.
+        """
+        from mfclip_vision.timm_backbone import encoder
+
+        return encoder(
+            self.model,
+            context.image_size,
+            self.dim,
+            weights=self.weights if context.pretrained else None,
+            drop_rate=self.drop_rate,
+            drop_path=self.drop_path_rate,
+            frozen=self.freeze == "all",
         )
 
 
