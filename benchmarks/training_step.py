@@ -33,7 +33,7 @@ from mfclip.recipe.read import read_recipe_text
 from mfclip.recipe.settings import TrainingSettings
 from mfclip.registry import read_registry
 from mfclip.training.objective import Objective, in_float32
-from mfclip.training.optimiser import make_adam
+from mfclip.training.optimiser import make_optimiser
 from mfclip.training.precision import choose_precision, precision_name
 
 LABELS = [HierarchicalLabel("fake", "EFS", "diffusion", "DDPM"), HierarchicalLabel("real")]
@@ -98,7 +98,7 @@ Way = tuple[Callable[[], Tensor], Callable[[], Tensor]]
 def make_ways(setup: Setup, device: torch.device, precision: torch.dtype) -> dict[str, Way]:
     plain, ours = plain_forward(setup), our_forward(setup, device, precision)
     slow_adam = torch.optim.Adam(setup.detector.parameters(), lr=1e-4, weight_decay=1e-3)
-    fast_adam = make_adam(setup.detector, TrainingSettings())
+    fast_adam = make_optimiser(setup.detector, TrainingSettings())
     return {
         "plain, fp32": (lambda: step(setup, plain, slow_adam), plain),
         f"ours, {precision_name(precision)}": (lambda: step(setup, ours, fast_adam), ours),

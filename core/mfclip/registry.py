@@ -23,7 +23,7 @@ from mfclip.suggest import did_you_mean
 
 SHIPPED = Path(__file__).with_name("registry.toml")
 """The catalogue that comes with the framework."""
-ASSEMBLY_TABLES = (*REMOVABLE, "loss", "head", "preprocessing", "evaluation")
+ASSEMBLY_TABLES = (*REMOVABLE, "loss", "head", "preprocessing", "augmentation", "evaluation")
 """Tables of a recipe that an assembly may hold."""
 
 

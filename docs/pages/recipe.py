@@ -107,7 +107,8 @@ def _merging() -> Iterator[str]:
     yield (
         f"A recipe is laid over its assembly, which may hold {_names(ASSEMBLY_TABLES)} "
         f"({link('all assemblies', 'assemblies.md', 'Assemblies')}). {_names(REMOVABLE)} can be "
-        "taken away with `false`. Defaults of parts are filled in last."
+        "taken away with `false`. An assembly's `[training]` holds only where the recipe has one. "
+        "Defaults of parts are filled in last."
     )
     for rule, under, over in _MERGES:
         yield rule

@@ -23,6 +23,7 @@ from mfclip.discovery import discover
 from mfclip.parts import BASES, KINDS, Part
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.settings import (
+    AugmentationSettings,
     EvaluationSettings,
     HeadSettings,
     PreprocessingSettings,
@@ -160,6 +161,7 @@ def test_every_key_of_a_recipe_is_described():
     tables = {
         "head": HeadSettings,
         "preprocessing": PreprocessingSettings,
+        "augmentation": AugmentationSettings,
         "training": TrainingSettings,
         "evaluation": EvaluationSettings,
     }

@@ -18,6 +18,7 @@ from mfclip.detector.assemble import losses
 from mfclip.discovery import Plugins
 from mfclip.recipe.model import Recipe
 from mfclip.training.allocator import keep_freed_memory
+from mfclip.training.augment import make_augmenter
 from mfclip.training.devices import choose_device
 from mfclip.training.loop import TrainingResult, train
 
@@ -48,10 +49,12 @@ def build(
     resume: bool = False,
     restart: bool = False,
     text_side: bool = True,
+    synthetic: bool = False,
 ) -> Built:
     """Build one detector and write its bundle to ``folder``.
 
-    ``text_side=False`` leaves out of the bundle what only training needs.
+    ``text_side=False`` leaves out of the bundle what only training needs. ``synthetic`` says that a
+    program drew the images, where the part that reads them cannot know.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def build(
     if where.type == "cpu":
         keep_freed_memory()
     run = open_run(folder, resume=resume, restart=restart)
-    plan = make_plan(recipe, events)
+    plan = make_plan(recipe, events, synthetic=synthetic)
     trained: TrainingResult | None = None
     measured: Measured | None = None
     if recipe.training is not None:
@@ -104,5 +107,6 @@ def _train(
         resume=resume,
         device=device,
         progress=events.training,
+        augment=make_augmenter(recipe.augmentation, recipe.context()),
         unchanged=recipe.model_dump(mode="json", exclude=MAY_CHANGE),
     )

@@ -24,6 +24,7 @@ from mfclip.data.images import ImageStatus
 from mfclip.data.labels import LABELS
 from mfclip.data.manifest import Manifest
 from mfclip.data.prompts import PromptTable
+from mfclip.data.sampling import Sampling, epoch_order
 from mfclip.errors import DataError, UsageError
 
 
@@ -100,16 +101,19 @@ def training_loader(
     seed: int,
     epoch: int,
     start_batch: int = 0,
+    sampling: Sampling = "shuffled",
     workers: int | None = None,
     pin_memory: bool = False,
 ) -> ManifestLoader:
-    """All rows once, in an order that depends on ``seed`` and ``epoch`` only.
+    """All rows once, in an order that depends on ``seed``, ``epoch`` and ``sampling`` only.
 
     The last batch may be smaller. With ``start_batch`` the batches before it are left out
     without decoding them, the rest is what it would have been; ``len()`` counts the rest.
 
     Parameters
     ----------
+    sampling
+        See :func:`mfclip.data.sampling.epoch_order`.
     workers
         Processes that decode; 0: none, None: one a core, at most eight.
     pin_memory
@@ -124,7 +128,9 @@ def training_loader(
         raise DataError("there is no image to train on: the training split is empty")
     digest = hashlib.sha256(f"{seed}:{epoch}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-    order = torch.randperm(len(manifest), generator=generator)
+    if batch_size < 1:
+        raise UsageError(f"batch_size must be 1 or more, got {batch_size}")
+    order = epoch_order(manifest.rows, sampling, batch_size, generator)
     batches = _batches(order, batch_size)
     if not 0 <= start_batch <= len(batches):
         raise UsageError(f"start_batch {start_batch} is not within 0 to {len(batches)}")

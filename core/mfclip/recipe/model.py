@@ -17,6 +17,7 @@ from mfclip.parts import (
     TextEncoder,
 )
 from mfclip.recipe.settings import (
+    AugmentationSettings,
     EvaluationSettings,
     HeadSettings,
     PreprocessingSettings,
@@ -52,6 +53,8 @@ class Recipe(Settings):
     """The one preprocessing of training and scoring."""
     data: SerializeAsAny[Dataset] | None = None
     """Images and their labels."""
+    augmentation: AugmentationSettings = AugmentationSettings()
+    """Changes to the training images."""
     training: TrainingSettings | None = None
     """Without it, the bundle holds an untrained detector."""
     evaluation: EvaluationSettings = EvaluationSettings()

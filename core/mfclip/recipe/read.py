@@ -98,6 +98,8 @@ class _Reader:
         changes = read_overrides(overrides, recipe.place(()), self.problems)
         recipe, recorded = _without_record(recipe)
         base = self._assembly(recipe, changes)
+        if base is not None and not {"training"} & {*recipe.tree, *changes.tree}:
+            base = _without_training(base)
         document = merge(base or _empty(recipe), recipe, self.problems)
         document = merge(document, changes, self.problems)
         resolver = Resolver(document, self.plugins, self.problems, complete=base is not None)
@@ -134,6 +136,12 @@ class _Reader:
 
 def _empty(like: Document) -> Document:
     return Document({}, {(): like.place(())})
+
+
+def _without_training(assembly: Document) -> Document:
+    """An assembly for a recipe that trains nothing: its [training] only completes a recipe's."""
+    tree = {name: table for name, table in assembly.tree.items() if name != "training"}
+    return replace(assembly, tree=tree)
 
 
 def _without_record(recipe: Document) -> tuple[Document, dict[str, Any]]:

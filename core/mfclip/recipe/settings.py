@@ -1,10 +1,12 @@
-"""The tables of a recipe that are no parts: preprocessing, head, training, evaluation."""
+"""The tables of a recipe that are no parts: preprocessing, head, training and so on."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+
+from mfclip.parts import Corruption
 
 
 class Settings(BaseModel):
@@ -38,12 +40,22 @@ class TrainingSettings(Settings):
     """Images in one step of the model."""
     accumulate: int = Field(default=1, ge=1)
     """Batches whose gradients are added up before the optimiser steps."""
+    sampling: Literal["shuffled", "pairs"] = "shuffled"
+    """Order of the images in an epoch, each once. ``shuffled``: at random. ``pairs``: a fake and
+    a real one of the same photo, else of the same group, share a batch; batches at random."""
+    optimiser: Literal["adam", "adamw"] = "adam"
+    """``adam``: weight decay is part of the gradient. ``adamw``: it is apart from the moments."""
     learning_rate: float = Field(default=1e-4, gt=0)
-    """Adam's learning rate."""
+    """The optimiser's learning rate, the highest of the schedule."""
     weight_decay: float = Field(default=1e-3, ge=0)
-    """Adam's weight decay."""
+    """The optimiser's weight decay."""
+    schedule: Literal["step", "cosine"] = "step"
+    """``step``: the learning rate drops every ``step_epochs``. ``cosine``: it falls smoothly to 0
+    at the end of the last epoch."""
+    warmup_epochs: float = Field(default=0.0, ge=0)
+    """Epochs over which the learning rate first rises from 0, in equal steps."""
     step_epochs: int = Field(default=15, ge=1)
-    """Epochs between two drops of the learning rate."""
+    """Epochs between two drops of the learning rate, of the schedule ``step``."""
     step_factor: float = Field(default=0.1, gt=0, le=1)
     """Factor of each drop."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -56,6 +68,26 @@ class TrainingSettings(Settings):
     """Steps between two checkpoints inside an epoch; one is written at each epoch's end too."""
     workers: int | None = Field(default=None, ge=0)
     """Processes that decode images. Without it: one a core, at most eight."""
+
+
+class AugmentationSettings(Settings):
+    """Changes to the training images, drawn anew for each image and epoch. None by default.
+
+    They are made to the decoded image, before it is resized. Validation and test images are
+    never changed.
+    """
+
+    mirror: float = Field(default=0.0, ge=0, le=1)
+    """Share of the images that are mirrored, left for right."""
+    crop: float = Field(default=0.0, ge=0, lt=1)
+    """Largest part of the sides that is cut away: a crop of random size and place keeps between
+    ``1 - crop`` and all of both sides, and the proportions."""
+    corrupted: float = Field(default=0.5, ge=0, le=1)
+    """Share of the images that one of ``corruptions``, drawn at random, is applied to."""
+    strongest: int = Field(default=3, ge=1, le=5)
+    """Levels 1 to this one are drawn."""
+    corruptions: tuple[SerializeAsAny[Corruption], ...] = ()
+    """Corruptions to draw from."""
 
 
 class EvaluationSettings(Settings):

@@ -59,9 +59,13 @@ def slots(schema: type[BaseModel]) -> Iterator[tuple[str, Slot]]:
 def parts_within(
     model: BaseModel, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], Part]]:
-    """Every part inside a recipe or part, at any depth, with its path; outer ones first."""
-    for name, slot in slots(type(model)):
-        value = getattr(model, name)
+    """Every part inside a recipe, table or part, at any depth, with its path; outer ones first."""
+    for name, field in type(model).model_fields.items():
+        value, slot = getattr(model, name), slot_of(field)
+        if slot is None:
+            if isinstance(value, BaseModel):
+                yield from parts_within(value, (*path, name))
+            continue
         found = enumerate(value) if slot.many else [(None, value)]
         for index, part in found:
             if isinstance(part, Part):

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 FREE = frozenset({"epochs", "patience", "workers", "checkpoint_steps", "precision"})
 """Settings that change how far or how a run goes, never what a step computes.
 
-``precision`` is replaced by what it means on the device.
+``precision`` is replaced by what it means on the device. Where the learning rate falls to the end
+of the last epoch, ``epochs`` is not free.
 """
 
 
@@ -35,7 +36,8 @@ SHOWN = 60
 
 def settings_fingerprint(settings: TrainingSettings, precision: torch.dtype) -> dict[str, Any]:
     """The settings that a step depends on, by their path in the recipe."""
-    values = settings.model_dump(mode="json", exclude=set(FREE))
+    free = FREE - ({"epochs"} if settings.schedule == "cosine" else set())
+    values = settings.model_dump(mode="json", exclude=set(free))
     named = {f"training.{name}": value for name, value in values.items()}
     return {**named, "training.precision": precision_name(precision)}
 

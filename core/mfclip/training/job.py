@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mfclip.data.preprocess import Preprocessor
     from mfclip.data.prompts import PromptTable
     from mfclip.detector.assemble import AnyDetector
+    from mfclip.training.augment import Augmenter
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Job:
     settings: TrainingSettings
     device: torch.device
     precision: torch.dtype
+    augment: Augmenter | None = None
+    """What changes the training images; None: nothing does."""
 
     @property
     def grouping(self) -> Grouping:
@@ -71,6 +74,7 @@ class Job:
             seed=self.settings.seed,
             epoch=epoch,
             start_batch=start,
+            sampling=self.settings.sampling,
             workers=self.settings.workers,
             pin_memory=self.device.type == "cuda",
         )
@@ -83,6 +87,9 @@ class Job:
                 **objective_fingerprint(self.objective),
                 **data_fingerprint(self.train, self.val, self.prompts, self.preprocessor),
                 **detector_fingerprint(self.detector),
+                "augmentation": (
+                    self.augment.settings.model_dump(mode="json") if self.augment else {}
+                ),
                 **unchanged,
             }
         )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mfclip.data.preprocess import Preprocessor
     from mfclip.data.prompts import PromptTable
     from mfclip.detector.assemble import AnyDetector, LossTerm
+    from mfclip.training.augment import Augmenter
     from mfclip.training.progress import TrainingProgress
 
 __all__ = ["EpochRecord", "TrainingResult", "train"]
@@ -40,14 +41,15 @@ def train(
     resume: bool = False,
     device: torch.device,
     progress: TrainingProgress,
+    augment: Augmenter | None = None,
     unchanged: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
     """Train ``detector`` in place; afterwards it holds the weights of the best epoch.
 
-    Adam with a stepped learning rate (IV-A). The best epoch is the one with the highest AUC on
-    the validation split; no other split is looked at. A run that was killed and resumed ends
-    with the same weights as one that was not, bit for bit on one CPU. The global random
-    generators of PyTorch, NumPy and Python are seeded anew for every batch.
+    Adam with a stepped learning rate (IV-A), unless the settings say otherwise. The best epoch is
+    the one with the highest AUC on the validation split; no other split is looked at. A run that
+    was killed and resumed ends with the same weights as one that was not, bit for bit on one CPU.
+    The global random generators of PyTorch, NumPy and Python are seeded anew for every batch.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def train(
         Folder of checkpoints, ``history.jsonl`` and the TensorBoard log.
     resume
         Go on from the newest checkpoint in ``run``; without one, start afresh.
+    augment
+        Changes the training images; the validation images stay as they are.
     unchanged
         What else, beside settings, data, losses and the weights' shapes, must be as it was for
         a run to go on, such as the recipe. Nested tables are compared value by value.
@@ -75,6 +79,8 @@ def train(
     check_splits(train, val)
     precision = choose_precision(settings.precision, device)
     objective = Objective(terms)
-    job = Job(detector, objective, train, val, prompts, preprocessor, settings, device, precision)
+    job = Job(
+        detector, objective, train, val, prompts, preprocessor, settings, device, precision, augment
+    )
     with accelerator_on(device, precision) as accelerator:
         return Trainer(job, accelerator, run, progress, unchanged or {}).run(resume=resume)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,25 @@ from mfclip.recipe.settings import TrainingSettings
 from mfclip.training.records import EpochRecord, best_epoch
 
 
-def learning_rate(settings: TrainingSettings, epoch: int) -> float:
-    """Learning rate of an epoch, counted from 0: a drop every ``step_epochs`` (IV-A)."""
-    return settings.learning_rate * settings.step_factor ** (epoch // settings.step_epochs)
+def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
+    """Learning rate of a step of the optimiser, counted from 0 over all epochs.
+
+    A drop every ``step_epochs`` (IV-A), or half a cosine that would reach 0 one step after the
+    last. The first ``warmup_epochs`` rise to where the schedule starts, in equal steps.
+
+    Parameters
+    ----------
+    steps
+        In an epoch.
+    """
+    rising = settings.warmup_epochs * steps
+    warmed = min(1.0, (step + 1) / rising) if rising else 1.0
+    if settings.schedule == "step":
+        falling = settings.step_factor ** (step // steps // settings.step_epochs)
+    else:
+        done = max(0.0, step - rising) / max(1.0, settings.epochs * steps - rising)
+        falling = (1 + math.cos(math.pi * done)) / 2
+    return settings.learning_rate * warmed * falling
 
 
 def is_finished(settings: TrainingSettings, history: Sequence[EpochRecord]) -> bool:

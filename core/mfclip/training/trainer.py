@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -23,7 +23,7 @@ from mfclip.training.fingerprint import require_same
 from mfclip.training.job import Job
 from mfclip.training.losslog import LossLog
 from mfclip.training.objective import in_float32
-from mfclip.training.optimiser import adam_tensors, load_adam, make_adam, set_learning_rate
+from mfclip.training.optimiser import adam_tensors, load_adam, make_optimiser, set_learning_rate
 from mfclip.training.records import (
     EpochRecord,
     StepReport,
@@ -60,7 +60,7 @@ class Trainer:
         self.fingerprint = job.fingerprint(unchanged)
         self.trained = nn.ModuleDict({"detector": job.detector, "objective": job.objective})
         self.trained.to(job.device)
-        self.adam = make_adam(self.trained, job.settings)
+        self.adam = make_optimiser(self.trained, job.settings)
         self.losses = LossLog(job.objective.columns, job.device, self._report)
         self.state = RunState()
 
@@ -104,7 +104,6 @@ class Trainer:
     def _epoch(self) -> None:
         """What is left of the running epoch, then its validation and its checkpoint."""
         self.trained.train()
-        set_learning_rate(self.adam, learning_rate(self.settings, self.state.epoch))
         self._clock = time.monotonic()
         self._values = torch.zeros(len(self.job.objective.columns), device=self.job.device)
         for batch in self.job.batches(self.state.epoch, self.state.batch):
@@ -127,7 +126,7 @@ class Trainer:
     def _forward(self, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, " terms"]]:
         """The objective of one batch and the values of its terms."""
         device, detector = self.job.device, self.job.detector
-        images = self.job.preprocessor(batch.images, device)
+        images = self.job.preprocessor(self._augmented(batch), device)
         targets = Targets(
             label=batch.label.to(device, non_blocking=True),
             prompt=batch.prompt.to(device, non_blocking=True),
@@ -139,8 +138,14 @@ class Trainer:
         loss, values = self.job.objective(in_float32(checked), targets)
         return loss, values
 
+    def _augmented(self, batch: Batch) -> list[UInt8[Tensor, "3 height width"]]:
+        augment = self.job.augment
+        return augment(batch, self.settings.seed, self.state.epoch) if augment else batch.images
+
     def _step(self) -> None:
         """One step of the optimiser, after the last batch of a group."""
+        rate = learning_rate(self.settings, self.state.step, self.grouping.steps)
+        set_learning_rate(self.adam, rate)
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)
         self.state.step += 1
@@ -150,7 +155,7 @@ class Trainer:
             total_step=self.state.step,
             images=self.grouping.group_images(self.state.batch),
             losses={},
-            learning_rate=learning_rate(self.settings, self.state.epoch),
+            learning_rate=rate,
         )
         self.losses.add(report, self._values)
         self._values = torch.zeros_like(self._values)
@@ -184,7 +189,7 @@ class Trainer:
         return EpochRecord(
             epoch=self.state.epoch + 1,
             losses=self.state.means(),
-            learning_rate=learning_rate(self.settings, self.state.epoch),
+            learning_rate=learning_rate(self.settings, self.state.step - 1, self.grouping.steps),
             val_auc=validation.auc,
             val_loss=validation.loss,
             seconds=self.state.seconds,

@@ -217,6 +217,10 @@ temperature = 0.1
 [[assemblies.duo.loss]]
 use = "plain"
 weight = 3
+
+[assemblies.duo.training]
+epochs = 9
+learning_rate = 0.02
 """
 
 

@@ -68,6 +68,20 @@ def test_an_assembly_gives_what_the_recipe_does_not(read):
     assert recipe.head.normalise is False
 
 
+SHELF = 'assembly = "duo"\n[data]\nuse = "shelf"\nroot = "."\n'
+
+
+def test_the_training_of_an_assembly_completes_that_of_a_recipe(read):
+    training = read(SHELF + "[training]\nepochs = 2\n").training
+    assert (training.epochs, training.learning_rate) == (2, 0.02)
+    assert read(SHELF, "training.seed=3").training.epochs == 9
+
+
+def test_the_training_of_an_assembly_trains_no_recipe_that_does_not_ask_for_it(read):
+    assert read('assembly = "duo"\n').training is None
+    assert read(SHELF).training is None
+
+
 def test_another_part_takes_nothing_from_the_assembly(read):
     recipe = read('assembly = "duo"\n[vision.noise]\nuse = "eye"\ndim = 16\n')
     assert recipe.vision.noise.use == "eye"

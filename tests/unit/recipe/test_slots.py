@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field, SerializeAsAny, create_model
 
 from mfclip.parts import ImageEncoder, Loss
 from mfclip.recipe.model import Recipe
+from mfclip.recipe.settings import AugmentationSettings
 from mfclip.recipe.slots import Slot, holds_path, parts_within, slot_of, slots, table_of
+from mfclip_corruptions.parts import Blur, Jpeg
 
 
 def field(annotation: Any) -> Any:
@@ -95,4 +97,12 @@ def test_parts_are_found_at_every_depth(read):
         (("vision", "image", "noise"), "ear"),
         (("vision", "noise"), "ear"),
         (("vision", "others", 0), "ear"),
+    ]
+
+
+def test_parts_are_found_inside_tables():
+    augmentation = AugmentationSettings(corruptions=(Blur(), Jpeg()))
+    assert [(path, part.use) for path, part in parts_within(Recipe(augmentation=augmentation))] == [
+        (("augmentation", "corruptions", 0), "blur"),
+        (("augmentation", "corruptions", 1), "jpeg"),
     ]

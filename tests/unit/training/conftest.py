@@ -22,6 +22,7 @@ from mfclip.detector.outputs import Outputs, Targets
 from mfclip.recipe.settings import PreprocessingSettings, TrainingSettings
 from mfclip.training.loop import TrainingResult, train
 from mfclip.training.progress import SilentProgress
+from mfclip.training.weights import module_tensors
 
 SIZE = 16
 CPU = torch.device("cpu")
@@ -71,6 +72,40 @@ def tiny_settings(**changes: Any) -> TrainingSettings:
     return TrainingSettings(**{**values, "learning_rate": 1e-2, **changes})
 
 
+class Interrupted(Exception):
+    """What stands for a kill inside one process."""
+
+
+class Stop(SilentProgress):
+    """Ends training after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def step(self, report: Any) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Interrupted
+
+
+class Watch(SilentProgress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.plans: list[Any] = []
+        self.steps: list[Any] = []
+        self.epochs: list[Any] = []
+
+    def begin(self, plan: Any) -> None:
+        self.plans.append(plan)
+
+    def step(self, report: Any) -> None:
+        self.steps.append(report)
+
+    def epoch(self, record: Any) -> None:
+        self.epochs.append(record)
+
+
 @pytest.fixture(scope="session")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """18 images to train on (at batch 4 the last batch has 2), 8 to validate on."""
@@ -82,7 +117,17 @@ def fit(faces: Manifest, tmp_path: Path) -> Callable[..., SimpleNamespace]:
     """Train a tiny detector; keywords change settings, or replace an argument of ``train``."""
 
     def run(**changes: Any) -> SimpleNamespace:
-        names = ("detector", "terms", "train", "val", "run", "resume", "progress", "unchanged")
+        names = (
+            "detector",
+            "terms",
+            "train",
+            "val",
+            "run",
+            "resume",
+            "progress",
+            "unchanged",
+            "augment",
+        )
         given = {name: changes.pop(name) for name in names if name in changes}
         detector = given.pop("detector", None) or tiny_detector()
         terms = given.pop("terms", [LossTerm("cross-entropy", 1.0, CrossEntropy())])
@@ -106,3 +151,31 @@ def fit(faces: Manifest, tmp_path: Path) -> Callable[..., SimpleNamespace]:
         return SimpleNamespace(detector=detector, result=result, run=arguments["run"])
 
     return run
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """Keeps what a training tells it."""
+    return Watch()
+
+
+@pytest.fixture
+def kill(fit: Callable[..., SimpleNamespace]) -> Callable[..., None]:
+    """Train as ``fit`` does, to the given step and no further."""
+
+    def run(steps: int, **given: Any) -> None:
+        with pytest.raises(Interrupted):
+            fit(progress=Stop(steps), **given)
+
+    return run
+
+
+@pytest.fixture
+def same() -> Callable[[nn.Module, nn.Module], bool]:
+    """Whether two detectors have the same weights, to the last bit."""
+
+    def compare(one: nn.Module, other: nn.Module) -> bool:
+        mine, theirs = module_tensors(one), module_tensors(other)
+        return all(torch.equal(tensor, theirs[name]) for name, tensor in mine.items())
+
+    return compare

@@ -13,42 +13,9 @@ from torch import nn
 
 from mfclip.detector.assemble import LossTerm
 from mfclip.detector.model import PluginDetector
-from mfclip.errors import DataError, TrainingError, UsageError
+from mfclip.errors import DataError, TrainingError
 from mfclip.training import checkpoints
-from mfclip.training.progress import SilentProgress
 from mfclip.training.weights import module_tensors
-
-
-class Interrupted(Exception):
-    """What stands for a kill inside one process."""
-
-
-class Stop(SilentProgress):
-    """Ends training after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def step(self, report):
-        self.left -= 1
-        if self.left == 0:
-            raise Interrupted
-
-
-class Watch(SilentProgress):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.plans, self.steps, self.epochs = [], [], []
-
-    def begin(self, plan):
-        self.plans.append(plan)
-
-    def step(self, report):
-        self.steps.append(report)
-
-    def epoch(self, record):
-        self.epochs.append(record)
 
 
 class Linear(nn.Module):
@@ -71,11 +38,6 @@ def weights(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in module_tensors(module).items()}
 
 
-def same(one: nn.Module, other: nn.Module) -> bool:
-    mine, theirs = module_tensors(one), module_tensors(other)
-    return all(torch.equal(tensor, theirs[name]) for name, tensor in mine.items())
-
-
 @pytest.fixture
 def validate(monkeypatch):
     """Let the validation find the given AUCs (by 8 images) and keep the weights it saw."""
@@ -95,8 +57,7 @@ def validate(monkeypatch):
     return script
 
 
-def test_exactly_as_many_epochs_and_steps_as_asked(fit):
-    watch = Watch()
+def test_exactly_as_many_epochs_and_steps_as_asked(fit, watch):
     result = fit(epochs=3, progress=watch).result
     assert [record.epoch for record in result.history] == [1, 2, 3]
     assert watch.epochs == list(result.history)
@@ -148,7 +109,7 @@ def assert_close(one: nn.Module, other: nn.Module) -> None:
         torch.testing.assert_close(tensor, theirs[name], rtol=1e-5, atol=1e-6)
 
 
-def test_one_seed_gives_one_detector_and_another_another(fit, tmp_path):
+def test_one_seed_gives_one_detector_and_another_another(fit, tmp_path, same):
     runs = [fit(seed=seed, run=tmp_path / str(n)) for n, seed in enumerate((0, 0, 1))]
     assert same(runs[0].detector, runs[1].detector)
     assert not same(runs[0].detector, runs[2].detector)
@@ -184,12 +145,11 @@ def test_only_the_validation_split_is_scored(fit, faces, monkeypatch):
     assert scored == ["val"] * 8
 
 
-def test_every_term_is_logged_and_their_weighted_sum(fit):
+def test_every_term_is_logged_and_their_weighted_sum(fit, watch):
     class Two(nn.Module):
         def forward(self, outputs, targets):
             return outputs.logits.square().mean()
 
-    watch = Watch()
     ce = LossTerm("ce", 1.0, CrossEntropy())
     fit(terms=[ce, LossTerm("size", 0.5, Two())], progress=watch, epochs=1)
     for report in watch.steps:
@@ -198,7 +158,7 @@ def test_every_term_is_logged_and_their_weighted_sum(fit):
         assert report.losses["total"] == pytest.approx(expected)
 
 
-def test_parameters_of_a_loss_train_and_survive_a_resume(fit, tmp_path):
+def test_parameters_of_a_loss_train_and_survive_a_resume(fit, tmp_path, kill):
     class Scaled(nn.Module):
         def __init__(self):
             super().__init__()
@@ -209,83 +169,11 @@ def test_parameters_of_a_loss_train_and_survive_a_resume(fit, tmp_path):
 
     whole, parts = Scaled(), Scaled()
     fit(terms=[LossTerm("s", 1.0, whole)], run=tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        fit(terms=[LossTerm("s", 1.0, parts)], checkpoint_steps=1, progress=Stop(7))
+    kill(7, terms=[LossTerm("s", 1.0, parts)], checkpoint_steps=1)
     resumed = Scaled()
     fit(terms=[LossTerm("s", 1.0, resumed)], checkpoint_steps=1, resume=True)
     assert whole.scale != 1.0
     assert torch.equal(whole.scale, resumed.scale)
-
-
-@pytest.mark.parametrize(("steps", "every"), [(1, 1), (4, 1), (6, 1), (4, 2), (9, 2), (7, 100)])
-def test_interrupted_and_resumed_equals_uninterrupted(fit, tmp_path, steps, every):
-    whole = fit(run=tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        fit(checkpoint_steps=every, progress=Stop(steps))
-    watch = Watch()
-    resumed = fit(checkpoint_steps=every, resume=True, progress=watch)
-    assert same(whole.detector, resumed.detector)
-    assert len(watch.steps) <= 10 - (steps - 1) + every
-    for one, other in zip(whole.result.history, resumed.result.history, strict=True):
-        assert replace(one, seconds=0, images_per_second=0) == replace(
-            other, seconds=0, images_per_second=0
-        )
-
-
-def test_resuming_inside_a_group_of_batches(fit, tmp_path):
-    given = {"batch_size": 2, "accumulate": 2, "checkpoint_steps": 1}
-    whole = fit(run=tmp_path / "whole", **given)
-    with pytest.raises(Interrupted):
-        fit(progress=Stop(4), **given)
-    assert same(whole.detector, fit(resume=True, **given).detector)
-
-
-def test_resuming_nothing_starts_afresh(fit, tmp_path):
-    assert same(fit(run=tmp_path / "a").detector, fit(resume=True, run=tmp_path / "b").detector)
-
-
-def test_resuming_a_finished_run_gives_its_result_without_a_step(fit):
-    first, watch = fit(), Watch()
-    again = fit(resume=True, progress=watch)
-    assert same(first.detector, again.detector)
-    assert again.result == first.result
-    assert watch.steps == []
-
-
-def test_a_finished_run_can_be_made_longer(fit, tmp_path):
-    whole = fit(epochs=4, run=tmp_path / "whole")
-    fit(epochs=2)
-    assert same(whole.detector, fit(epochs=4, resume=True).detector)
-
-
-def test_an_unfinished_run_is_not_overwritten(fit):
-    with pytest.raises(Interrupted):
-        fit(progress=Stop(6))
-    with pytest.raises(UsageError, match=r"1 of 2 epochs are done.*--resume.*--restart"):
-        fit()
-
-
-def test_a_finished_run_is_replaced(fit):
-    fit(seed=1)
-    run = fit(seed=2)
-    assert len((run.run / "history.jsonl").read_text().splitlines()) == 2
-    assert len(list(run.run.glob("*.safetensors"))) == 2
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"learning_rate": 0.5}, r"training\.learning_rate: 0\.01 there, 0\.5 now"),
-        ({"unchanged": {"alignment": {"gate": "softmax"}}}, r"alignment\.gate: 'logits' there"),
-        ({"detector": detector(Linear)}, "detector's weights"),
-    ],
-)
-def test_a_run_goes_on_only_with_what_it_began_with(fit, change, told):
-    recipe = {"alignment": {"gate": "logits"}}
-    with pytest.raises(Interrupted):
-        fit(progress=Stop(6), unchanged=recipe)
-    with pytest.raises(UsageError, match=told):
-        fit(resume=True, **{"unchanged": recipe, **change})
 
 
 class CrossEntropy(nn.Module):
@@ -316,7 +204,7 @@ def nan_gradient(loss):
         (nan_gradient, r"after step 8 the weights .* are not finite"),
     ],
 )
-def test_not_a_number_ends_training_and_spares_the_checkpoint(fit, tmp_path, spoil, told):
+def test_not_a_number_ends_training_and_spares_the_checkpoint(fit, tmp_path, spoil, told, same):
     given = {"checkpoint_steps": 1}
     with pytest.raises(TrainingError, match=told):
         fit(terms=[LossTerm("ce", 1.0, CrossEntropy(8, spoil))], **given)
@@ -326,7 +214,7 @@ def test_not_a_number_ends_training_and_spares_the_checkpoint(fit, tmp_path, spo
 
 
 def test_a_full_disk_ends_training_and_the_run_goes_on_when_there_is_room(
-    fit, tmp_path, monkeypatch
+    fit, tmp_path, monkeypatch, same
 ):
     calls = 0
     save = checkpoints.save_file
@@ -346,7 +234,7 @@ def test_a_full_disk_ends_training_and_the_run_goes_on_when_there_is_room(
     assert same(whole.detector, fit(checkpoint_steps=1, resume=True).detector)
 
 
-def test_one_image_left_over_at_the_end_of_an_epoch(fit, faces):
+def test_one_image_left_over_at_the_end_of_an_epoch(fit, faces, watch):
     """Batch norm over features without extent has no statistics of a single image."""
 
     class Flat(nn.Module):
@@ -361,14 +249,13 @@ def test_one_image_left_over_at_the_end_of_an_epoch(fit, faces):
 
     train = faces.of_split("train")
     odd = replace(train, rows=train.rows[:17])
-    watch = Watch()
     run = fit(detector=detector(Flat), train=odd, progress=watch)
     assert [r.images for r in watch.steps[:5]] == [4, 4, 4, 4, 1]
     assert all(tensor.isfinite().all() for tensor in weights(run.detector).values())
     assert all(layer.training for layer in run.detector.modules())
 
 
-def test_bf16_computes_in_bf16_and_keeps_weights_in_float32(fit, tmp_path):
+def test_bf16_computes_in_bf16_and_keeps_weights_in_float32(fit, tmp_path, same):
     kinds = set()
 
     class Spy(nn.Module):

@@ -12,7 +12,7 @@ from mfclip.recipe.settings import TrainingSettings
 from mfclip.training.optimiser import (
     adam_tensors,
     load_adam,
-    make_adam,
+    make_optimiser,
     set_learning_rate,
     trainable,
 )
@@ -35,7 +35,7 @@ def take_steps(module, adam, count, seed=0):
 
 def test_a_step_is_the_papers_adam_with_decay_in_the_gradient():
     parameter = nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
-    adam = make_adam(nn.ParameterList([parameter]), SETTINGS)
+    adam = make_optimiser(nn.ParameterList([parameter]), SETTINGS)
     theta = parameter.detach().double().numpy().copy()
     first, second = np.zeros(3), np.zeros(3)
     for step in range(1, 6):
@@ -52,10 +52,10 @@ def test_a_step_is_the_papers_adam_with_decay_in_the_gradient():
 
 def test_going_on_from_saved_tensors_equals_going_on():
     module = net()
-    adam = make_adam(module, SETTINGS)
+    adam = make_optimiser(module, SETTINGS)
     take_steps(module, adam, 3)
     other = copy.deepcopy(module)
-    resumed = make_adam(other, SETTINGS)
+    resumed = make_optimiser(other, SETTINGS)
     load_adam(resumed, other, {n: t.clone() for n, t in adam_tensors(adam, module).items()})
     take_steps(module, adam, 3, seed=1)
     take_steps(other, resumed, 3, seed=1)
@@ -65,23 +65,23 @@ def test_going_on_from_saved_tensors_equals_going_on():
 
 def test_without_the_moments_it_would_differ():
     module = net()
-    adam = make_adam(module, SETTINGS)
+    adam = make_optimiser(module, SETTINGS)
     take_steps(module, adam, 3)
     other = copy.deepcopy(module)
     take_steps(module, adam, 3, seed=1)
-    take_steps(other, make_adam(other, SETTINGS), 3, seed=1)
+    take_steps(other, make_optimiser(other, SETTINGS), 3, seed=1)
     assert not torch.equal(module[0].weight, other[0].weight)
 
 
 def test_a_parameter_without_gradient_has_no_moments_and_that_loads():
     module = nn.ModuleDict({"used": nn.Linear(2, 1), "spare": nn.Linear(2, 1)})
-    adam = make_adam(module, SETTINGS)
+    adam = make_optimiser(module, SETTINGS)
     module["used"](torch.ones(1, 2)).sum().backward()
     adam.step()
     tensors = adam_tensors(adam, module)
     assert "exp_avg/used.weight" in tensors
     assert not any("spare" in name for name in tensors)
-    other = make_adam(module, SETTINGS)
+    other = make_optimiser(module, SETTINGS)
     load_adam(other, module, tensors)
     assert adam_tensors(other, module).keys() == tensors.keys()
 
@@ -95,12 +95,12 @@ def test_shared_and_frozen_parameters():
 
 def test_all_frozen_is_an_error():
     with pytest.raises(UsageError, match="every parameter of the detector is frozen"):
-        make_adam(net().requires_grad_(False), SETTINGS)
+        make_optimiser(net().requires_grad_(False), SETTINGS)
 
 
 def test_the_rate_is_set_for_the_steps_to_come():
     module = net()
-    adam = make_adam(module, SETTINGS)
+    adam = make_optimiser(module, SETTINGS)
     before = copy.deepcopy(module)
     set_learning_rate(adam, 0.0)
     take_steps(module, adam, 1)

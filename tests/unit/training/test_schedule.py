@@ -20,13 +20,35 @@ def test_the_rate_is_that_of_steplr(step_epochs, factor):
     adam = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=settings.learning_rate)
     oracle = torch.optim.lr_scheduler.StepLR(adam, step_epochs, factor)
     for epoch in range(40):
-        assert learning_rate(settings, epoch) == pytest.approx(oracle.get_last_lr()[0])
+        for step in (3 * epoch, 3 * epoch + 2):
+            assert learning_rate(settings, step, 3) == pytest.approx(oracle.get_last_lr()[0])
         adam.step()
         oracle.step()
 
 
+def test_the_rate_is_that_of_cosineannealinglr_after_linearlr():
+    settings = TrainingSettings(epochs=6, schedule="cosine", warmup_epochs=1.5)
+    adam = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=settings.learning_rate)
+    rise = torch.optim.lr_scheduler.LinearLR(adam, start_factor=1 / 6, total_iters=5)
+    expected = []
+    for _ in range(5):
+        expected.append(rise.get_last_lr()[0])
+        adam.step()
+        rise.step()
+    fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, T_max=24 - 6)
+    for _ in range(24 - 6):
+        expected.append(fall.get_last_lr()[0])
+        adam.step()
+        fall.step()
+    rates = [learning_rate(settings, step, 4) for step in range(24)]
+    assert rates[:5] == pytest.approx(expected[:5])
+    assert rates[6:] == pytest.approx(expected[5:])
+    assert rates[5] == settings.learning_rate  # the last of the rise is the top
+    assert rates[-1] > 0
+
+
 def test_the_papers_rate():
-    rates = [learning_rate(TrainingSettings(), epoch) for epoch in (0, 14, 15, 29)]
+    rates = [learning_rate(TrainingSettings(), 7 * epoch, 7) for epoch in (0, 14, 15, 29)]
     assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5])
 
 

@@ -1,0 +1,68 @@
+"""The order of the training images in an epoch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from mfclip.data.manifest import Row
+
+if TYPE_CHECKING:
+    from torch import Generator
+
+Sampling: TypeAlias = Literal["shuffled", "pairs"]
+
+
+def epoch_order(
+    rows: Sequence[Row], sampling: Sampling, batch_size: int, generator: Generator
+) -> Int64[Tensor, " rows"]:
+    """Places of all rows, each once; batches are cut from it in turn.
+
+    ``pairs`` sets a fake beside a real image of its identity, one that is left beside a real
+    image of its group, and what is left then anywhere. With an even ``batch_size`` both share a
+    batch. Inside a batch the order is random: an alignment that weighs pairs by their place must
+    not find the label there.
+    """
+    drawn = torch.randperm(len(rows), generator=generator)
+    if sampling == "shuffled":
+        return drawn
+    pairs = _pairs(rows, drawn.tolist())
+    places = torch.tensor(
+        [place for i in _shuffled(len(pairs), generator) for place in pairs[i]], dtype=torch.int64
+    )
+    batches = torch.split(places, batch_size)
+    return torch.cat([batch[_shuffled(len(batch), generator)] for batch in batches])
+
+
+def _pairs(rows: Sequence[Row], drawn: Sequence[int]) -> list[list[int]]:
+    """All places by two, one alone at the most."""
+    by_photo, left = _matched(rows, drawn, lambda row: row.identity or None)
+    by_group, left = _matched(rows, left, lambda row: row.group)
+    return by_photo + by_group + [left[i : i + 2] for i in range(0, len(left), 2)]
+
+
+def _matched(
+    rows: Sequence[Row], places: Sequence[int], key: Callable[[Row], Hashable]
+) -> tuple[list[list[int]], list[int]]:
+    """Pairs of a real and a fake image with the same key, and the places without a partner."""
+    reals: dict[Hashable, list[int]] = defaultdict(list)
+    for place in places:
+        if rows[place].label.label == "real":
+            reals[key(rows[place])].append(place)
+    pairs = []
+    for place in places:
+        waiting = reals[key(rows[place])] if key(rows[place]) is not None else []
+        if rows[place].label.label == "fake" and waiting:
+            pairs.append([waiting.pop(), place])
+    paired = {place for pair in pairs for place in pair}
+    return pairs, [place for place in places if place not in paired]
+
+
+def _shuffled(count: int, generator: Generator) -> list[int]:
+    order: list[int] = torch.randperm(count, generator=generator).tolist()
+    return order

@@ -1,0 +1,73 @@
+"""Changes to the training images, as ``[augmentation]`` asks for them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from mfclip.data.loader import Batch
+    from mfclip.parts import BuildContext
+    from mfclip.recipe.settings import AugmentationSettings
+
+_WORDS = 2
+"""32-bit words in the seed of a corruption."""
+
+
+class Augmenter:
+    """Crops, mirrors and corrupts decoded images before they are resized.
+
+    What becomes of an image depends on the seed, the epoch and its row in the training split:
+    a resumed run repeats it, and the other images of a batch do not matter.
+    """
+
+    def __init__(self, settings: AugmentationSettings, context: BuildContext) -> None:
+        self.settings = settings
+        self._corruptions = [part.build(context) for part in settings.corruptions]
+
+    def __call__(
+        self, batch: Batch, seed: int, epoch: int
+    ) -> list[UInt8[Tensor, "3 height width"]]:
+        """The images of a batch, each changed in its own way; those that go in stay as they are."""
+        return [
+            self._change(image, np.random.default_rng((seed, epoch, row)))
+            for image, row in zip(batch.images, batch.index.tolist(), strict=True)
+        ]
+
+    def _change(
+        self, image: UInt8[Tensor, "3 height width"], draw: np.random.Generator
+    ) -> UInt8[Tensor, "3 rows columns"]:
+        # Everything is drawn every time, so that one setting does not shift what another draws.
+        keep, down, right, mirrored, corrupted = draw.random(5)
+        which, level = draw.random(2)
+        noise = int.from_bytes(draw.bytes(4 * _WORDS), "little") >> 1
+        image = _cropped(image, 1 - self.settings.crop * keep, down, right)
+        if mirrored < self.settings.mirror:
+            image = image.flip(-1)
+        if self._corruptions and corrupted < self.settings.corrupted:
+            corruption = self._corruptions[int(which * len(self._corruptions))]
+            image = corruption(image, 1 + int(level * self.settings.strongest), noise)
+        return image
+
+
+def make_augmenter(settings: AugmentationSettings, context: BuildContext) -> Augmenter | None:
+    """What changes the images; None where the settings leave all of them as they are."""
+    idle = not settings.mirror and not settings.crop
+    if idle and not (settings.corruptions and settings.corrupted):
+        return None
+    return Augmenter(settings, context)
+
+
+def _cropped(
+    image: UInt8[Tensor, "3 height width"], keep: float, down: float, right: float
+) -> UInt8[Tensor, "3 rows columns"]:
+    """A part of the image: ``keep`` of both sides, at a place given by shares of what is left."""
+    height, width = image.shape[-2:]
+    rows, columns = math.ceil(height * keep), math.ceil(width * keep)
+    top = int(down * (height - rows + 1))
+    left = int(right * (width - columns + 1))
+    return image[:, top : top + rows, left : left + columns]
