@@ -12,11 +12,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field
 
 from mfclip.bench.selections import (
+    LEVELS,
     Counts,
     Frozen,
     Level,
@@ -66,6 +68,8 @@ class Options(Frozen):
     inside: tuple[Level, ...] = ("forgery",)
     """cross-generator: generators are crossed with those that share these columns. ``forgery``
     gives Tables II and IV, ``family`` gives Table III; none crosses all of them."""
+    among: tuple[Where, ...] = ()
+    """Only fakes with these labels take part, with their reals; none: all of them."""
     train: tuple[str, ...] = ()
     """Training sets to use; none: every one. The paper's Table V trains on FF++ only."""
     corruptions: tuple[str, ...] = Field(default=SEVEN, min_length=1)
@@ -128,6 +132,14 @@ class Experiment(Frozen):
     note: str = ""
     """What to beware of."""
 
+    def tested(self, test: Manifest, condition: Condition | None) -> Manifest:
+        """The rows of a test split that are scored: corrupted only those that a column takes."""
+        if condition is None:
+            return test
+        taken = [column.selection for column in self.columns if column.condition == condition]
+        rows = tuple(row for row in test.rows if any(one.takes(row) for one in taken))
+        return replace(test, rows=rows)
+
 
 class Protocol(Frozen):
     """Everything that is to be trained and tested."""
@@ -176,15 +188,18 @@ class _Maker:
     def within(self) -> list[Experiment]:
         """Train on everything; test on everything and, where there are groups, on each."""
         groups = self.values("group", self.fakes())
-        columns = [self.column("all", ())]
+        columns = [self.column(self.whole, ())]
         if len(groups) > 1:
             columns += [self.column(_shown(group), (_is("group", group),)) for group in groups]
         return [
-            self.experiment("all", "", (), [c.model_copy(update={"within": True}) for c in columns])
+            self.experiment(
+                self.whole, "", (), [c.model_copy(update={"within": True}) for c in columns]
+            )
         ]
 
     def robustness(self) -> list[Experiment]:
         """Train on everything as it is; test on everything, corrupted."""
+        self.fakes()
         clean = self.column("0", ())
         start = None if self.options.size is None else Condition(corruption="none", level=0)
         columns = [
@@ -199,7 +214,7 @@ class _Maker:
             for name in dict.fromkeys(self.options.corruptions)
             for level in (0, *dict.fromkeys(self.options.levels))
         ]
-        return [self.experiment("all", "", (), columns)]
+        return [self.experiment(self.whole, "", (), columns)]
 
     def crossed(
         self, level: Level, inside: tuple[Where, ...] = (), block: str = ""
@@ -245,6 +260,7 @@ class _Maker:
         self, name: str, block: str, fakes: Sequence[Where], columns: Sequence[Column]
     ) -> Experiment:
         """Pair training fakes with reals, and count; leave out columns without images."""
+        fakes = self.narrowed(fakes)
         selection, note = pair(self.manifest, fakes, self.options.reals, ("train", "val"))
         self.notes += [
             f"not tested on {_full(block, column.name)}: no {column.counts.lacks} images in the "
@@ -265,13 +281,28 @@ class _Maker:
 
     def column(self, name: str, fakes: Sequence[Where]) -> Column:
         """Pair test fakes with reals, and count."""
+        fakes = self.narrowed(fakes)
         selection, note = pair(self.manifest, fakes, self.options.reals, ("test",))
         counts = count(self.manifest.of_split("test"), selection.takes)
         return Column(name=name, selection=selection, counts=counts, note=note)
 
+    @property
+    def whole(self) -> str:
+        """What tables call all fakes that take part."""
+        return " ".join(where.value for where in self.options.among) or "all"
+
+    def narrowed(self, fakes: Sequence[Where]) -> tuple[Where, ...]:
+        """Conditions together with those that hold for all fakes of the protocol."""
+        return tuple(dict.fromkeys([*self.options.among, *fakes]))
+
     def fakes(self) -> list[Row]:
-        """Every fake."""
-        return [row for row in self.manifest.rows if row.label.label == "fake"]
+        """Every fake that takes part."""
+        fakes = [row for row in self.manifest.rows if row.label.label == "fake"]
+        taking_part = [row for row in fakes if _all_hold(row, self.options.among)]
+        if not taking_part:
+            wanted = ", ".join(f"{where.column}={where.value}" for where in self.options.among)
+            raise DataError(f"there are no fakes with {wanted}: {_kinds(fakes)}")
+        return taking_part
 
     def values(self, level: Level, rows: Iterable[Row]) -> list[str]:
         """The distinct contents of a column, sorted; the empty one only of groups."""
@@ -330,6 +361,13 @@ def _too_few(
         f"two named values of `{level}` are needed to cross them, and the fakes of "
         f"{scope or 'these data'} have {len(names)}; the column holds: {_tally(found)}"
     )
+
+
+def _kinds(fakes: Iterable[Row]) -> str:
+    """What the columns of the fakes hold."""
+    held = {level: sorted({level_of(row, level) for row in fakes} - {""}) for level in LEVELS}
+    told = [f"{level} is {', '.join(names)}" for level, names in held.items() if names]
+    return "; ".join(told) or "no fake has a label beside it"
 
 
 def _tally(found: Counter[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mfclip.inference.loaded import LoadedDetector
 
 Score = Callable[[Condition | None], "NDArray[np.float64]"]
-"""Log-odds of a cell's test split under a condition, in the manifest's order."""
+"""Log-odds of what a cell tests under a condition, in the manifest's order."""
 Open = Callable[[Cell], Score]
 """Makes a trained cell ready to score."""
 SEED = 0
@@ -113,7 +114,8 @@ def _is_scored(grid: Grid, cell: Cell, condition: Condition) -> bool:
 
 def _keep(grid: Grid, cell: Cell, condition: Condition, log_odds: NDArray[np.float64]) -> None:
     """Write the scores, then that they are there."""
-    table = ScoreTable.from_manifest(cell.manifest.of_split("test"), log_odds)
+    images = cell.experiment.tested(cell.manifest.of_split("test"), condition)
+    table = ScoreTable.from_manifest(images, log_odds)
     write_scores(table, operating_of(cell), cell.scores(condition))
     record = cell.record()
     assert record is not None
@@ -146,7 +148,9 @@ def opener(
 
     def opened(cell: Cell) -> Score:
         loaded = load_bundle(cell.bundle, device, registry)
-        return score_with(loaded, cell.manifest.of_split("test"), corruptions, size, progress)
+        test = cell.manifest.of_split("test")
+        tested = partial(cell.experiment.tested, test)
+        return score_with(loaded, tested, corruptions, size, progress)
 
     return opened
 
@@ -164,12 +168,12 @@ def load_bundle(bundle: Path, device: str, registry: str | None) -> LoadedDetect
 
 def score_with(
     loaded: LoadedDetector,
-    test: Manifest,
+    tested: Callable[[Condition | None], Manifest],
     corruptions: Mapping[str, Corrupts],
     size: int | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Score:
-    """A loaded detector as a function of the condition."""
+    """A loaded detector as a function of the condition; ``tested`` says on which images."""
     from mfclip.evaluation.corrupted import corrupted_log_odds
     from mfclip.inference.predict import predict_with
 
@@ -178,13 +182,14 @@ def score_with(
 
     def score(condition: Condition | None) -> NDArray[np.float64]:
         batch_size, workers = training.batch_size, training.workers
+        images = tested(condition)
         if condition is None:
             return predict_with(
-                loaded.predictor, test, batch_size=batch_size, workers=workers, progress=progress
+                loaded.predictor, images, batch_size=batch_size, workers=workers, progress=progress
             )
         return corrupted_log_odds(
             loaded.predictor,
-            test,
+            images,
             corruptions[condition.corruption] if condition.level else _untouched,
             condition.level,
             seed=SEED,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,7 +134,7 @@ class _Run:
         self._same(facts.bundle, "images", manifest.fingerprint(), images)
         val, test = manifest.of_split("val"), manifest.of_split("test")
         size = self.record.study.protocol.options.size
-        validation = score_with(loaded, val, self.corruptions, size)(None)
+        validation = score_with(loaded, lambda _: val, self.corruptions, size)(None)
         name = f"{facts.bundle}/scores-validation.csv"
         operating = fit_operating_points(self._compared(name, val, validation))
         stored = OperatingPoints.model_validate(loaded.bundle.about.operating)
@@ -142,9 +143,11 @@ class _Run:
                 f"{facts.bundle}: the threshold is {stored.threshold:.4f}, and fitted again on "
                 f"the validation images it is {operating.threshold:.4f}"
             )
-        score = score_with(loaded, test, self.corruptions, size)
+        experiment = next(e for e in self.experiments if e.slug == facts.experiment)
+        tested = partial(experiment.tested, test)
+        score = score_with(loaded, tested, self.corruptions, size)
         tables = {
-            one: self._compared(facts.conditions[one.slug if one else ""], test, score(one))
+            one: self._compared(facts.conditions[one.slug if one else ""], tested(one), score(one))
             for one in self.conditions(facts.experiment)
         }
         for name, sha256 in facts.scores.items():

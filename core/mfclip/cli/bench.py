@@ -37,6 +37,7 @@ def bench(
     only: bench_options.Only = None,
     reals: bench_options.Reals = "same-group",
     inside: bench_options.Inside = "forgery",
+    among: bench_options.Among = None,
     train: bench_options.Train = None,
     corruption: bench_options.Corruptions = None,
     levels: bench_options.Levels = "1,2,3,4,5",
@@ -64,7 +65,7 @@ def bench(
         recipe or [], detector or [], variants, only or [], settings or [], plugins, catalogue
     )
     numbers = _numbers("--seeds", seeds)
-    options = _options(reals, inside, train or [], corruption or [], levels, size)
+    options = _options(reals, inside, among or [], train or [], corruption or [], levels, size)
     from mfclip.bench.run import lay_out
     from mfclip.bench.scoring import build_corruptions
     from mfclip.cli.console import ConsoleEvents
@@ -161,6 +162,7 @@ def _candidates(
 def _options(
     reals: str,
     inside: str,
+    among: list[str],
     train: list[str],
     corruptions: list[str],
     levels: str,
@@ -175,6 +177,7 @@ def _options(
             {
                 "reals": reals,
                 "inside": tuple(word.strip() for word in inside.split(",") if word.strip()),
+                "among": tuple(map(_condition, among)),
                 "train": tuple(train),
                 "corruptions": tuple(corruptions) or SEVEN,
                 "levels": _numbers("--levels", levels),
@@ -184,6 +187,13 @@ def _options(
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"--{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from error
+
+
+def _condition(text: str) -> dict[str, str]:
+    column, equals, value = text.partition("=")
+    if not equals or not value.strip():
+        raise UsageError(f"--among should be COLUMN=VALUE, such as forgery=EFS; got {text!r}")
+    return {"column": column.strip(), "value": value.strip()}
 
 
 def _numbers(option: str, text: str) -> tuple[int, ...]:

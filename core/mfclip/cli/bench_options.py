@@ -50,6 +50,14 @@ Inside = Annotated[
         help="cross-generator stays inside: forgery, family, both with a comma, or nothing.",
     ),
 ]
+Among = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--among",
+        metavar="COLUMN=VALUE",
+        help="Only fakes with this forgery, family, generator or group take part. Repeatable.",
+    ),
+]
 Train = Annotated[
     list[str] | None, typer.Option("--train", help="Train on this set only. Repeatable.")
 ]

@@ -12,7 +12,7 @@ from mfclip.bench.protocols import (
     make_protocol,
     slug_of,
 )
-from mfclip.bench.selections import Counts
+from mfclip.bench.selections import Counts, Where
 from mfclip.errors import DataError, UsageError
 
 from .conftest import REAL, data, rows
@@ -97,6 +97,35 @@ def test_a_stated_size_holds_for_level_0_too(crossed):
 def test_the_same_training_set_has_the_same_slug_in_two_protocols(crossed):
     slugs = {make_protocol(name, crossed).experiments[0].slug for name in ("within", "robustness")}
     assert slugs == {"all"}
+
+
+def test_only_some_fakes_take_part(crossed):
+    among = Options(among=(Where(column="forgery", value="FS"),), levels=(5,))
+    (one,) = make_protocol("robustness", crossed, among).experiments
+    assert (one.name, one.slug) == ("FS", "forgery-fs")
+    crossing = {e.slug: e for e in make_protocol("cross-forgery", crossed).experiments}
+    same = crossing["forgery-fs"]
+    assert (one.train, one.counts, one.validation) == (same.train, same.counts, same.validation)
+    assert all(column.selection == same.columns[1].selection for column in one.columns)
+    (inside,) = make_protocol("within", crossed, among).experiments
+    assert inside.slug == "forgery-fs"
+
+
+def test_a_label_of_no_fake_is_told_with_those_there_are(crossed):
+    among = Options(among=(Where(column="forgery", value="AM"),))
+    with pytest.raises(DataError, match=r"no fakes with forgery=AM: forgery is EFS, FS; "):
+        make_protocol("robustness", crossed, among)
+
+
+def test_corrupted_images_are_scored_where_a_column_takes_them(crossed):
+    among = Options(among=(Where(column="forgery", value="FS"),), levels=(5,))
+    (one,) = make_protocol("robustness", crossed, among).experiments
+    test = crossed.of_split("test")
+    assert one.tested(test, None) == test
+    scored = one.tested(test, Condition(corruption="blur", level=5))
+    assert scored.rows == tuple(row for row in test.rows if one.columns[0].selection.takes(row))
+    assert 0 < len(scored) < len(test)
+    assert not one.tested(test, Condition(corruption="blur", level=4)).rows
 
 
 def test_names_that_look_alike_get_folders_of_their_own():
