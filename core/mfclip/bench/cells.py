@@ -148,9 +148,15 @@ class Cell:
         """What is not as it was when the cell was begun."""
         record = self.record()
         if record is not None:
-            return list(differences(record.identity, self.identity))
+            then = {**record.identity, "recipe": self._completed(record.identity.get("recipe"))}
+            return list(differences(then, self.identity))
         foreign = [path for path in (self.bundle, self.partial) if path.exists()]
         return [f"{path} is there without a record of how it was made" for path in foreign]
+
+    def _completed(self, recipe: Any) -> Any:
+        """An older recipe with the options that came since, where they do what was done before."""
+        kept = self.recipe.model_dump(mode="json", exclude=FREE, exclude_defaults=True)  # type: ignore[arg-type]
+        return completed(recipe, self.identity["recipe"], kept)
 
     def begin(self, *, restart: bool) -> None:
         """Note what is about to be made; with ``restart``, clear away what was."""
@@ -187,6 +193,19 @@ class Identity:
         }
         found: dict[str, Any] = json.loads(json.dumps(made))
         return found
+
+
+def completed(then: Any, now: Any, kept: Any) -> Any:
+    """A tree with the keys that only ``now`` has, but for those in ``kept``: no mere defaults."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        chosen = kept if isinstance(kept, dict) else {}
+        later = {key: now[key] for key in now if key not in then and key not in chosen}
+        both = {key: completed(then[key], now.get(key), chosen.get(key)) for key in then}
+        return {**both, **later}
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        chosen = kept if isinstance(kept, list) and len(kept) == len(now) else [None] * len(now)
+        return [completed(*three) for three in zip(then, now, chosen, strict=True)]
+    return then
 
 
 def differences(then: Any, now: Any, path: str = "") -> Iterator[str]:
