@@ -146,6 +146,12 @@ def plain(text: str) -> str:
     return f"\N{ZERO WIDTH SPACE}{shown}" if shown.startswith("_") else shown
 
 
+def beside(names: Collection[str], width: float) -> int:
+    """Entries of a legend that fit beside one another in a width, inches."""
+    longest = max(len(plain(name)) for name in names)
+    return max(1, min(len(names), int(width / (0.6 + 0.075 * longest))))
+
+
 def below(axes: Axes, columns: int, names: Collection[str] | None = None) -> None:
     """Put the legend under the axes, of the series in ``names`` or of all."""
     lines = zip(*axes.get_legend_handles_labels(), strict=True)

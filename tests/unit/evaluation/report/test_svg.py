@@ -108,3 +108,9 @@ def test_panels_share_their_axes():
         assert panels[5].get_xlim() == panels[0].get_xlim()
 
     assert svg.draw_panels("a", (4, 3), (2, 3), paint, alt="a", caption="b").svg.count("axes_") >= 6
+
+
+def test_a_legend_has_as_many_columns_as_its_names_leave_room_for():
+    assert svg.beside(["a", "b", "c", "d"], width=8.2) == 4
+    assert svg.beside(["a" * 20, "b"] * 3, width=8.2) == 3
+    assert svg.beside(["a" * 99, "b"], width=2.5) == 1

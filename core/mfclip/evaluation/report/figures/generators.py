@@ -1,7 +1,8 @@
-"""AUC of several detectors by generator (the paper's Fig. 6)."""
+"""AUC of several detectors by generator, or by another kind of test set (the paper's Fig. 6)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from mfclip.evaluation.report.svg import (
     WIDE,
     Drawing,
     below,
+    beside,
     draw,
     plain,
 )
@@ -30,16 +32,20 @@ def generators_drawing(
     *,
     counts: Mapping[str, int],
     subject: str,
-    confidence: float = 0.95,
+    interval: str = "95% intervals",
+    by: str = "generator",
+    lowest: float | None = None,
     name: str = "generators",
 ) -> Drawing:
     """Bars from the line of chance, one group a generator, one bar a detector, with whiskers.
 
     Args:
-        bars: Generator -> detector -> AUC, 0-1.
+        bars: Generator -> detector -> AUC, 0-1; a bar without an interval has no whisker.
         counts: Fakes of each generator.
         subject: Where they are from, as the caption names it.
-        confidence: Coverage of the intervals.
+        interval: What the whiskers are, as the caption names it; empty: there are none.
+        by: What tells the groups apart.
+        lowest: AUC that the axis must reach down to, for several figures with one axis.
         name: Prefix of the ids inside, different for every figure of a page.
 
     Raises:
@@ -48,22 +54,35 @@ def generators_drawing(
     detectors = list(dict.fromkeys(name for group in bars.values() for name in group))
     if not 1 <= len(detectors) <= len(SERIES):
         raise ValueError(f"1 to {len(SERIES)} detectors fit into a figure, got {len(detectors)}")
+    across = beside(detectors, WIDE)
+    rows = math.ceil(len(detectors) / across)
     hardest = min(bars, key=lambda generator: _mean(bars[generator]))
     return draw(
         name,
-        0.9 + len(bars) * (0.18 + 0.16 * len(detectors)),
-        lambda axes: _paint(axes, bars, counts, detectors),
+        0.7 + 0.18 * rows + len(bars) * (0.18 + 0.16 * len(detectors)),
+        lambda axes: _paint(axes, bars, counts, detectors, across, by, lowest),
         width=WIDE,
-        alt="AUC by generator: "
+        alt=f"AUC by {by}: "
         + "; ".join(
-            f"{generator}, {detector} {value}"
+            f"{generator}, {detector} {_words(value)}"
             for generator, group in bars.items()
             for detector, value in group.items()
         ),
-        caption=f"AUC in percent by generator, on {subject}; behind each name, its fakes. "
-        f"Whiskers: {confidence:.0%} intervals. Bars start at 50, which is chance. Hardest on "
-        f"average: {hardest}, {100 * _mean(bars[hardest]):.1f}.",
+        caption=f"AUC in percent by {by}, on {subject}; behind each name, its fakes. "
+        + (f"Whiskers: {interval}. " if interval else "")
+        + "Bars start at 50, which is chance. Hardest on average: "
+        f"{hardest}, {100 * _mean(bars[hardest]):.1f}.",
     )
+
+
+def _words(one: Interval) -> str:
+    """In percent, with the interval where there is one."""
+    return f"{100 * one.value:.1f}" if math.isnan(one.low) else str(one)
+
+
+def _reach(one: Interval) -> float:
+    """The lowest AUC that a figure must show for it."""
+    return one.value if math.isnan(one.low) else min(one.low, one.value)
 
 
 def _mean(group: Mapping[str, Interval]) -> float:
@@ -76,6 +95,9 @@ def _paint(
     bars: Mapping[str, Mapping[str, Interval]],
     counts: Mapping[str, int],
     detectors: Sequence[str],
+    across: int,
+    by: str,
+    lowest: float | None,
 ) -> None:
     """The first generator on top."""
     thick = 0.8 / len(detectors)
@@ -98,6 +120,8 @@ def _paint(
             label=plain(detector),
         )
         for place, one in found:
+            if math.isnan(one.low):
+                continue
             # A rim in the colour of the page: bars may be as dark as the whisker.
             for colour, width in ((PAPER, 3.2), (INK, 1.2)):
                 ends = [100 * one.low, 100 * one.high]
@@ -108,11 +132,12 @@ def _paint(
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
-    lowest = min(100 * one.low for group in bars.values() for one in group.values())
+    if lowest is None:
+        lowest = min(_reach(one) for group in bars.values() for one in group.values())
     axes.set(
-        xlim=(min(48, lowest - 2), 101.5),
+        xlim=(min(48, 100 * lowest - 2), 101.5),
         ylim=(len(bars) - 0.5, -0.5),
         xlabel="AUC, percent",
-        title="By generator",
+        title=f"By {by}",
     )
-    below(axes, columns=min(3, len(detectors)))
+    below(axes, columns=across)

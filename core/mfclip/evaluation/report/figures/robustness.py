@@ -6,7 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from mfclip.evaluation.report.svg import DASHES, MUTED, SERIES, Drawing, below, draw_panels, plain
+from mfclip.evaluation.report.svg import (
+    DASHES,
+    MUTED,
+    SERIES,
+    Drawing,
+    below,
+    beside,
+    draw_panels,
+    plain,
+)
 from mfclip.evaluation.report.words import count
 from mfclip.evaluation.results import Interval
 
@@ -26,16 +35,19 @@ def robustness_drawing(
     *,
     subject: str,
     images: int,
-    confidence: float = 0.95,
+    interval: str = "95% intervals",
+    limits: tuple[float, float] | None = None,
     name: str = "robustness",
 ) -> Drawing:
     """Small multiples, one panel a corruption, one line a detector, bands for the intervals.
 
     Args:
-        curves: Corruption -> detector -> AUC (0-1) by level. A panel of means is one more entry.
+        curves: Corruption -> detector -> AUC (0-1) by level; one without an interval has no band
+            there. A panel of means is one more entry.
         subject: What was corrupted, as the caption names it.
         images: How many of them.
-        confidence: Coverage of the intervals.
+        interval: What the bands are, as the caption names it; empty: there are none.
+        limits: Lowest and highest AUC that the axes must show, for several figures with one axis.
         name: Prefix of the ids inside, different for every figure of a page.
 
     Raises:
@@ -46,15 +58,18 @@ def robustness_drawing(
         raise ValueError(f"1 to {len(SERIES)} detectors fit into a figure, got {len(detectors)}")
     columns = min(COLUMNS, len(curves))
     rows = math.ceil(len(curves) / columns)
+    width = 0.6 + 1.9 * columns
+    across = beside(detectors, width)
     return draw_panels(
         name,
-        (0.6 + 1.9 * columns, 0.7 + 1.75 * rows + 0.18 * math.ceil(len(detectors) / 3)),
+        (width, 0.7 + 1.75 * rows + 0.18 * math.ceil(len(detectors) / across)),
         (rows, columns),
-        lambda panels: _paint(panels, curves, detectors, columns),
+        lambda panels: _paint(panels, curves, detectors, columns, across, limits),
         alt=f"AUC of {', '.join(detectors)} under {', '.join(curves)}, by strength",
         caption=f"AUC in percent on {count(images, 'image')} of {subject} under each corruption; "
-        "level 0: untouched. "
-        f"Bands: {confidence:.0%} intervals; dotted: chance. {_hardest(curves)}",
+        "level 0: not corrupted. "
+        + (f"Bands: {interval}; dotted" if interval else "Dotted")
+        + f": chance. {_hardest(curves)}".rstrip(),
     )
 
 
@@ -68,6 +83,8 @@ def _hardest(curves: Mapping[str, Mapping[str, Levels]]) -> str:
     if not losses:
         return ""
     worst = max(losses, key=lambda name: losses[name])
+    if losses[worst] <= 0:
+        return ""
     first = next(iter(curves[worst]))
     return f"{first} loses most under {worst}: {losses[worst]:.1f} points."
 
@@ -77,6 +94,8 @@ def _paint(
     curves: Mapping[str, Mapping[str, Levels]],
     detectors: Sequence[str],
     columns: int,
+    across: int,
+    limits: tuple[float, float] | None,
 ) -> None:
     """Panels in their order; those left over are blank."""
     for place, axes in enumerate(panels):
@@ -95,8 +114,11 @@ def _paint(
     panels[0].set_xticks(
         range(max(len(one) for panel in curves.values() for one in panel.values()))
     )
+    if limits is not None:
+        margin = 5 * (max(limits[1], 0.5) - min(limits[0], 0.5))
+        panels[0].set_ylim(100 * min(limits[0], 0.5) - margin, 100 * max(limits[1], 0.5) + margin)
     fullest = max(range(len(curves)), key=lambda at: len(list(curves.values())[at]))
-    below(panels[fullest], columns=min(3, len(detectors)))
+    below(panels[fullest], columns=across)
 
 
 def _line(axes: Axes, number: int, detector: str, levels: Levels) -> None:
