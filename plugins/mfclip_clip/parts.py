@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Misfit, TextEncoder
+from mfclip.weight_files import WeightFile, absent
 
 if TYPE_CHECKING:
     from mfclip_clip.towers import ClipImageEncoder, ClipTextEncoder
 
 Activation = Literal["gelu", "quick-gelu"]
-
-
-def _safetensors(file: Path) -> Path:
-    if file.suffix != ".safetensors":
-        raise ValueError(
-            "weights are read from .safetensors files only, since other formats can run code as "
-            "they are read; safetensors.torch.save_file writes one from a state dict"
-        )
-    return file
-
-
-WeightFile = Annotated[Path, AfterValidator(_safetensors)]
-"""A local file of weights; the name must end in ``.safetensors``."""
-
-
-def _missing(weights: Path | None, context: BuildContext) -> Iterator[Misfit]:
-    if weights is not None and context.pretrained and not weights.is_file():
-        yield Misfit("weights", f"there is no file {str(weights)!r}; leave it out to start anew")
 
 
 class ClipVit(ImageEncoder):
@@ -75,7 +57,7 @@ class ClipVit(ImageEncoder):
                 f"patches of {self.patch} pixels do not divide an image of {context.image_size}; "
                 "change it or preprocessing.size",
             )
-        yield from _missing(self.weights, context)
+        yield from absent(self.weights, context)
 
     def build(self, context: BuildContext) -> ClipImageEncoder:
         """Make the tower, with the file's weights where one is named.
@@ -136,7 +118,7 @@ class ClipText(TextEncoder):
 
     def misfits(self, context: BuildContext) -> Iterator[Misfit]:
         """Weights that are not there."""
-        yield from _missing(self.weights, context)
+        yield from absent(self.weights, context)
 
     def build(self, context: BuildContext) -> ClipTextEncoder:
         """Make the tower, with the file's weights where one is named.

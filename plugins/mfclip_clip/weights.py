@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -10,12 +10,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from mfclip.errors import RecipeError
+from mfclip.weight_files import mismatch
 from mfclip_clip.huggingface import is_transformers, merge_attention, transformers_name
 
 Tower = Literal["image", "text"]
 """Which half of a CLIP model."""
-_SHOWN = 4
-"""Keys named for each kind of mismatch."""
 
 
 def load_tower(tower: nn.Module, file: Path, which: Tower) -> None:
@@ -25,7 +24,7 @@ def load_tower(tower: nn.Module, file: Path, which: Tower) -> None:
         RecipeError: the file cannot be read, or its keys or shapes are not the tower's.
     """
     given = read_tower(file, which)
-    if problems := _mismatch(tower.state_dict(), given):
+    if problems := mismatch(tower.state_dict(), given):
         raise RecipeError(
             f"{file} does not hold the weights of this {which} tower:\n"
             + "\n".join(f"    {line}" for line in problems)
@@ -68,22 +67,3 @@ def _open_clip_name(key: str, which: Tower) -> str | None:
     if key.startswith("visual.") or key in ("logit_scale", "logit_bias"):
         return None
     return key.removeprefix("text.")
-
-
-def _mismatch(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
-    wrong = [
-        f"{key} {list(given[key].shape)} instead of {list(own[key].shape)}"
-        for key in own
-        if key in given and own[key].shape != given[key].shape
-    ]
-    found = {
-        "missing": [key for key in own if key not in given],
-        "unexpected": [key for key in given if key not in own],
-        "of another shape": wrong,
-    }
-    return [f"{kind}: {_some(keys)}" for kind, keys in found.items() if keys]
-
-
-def _some(keys: list[str]) -> str:
-    rest = len(keys) - _SHOWN
-    return ", ".join(keys[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

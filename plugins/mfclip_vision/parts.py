@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Misfit
+from mfclip.weight_files import WeightFile, absent
 
 if TYPE_CHECKING:
     from mfclip_vision.cvit import CvitEncoder
@@ -89,19 +89,6 @@ class Cvit(ImageEncoder):
         )
 
 
-def _safetensors(file: Path) -> Path:
-    if file.suffix != ".safetensors":
-        raise ValueError(
-            "weights are read from .safetensors files only, since other formats can run code as "
-            "they are read; safetensors.torch.save_file writes one from a state dict"
-        )
-    return file
-
-
-WeightFile = Annotated[Path, AfterValidator(_safetensors)]
-"""A local file of weights; the name must end in ``.safetensors``."""
-
-
 def _timm_name(model: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?", model):
         raise ValueError(
@@ -156,10 +143,7 @@ class Timm(ImageEncoder):
 
     def misfits(self, context: BuildContext) -> Iterable[Misfit]:
         """Weights that are not there."""
-        if self.weights is not None and context.pretrained and not self.weights.is_file():
-            yield Misfit(
-                "weights", f"there is no file {str(self.weights)!r}; leave it out to start anew"
-            )
+        return absent(self.weights, context)
 
     def build(self, context: BuildContext) -> TimmEncoder:
         """Make the module, with the file's weights where one is named.
@@ -168,15 +152,19 @@ class Timm(ImageEncoder):
             RecipeError: timm knows no such model, the model cannot be an encoder of images of
                 this size, or the file does not hold its weights.
         """
-        from mfclip_vision.timm_backbone import encoder
+        from mfclip_vision.timm_backbone import TimmEncoder
+        from mfclip_vision.timm_models import features_of, known, make
 
-        return encoder(
-            self.model,
-            context.image_size,
+        size, weights = context.image_size, self.weights if context.pretrained else None
+        backbone = make(self.model, size, weights=weights, drop_path=self.drop_path_rate)
+        about = known(self.model)
+        return TimmEncoder(
+            backbone,
+            features_of(backbone, self.model, size),
             self.dim,
-            weights=self.weights if context.pretrained else None,
+            mean=about.mean,
+            std=about.std,
             drop_rate=self.drop_rate,
-            drop_path=self.drop_path_rate,
             frozen=self.freeze == "all",
         )
 

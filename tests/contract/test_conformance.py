@@ -26,7 +26,7 @@ from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 from mfclip_losses.parts import CrossEntropy, LanguageKl
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa
 from mfclip_text.parts import Fle, HierarchicalPrompts
-from mfclip_vision.parts import Cvit, MultiModalVision, SrmNoise
+from mfclip_vision.parts import Cvit, MultiModalVision, SrmNoise, Timm
 
 OWNER = "mfclip"
 CVIT = Cvit(channels=(4, 8, 8), convolutions=(1, 1, 1), dim=16, depth=1, heads=2, mlp=16)
@@ -36,6 +36,7 @@ NARROW: tuple[Part, ...] = (
     CVIT,
     SRM,
     MultiModalVision(image=CVIT, noise=SRM),
+    Timm(model="test_efficientnet", dim=16),
     Fle(dim=16, heads=2, layers=1, mlp=16),
     ClipVit(patch=16, **TOWER),
     ClipText(**TOWER),
@@ -58,6 +59,7 @@ NARROW: tuple[Part, ...] = (
 """Every shipped part that needs no files, made narrow: the checks are of behaviour, not of size."""
 VARIANTS: tuple[Part, ...] = (
     SrmNoise(**{**SRM.model_dump(), "choose": "poorest", "filters": "srm30", "truncate": 2.0}),
+    Timm(model="test_vit", dim=16, drop_rate=0.1, drop_path_rate=0.1),
     ClipVit(patch=16, activation="quick-gelu", **TOWER),
     HierarchicalPrompts(levels=1),
     HierarchicalPrompts(levels=2),

@@ -9,12 +9,12 @@ from mfclip_vision.parts import Cvit, MultiModalVision, SrmNoise
 from mfclip_vision.plugin import mfclip_encoders
 
 
-def test_the_plugin_offers_three_encoders():
-    assert [part().use for part in mfclip_encoders()] == ["cvit", "srm-noise", "mve"]
+def test_the_plugin_offers_four_encoders():
+    assert [part().use for part in mfclip_encoders()] == ["cvit", "srm-noise", "mve", "timm"]
 
 
 def test_declaring_the_parts_loads_nothing_heavy():
-    heavy = "{'torch', 'numpy', 'torchvision', 'skimage'}"
+    heavy = "{'torch', 'numpy', 'torchvision', 'skimage', 'timm'}"
     code = f"import sys, mfclip_vision.plugin; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
