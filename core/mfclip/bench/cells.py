@@ -81,6 +81,9 @@ class Cell:
     """The training set, its validation images, and the whole test split."""
     identity: Mapping[str, Any]
     """Everything that must be the same for the cell to be used again."""
+    synthetic: bool = False
+    """Whether the images were drawn by a program. The recipe reads them through a manifest, which
+    cannot tell."""
 
     @property
     def name(self) -> str:
@@ -203,8 +206,8 @@ def completed(then: Any, now: Any, kept: Any) -> Any:
         both = {key: completed(then[key], now.get(key), chosen.get(key)) for key in then}
         return {**both, **later}
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        chosen = kept if isinstance(kept, list) and len(kept) == len(now) else [None] * len(now)
-        return [completed(*three) for three in zip(then, now, chosen, strict=True)]
+        each = kept if isinstance(kept, list) and len(kept) == len(now) else [None] * len(now)
+        return [completed(*three) for three in zip(then, now, each, strict=True)]
     return then
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfclip.bench.cells import Cell
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from mfclip.detector.cost import PartCost
     from mfclip.detector.protocols import Corrupts
     from mfclip.discovery import Plugins
-    from mfclip.recipe.model import Recipe
     from mfclip.training.progress import TrainingProgress
 
 
@@ -27,7 +25,7 @@ class Engine:
     """What a grid is run with. Everything else of a benchmark is bookkeeping."""
 
     train: Trainer
-    """Makes a bundle of a recipe."""
+    """Makes the bundle of a cell."""
     open: Open
     """Makes a cell ready to score corrupted images."""
     cost: Callable[[Cell], DetectorCost]
@@ -61,20 +59,21 @@ def engine(
 
 
 def builder(plugins: Plugins, events: BuildEvents, *, device: str, text_side: bool) -> Trainer:
-    """Builds recipes, going on with what was begun."""
+    """Builds the recipes of cells, going on with what was begun."""
 
-    def train(recipe: Recipe, folder: Path) -> str:
+    def train(cell: Cell) -> str:
         from mfclip.building.run import build
         from mfclip.training.devices import choose_device
 
         build(
-            recipe,
-            folder,
+            cell.recipe,
+            cell.bundle,
             plugins=plugins,
             events=_OneOfMany(events),
             device=device,
             resume=True,
             text_side=text_side,
+            synthetic=cell.synthetic,
         )
         return str(choose_device(device))
 

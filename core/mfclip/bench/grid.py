@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mfclip.discovery import Plugins
     from mfclip.recipe.model import Recipe
 
-Trainer = Callable[["Recipe", Path], str]
-"""``trainer(recipe, folder)`` leaves a complete bundle in the folder, going on with an unfinished
-run beside it, and returns what it trained on, such as ``cuda``."""
+Trainer = Callable[[Cell], str]
+"""``trainer(cell)`` leaves a complete bundle in the cell's folder, going on with an unfinished run
+beside it, and returns what it trained on, such as ``cuda``."""
 Tell = Callable[[str], None]
 """Is told what begins, in a line."""
 
@@ -97,6 +97,7 @@ def make_grid(
                     recipe=recipe,
                     manifest=identity.manifest,
                     identity=identity.of(recipe),
+                    synthetic=candidate.recipe.data is not None and candidate.recipe.data.synthetic,
                 )
                 cells.append(found)
     return Grid(out, protocol, tuple(candidates), tuple(seeds), manifest, tuple(cells), manifests)
@@ -141,7 +142,7 @@ def run_grid(grid: Grid, trainer: Trainer, tell: Tell, *, restart: bool = False)
         if discard or cell.state() == "new":
             cell.begin(restart=discard)
         started = time.monotonic()
-        device = trainer(cell.recipe, cell.bundle)
+        device = trainer(cell)
         _complete(cell, time.monotonic() - started, device)
 
 

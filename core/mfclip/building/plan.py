@@ -42,11 +42,14 @@ class Plan:
     prompts: PromptTable | None
     detector: AnyDetector
     costs: Sequence[PartCost]
+    synthetic: bool = False
+    """Whether the images were drawn by a program."""
 
 
-def make_plan(recipe: Recipe, events: BuildEvents) -> Plan:
+def make_plan(recipe: Recipe, events: BuildEvents, *, synthetic: bool = False) -> Plan:
     """Read and check the data, then assemble the detector from its seed.
 
+    ``synthetic`` says that a program drew the images, where the part that reads them cannot know.
     Raises :class:`DataError` with every error of the data check at once.
     """
     manifest, checked = _read_data(recipe, events)
@@ -58,7 +61,8 @@ def make_plan(recipe: Recipe, events: BuildEvents) -> Plan:
         size, pairs = recipe.preprocessing.size, recipe.context().batch_size
         costs = cost(detector, size, prompts_per_batch=_distinct(prompts), batch_size=pairs)
     events.parts(costs)
-    return Plan(recipe, manifest, checked, prompts, detector, costs)
+    drawn = synthetic or (recipe.data is not None and recipe.data.synthetic)
+    return Plan(recipe, manifest, checked, prompts, detector, costs, drawn)
 
 
 def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Audit | None]:

@@ -90,7 +90,7 @@ def report_data(
     return ReportData(
         title=recipe.name,
         facts=_facts(plan, trained),
-        synthetic=recipe.data is not None and recipe.data.synthetic,
+        synthetic=plan.synthetic,
         evaluation=measured.evaluation if measured else None,
         scores=measured.test if measured else None,
         validation=_validation(plan, measured),

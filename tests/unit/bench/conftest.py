@@ -66,7 +66,8 @@ class Stub:
     def engine(self) -> Engine:
         return Engine(self.train, self.open, lambda cell: DetectorCost.model_validate(COST))
 
-    def train(self, recipe: Recipe, folder: Path) -> str:
+    def train(self, cell: Cell) -> str:
+        recipe, folder = cell.recipe, cell.bundle
         assert recipe.data is not None
         assert recipe.training is not None
         partial = folder.with_name(folder.name + ".partial")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mfclip.bench.cells import differences
+from mfclip.bench.cells import completed, differences
 from mfclip.bench.detectors import Candidate, Source, read_candidates
 from mfclip.bench.grid import Grid, make_grid
 from mfclip.bench.protocols import Options, make_protocol
@@ -88,6 +88,21 @@ def test_every_combination_is_a_cell_and_the_first_seed_comes_first(lay):
     ]
     assert len({cell.bundle for cell in grid.cells}) == len(grid.cells) == 8
     assert {cell.recipe.training.seed for cell in grid.cells} == {0, 1}
+
+
+def test_cells_know_that_their_images_are_drawn(lay, faces, plugins, tmp_path):
+    """The manifest that a cell reads them through cannot know."""
+    grid = lay()
+    assert not any(cell.synthetic for cell in grid.cells)
+    sample = plugins.get("dataset", "sample").schema()
+    drawn = [
+        Candidate(one.name, one.recipe.model_copy(update={"data": sample}))
+        for one in grid.candidates
+    ]
+    made = make_grid(grid.protocol, drawn, (0,), faces, tmp_path / "out", plugins)
+    assert all(cell.synthetic for cell in made.cells)
+    assert {cell.recipe.data.use for cell in made.cells} == {"manifest"}
+    assert [cell.identity for cell in made.cells] == [cell.identity for cell in grid.cells[:4]]
 
 
 def test_a_run_trains_each_cell_once_and_writes_the_tables(lay, stub):
@@ -267,6 +282,35 @@ def test_a_record_names_everything(lay, stub):
     assert len(written["cells"]) == 8
     assert {cell["device"] for cell in written["cells"]} == {"stub"}
     assert all(not Path(name).is_absolute() for cell in written["cells"] for name in cell["scores"])
+
+
+def test_an_option_that_came_later_is_no_change_at_its_default():
+    then = {"vision": {"use": "eye", "parts": [{"a": 1}]}, "training": {"epochs": 2}}
+    now = {
+        "vision": {"use": "eye", "parts": [{"a": 1, "late": 0}], "late": 5},
+        "training": {"epochs": 3, "schedule": "cosine", "late": None},
+        "augmentation": {"mirror": 0.0},
+    }
+    kept = {"vision": {"parts": [{"a": 1}]}, "training": {"epochs": 3, "schedule": "cosine"}}
+    assert list(differences(completed(then, now, kept), now)) == [
+        "training.epochs: was 2, is 3",
+        'training.schedule: was nothing, is "cosine"',
+    ]
+
+
+def test_cells_of_an_older_version_are_used_again(lay, stub):
+    grid = lay()
+    run(grid, Silent(), stub.engine())
+    cell = grid.cells[0]
+    record = cell.record()
+    recipe = {**record.identity["recipe"]}
+    del recipe["augmentation"]
+    recipe["training"] = {k: v for k, v in recipe["training"].items() if k != "sampling"}
+    cell.write(record.model_copy(update={"identity": {**record.identity, "recipe": recipe}}))
+    assert not cell.changes()
+    recipe["training"]["optimiser"] = "adamw"
+    cell.write(record.model_copy(update={"identity": {**record.identity, "recipe": recipe}}))
+    assert cell.changes() == ['recipe.training.optimiser: was "adamw", is "adam"']
 
 
 def test_differences_are_told_by_their_path():
