@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -134,7 +135,7 @@ def test_the_table_is_printed_and_written_in_every_form(grid, place):
     assert "| toy-deconv | whole |" in grid.stdout
     assert (folder / "cross-generator-efs.md").read_text() in grid.stdout
     suffixes = sorted(path.suffix for path in folder.iterdir())
-    assert suffixes == [".csv", ".csv", ".html", ".json", ".md", ".md", ".tex", ".tex"]
+    assert suffixes == [".csv", ".csv", ".html", ".json", ".md", ".md", ".svg", ".tex", ".tex"]
     lines = list(csv.DictReader((folder / "cross-generator-efs.csv").open()))
     assert {line["test"] for line in lines} == {"toy-deconv", "toy-latent", "mean of others"}
     assert {line["seeds"] for line in lines} == {"2"}
@@ -164,7 +165,17 @@ def test_the_page_asks_for_nothing_from_elsewhere(grid, place):
     assert "http" not in page
     assert "<script" not in page
     assert "prefers-color-scheme: dark" in page
-    assert "drawn by a program" in page
+    assert page.count("<svg") == 1
+
+
+def test_page_and_reports_say_that_the_images_are_drawn(grid, place):
+    pages = [place / "out/tables/cross-generator/index.html"]
+    pages += [folder / "report.html" for folder in bundles(place)]
+    assert len(pages) == 1 + BUNDLES
+    for page in pages:
+        text = page.read_text()
+        assert text.count('<aside class="banner"') == 1, page
+        assert text.index("drawn by a program") < text.index("<section")
 
 
 def test_what_was_written_is_what_comes_out_again(grid, place):
@@ -201,7 +212,11 @@ def test_every_tampering_is_named(copy):
     told["operating"]["threshold"] += 0.1
     about.write_text(json.dumps(told))
 
+    figure = tables / "cross-generator-efs-mean.svg"
+    figure.write_text(figure.read_text().replace("L 1", "L 2", 1))
+
     said = check(copy)
+    assert "cross-generator-efs-mean.svg: does not show the figures of record.json" in said
     assert "cross-generator-efs.md: does not show the figures of record.json" in said
     assert "cross-generator-efs: toy-deconv, whole, toy-deconv, auc: was" in said
     assert f"1 of 16 scores differ, most that of {lines[0]['path']}" in said
@@ -244,6 +259,9 @@ def test_robustness_end_to_end(place):
         f"{name}.csv" for name in
         ("contrast-1", "contrast-5", "none-0", "pixelation-1", "pixelation-5")
     ]  # fmt: skip
+    figure = (place / "rob/tables/robustness/robustness.svg").read_text()
+    words = re.findall(r">([^<>]+)</text>", figure)
+    assert {"pixelation", "contrast", "mean over corruptions", "level", "image"} <= set(words)
     mfclip(place, "bench", "--verify", "rob", "--device", "cpu")
 
 

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mfclip.bench.table import Cell, Entry
+from mfclip.bench.table import Cell, Entry, Table
 from mfclip.bench.text import NOTHING, WITHIN, blocks, shown
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from mfclip.bench.drawings import Picture
     from mfclip.bench.record import BenchRecord
+    from mfclip.evaluation.report.svg import Drawing
+
+ACROSS = 8
+"""Test sets beside one another that a page of paper has room for."""
 
 
-def to_html(record: BenchRecord) -> str:
-    """HTML with its style inside and no script; for light and dark screens, and for paper."""
+def to_html(record: BenchRecord, pictures: Mapping[str, Sequence[Picture]]) -> str:
+    """HTML with style and figures inside and no script; for light and dark screens, and paper.
+
+    ``pictures`` are the figures by the slug of the table that each stands with.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -35,6 +47,9 @@ def to_html(record: BenchRecord) -> str:
         style=style,
         blocks=blocks,
         figures=_figures,
+        pictures=pictures,
+        width=_width,
+        parts=_parts,
     )
 
 
@@ -53,6 +68,39 @@ def _figure(entry: Entry, within: bool) -> str:
     if entry.low is not None and entry.high is not None:
         interval = f"<small>[{100 * entry.low:.1f}, {100 * entry.high:.1f}]</small>"
     return f"<td{attributes}>{escape(shown(entry))}{WITHIN if within else ''}{interval}</td>"
+
+
+def _width(drawing: Drawing) -> str:
+    """Room for a figure on a screen, pixels: a little more than its own size."""
+    found = re.search(r'viewBox="0 0 (\S+) ', drawing.svg)
+    assert found is not None, "a drawing without a size"
+    return f"{1.5 * float(found[1]):.0f}px"
+
+
+def _parts(table: Table) -> list[tuple[str, Table]]:
+    """A table in as many as paper has room for beside one another, with their headings."""
+    heads = len(table.columns) + bool(table.average)
+    lots = math.ceil(heads / ACROSS)
+    if lots == 1:
+        return [("", table)]
+    ends = [round(lot * heads / lots) for lot in range(lots + 1)]
+    return [
+        (f"part {number} of {lots}", _columns(table, start, end))
+        for number, (start, end) in enumerate(pairwise(ends), 1)
+    ]
+
+
+def _columns(table: Table, start: int, end: int) -> Table:
+    """Some columns of a table; the average is the one after the last."""
+    average = table.average if end > len(table.columns) else ""
+    rows = tuple(
+        row.model_copy(
+            update={"cells": row.cells[start:end], "average": row.average if average else None}
+        )
+        for row in table.rows
+    )
+    update = {"columns": table.columns[start:end], "rows": rows, "average": average}
+    return table.model_copy(update=update)
 
 
 def _lead(record: BenchRecord) -> str:

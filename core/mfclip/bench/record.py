@@ -63,7 +63,8 @@ class BenchRecord(Frozen):
     costs: dict[str, DetectorCost]
     """By detector."""
     versions: dict[str, str]
-    """Of the framework, PyTorch, Python and every distribution that offers a part."""
+    """Of the framework, PyTorch, Python, every distribution that offers a part, and of what drew
+    the figures (:func:`mfclip.bench.drawings.painter`)."""
     root: str
     """Folder of the images, as it was."""
     fingerprint: str
@@ -79,7 +80,7 @@ class BenchRecord(Frozen):
 
 
 def write_record(folder: Path, record: BenchRecord) -> list[Path]:
-    """Write the tables in every form, then the record; returns the files."""
+    """Write the tables in every form and their figures, then the record; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {**rendered(record), RECORD: record.model_dump_json(indent=2) + "\n"}
     for name, text in texts.items():
@@ -88,17 +89,23 @@ def write_record(folder: Path, record: BenchRecord) -> list[Path]:
 
 
 def rendered(record: BenchRecord) -> Mapping[str, str]:
-    """The text of every file that shows the record's tables, by name."""
+    """The text of every file that shows the record's tables, figures among them, by name."""
+    from mfclip.bench.drawings import make_pictures
     from mfclip.bench.page import to_html
     from mfclip.bench.text import to_csv, to_latex, to_markdown
+    from mfclip.evaluation.report.svg import as_file
 
+    pictures = make_pictures(record.study, record.tables)
     forms = {"md": to_markdown, "csv": to_csv, "tex": to_latex}
     tables = {
         f"{table.slug}.{suffix}": form(table)
         for table in record.tables
         for suffix, form in forms.items()
     }
-    return {**tables, "index.html": to_html(record)}
+    drawn = {
+        f"{one.name}.svg": as_file(one.drawing) for found in pictures.values() for one in found
+    }
+    return {**tables, **drawn, "index.html": to_html(record, pictures)}
 
 
 def read_record(file: Path) -> BenchRecord:

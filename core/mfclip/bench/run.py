@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfclip.bench.detectors import Candidate
+from mfclip.bench.drawings import PAINTER, painter
 from mfclip.bench.engine import Engine
 from mfclip.bench.grid import Grid, make_grid, require_unchanged, run_grid
 from mfclip.bench.protocols import Options, make_protocol
@@ -134,7 +135,7 @@ def record(grid: Grid, engine: Engine, title: str = "") -> BenchRecord:
         study=study,
         recipes={one.name: _recipe_text(one.recipe) for one in grid.candidates},
         costs=_costs(grid, engine),
-        versions={**versions(), **_versions(grid)},
+        versions={**versions(), **_versions(grid), PAINTER: painter()},
         root=str(grid.manifest.root.resolve()),
         fingerprint=grid.manifest.fingerprint(),
         images={

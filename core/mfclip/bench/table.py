@@ -7,6 +7,9 @@ from statistics import fmean, stdev
 
 from mfclip.bench.selections import Frozen
 
+MEAN = "Mean over"
+"""Head of the first column of a table of means; each such table follows the one it is of."""
+
 
 class Entry(Frozen):
     """One measure over the seeds, 0-1."""
@@ -123,7 +126,7 @@ def mean_table(
     return Table(
         slug=slug,
         title=title,
-        corner="Mean over",
+        corner=MEAN,
         columns=table.columns,
         average=head,
         rows=tuple(rows),
