@@ -14,7 +14,10 @@ from torch import nn
 from mfclip.detector.assemble import LossTerm
 from mfclip.detector.model import PluginDetector
 from mfclip.errors import DataError, TrainingError
+from mfclip.parts import BuildContext
+from mfclip.recipe.settings import AugmentationSettings
 from mfclip.training import checkpoints
+from mfclip.training.augment import Augmenter
 from mfclip.training.weights import module_tensors
 
 
@@ -143,6 +146,19 @@ def test_only_the_validation_split_is_scored(fit, faces, monkeypatch):
     monkeypatch.setattr("mfclip.inference.predict.predict_log_odds", predict)
     fit(epochs=1)
     assert scored == ["val"] * 8
+
+
+def test_only_the_training_images_are_changed(fit):
+    class Counting(Augmenter):
+        images = 0
+
+        def __call__(self, batch, seed, epoch):
+            self.images += len(batch.images)
+            return super().__call__(batch, seed, epoch)
+
+    augment = Counting(AugmentationSettings(mirror=1.0), BuildContext())
+    fit(epochs=3, augment=augment)
+    assert augment.images == 3 * 18  # 8 more are validated on after each epoch
 
 
 def test_every_term_is_logged_and_their_weighted_sum(fit, watch):
