@@ -86,7 +86,8 @@ def _resize(made: Any, model: str, image_size: int) -> None:
 
 def _wrong_size(model: str, image_size: int, error: Exception) -> RecipeError:
     return RecipeError(
-        f"timm's {model} takes no images of {image_size}x{image_size} pixels: {error}; "
+        f"timm's {model} takes no images of {image_size}x{image_size} pixels: "
+        f"{str(error) or type(error).__name__}; "
         f"its own size is {known(model).input_size[-1]} (preprocessing.size)"
     )
 

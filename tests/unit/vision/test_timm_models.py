@@ -159,6 +159,12 @@ def test_options_and_sizes_that_a_model_does_not_take():
         features_of(small, "test_convnext", 16)
 
 
+def test_a_refusal_without_words_is_named_by_its_kind():
+    """halonet's blocks must divide its map, which a bare assertion checks."""
+    with pytest.raises(RecipeError, match=r"no images of 128x128 pixels: AssertionError; its own"):
+        features_of(make("halonet26t", 128), "halonet26t", 128)
+
+
 def test_maps_are_no_pooled_features():
     with pytest.raises(RecipeError, match=r"one image became \(1, 5, 30, 30\) where \(1, f\)"):
         features_of(nn.Conv2d(3, 5, 3), "a model", 32)
