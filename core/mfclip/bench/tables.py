@@ -41,12 +41,16 @@ class Study(Frozen):
         inside = self.protocol.options.inside
         crossed = self.protocol.name == "cross-generator" and inside != Options().inside
         words = ["inside", *(inside or ["all"])] if crossed else []
+        if self.protocol.options.among:
+            words += ["among", *(where.value for where in self.protocol.options.among)]
         return slug_of(" ".join([self.protocol.name, *words, self.title]))
 
     @property
     def heading(self) -> str:
         """In words."""
         name = TITLES[self.protocol.name]
+        if self.protocol.options.among:
+            name += f" ({' '.join(where.value for where in self.protocol.options.among)})"
         return f"{self.title}: {name[0].lower()}{name[1:]}" if self.title else name
 
 
@@ -195,12 +199,14 @@ class _Maker:
     def _cautions(self, columns: Sequence[Column], nuisances: dict[str, float]) -> Iterator[str]:
         if self.study.synthetic:
             yield "The images are drawn by a program: nothing here is about real faces."
-        for name, found in nuisances.items():
-            if found > 0.505:
-                yield (
-                    f"{name} pools groups with different shares of fakes: telling the groups "
-                    f"apart, and nothing else, would reach an AUC of {100 * found:.1f} there."
-                )
+        pooled = {name: found for name, found in nuisances.items() if found > 0.505}
+        if self._robust and pooled:  # the same images in every column
+            pooled = {"Every column": max(pooled.values())}
+        for name, found in pooled.items():
+            yield (
+                f"{name} pools groups with different shares of fakes: telling the groups "
+                f"apart, and nothing else, would reach an AUC of {100 * found:.1f} there."
+            )
         few = [one.name for one in columns if min(one.counts.reals, one.counts.fakes) < FEW_IMAGES]
         if few:
             which = "every column" if self._robust else ", ".join(few)
