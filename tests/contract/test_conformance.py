@@ -59,7 +59,7 @@ NARROW: tuple[Part, ...] = (
 """Every shipped part that needs no files, made narrow: the checks are of behaviour, not of size."""
 VARIANTS: tuple[Part, ...] = (
     SrmNoise(**{**SRM.model_dump(), "choose": "poorest", "filters": "srm30", "truncate": 2.0}),
-    Timm(model="test_resnet", dim=16, drop_rate=0.1, drop_path_rate=0.1),
+    Timm(model="test_efficientnet_gn", dim=16, drop_rate=0.1, drop_path_rate=0.1),
     ClipVit(patch=16, activation="quick-gelu", **TOWER),
     HierarchicalPrompts(levels=1),
     HierarchicalPrompts(levels=2),
