@@ -85,7 +85,8 @@ def read_ablation(
     Parameters
     ----------
     bases
-        Recipes in place of the file's bases, in their order; none: those of the file.
+        Recipes in place of the file's bases: by name where the files are called as the bases,
+        else in their order; none: those of the file.
     overrides
         ``key=value`` texts that change every base, before its variants do.
     only
@@ -109,11 +110,17 @@ def read_ablation(
     wanted = _wanted(file, list(document.tree["variants"]), only)
     reader = _Reader(document, plugins, registry)
     own = (file.parent / str(path) for path in document.tree["bases"].values())
-    reader.read_bases(dict(zip(names, bases or own, strict=True)), overrides)
+    reader.read_bases(dict(zip(names, _in_order(names, bases) or own, strict=True)), overrides)
     variants = tuple(filter(None, map(reader.variant, wanted)))
     if reader.problems:
         raise RecipeError("\n".join(reader.problems))
     return Ablation(document.tree["title"], document.tree.get("paper", ""), variants)
+
+
+def _in_order(names: Sequence[str], bases: Sequence[Path]) -> list[Path]:
+    """The recipes in the order of the bases, if they are called like them; else as given."""
+    by_name = {path.stem: path for path in bases}
+    return [by_name[name] for name in names] if by_name.keys() == {*names} else list(bases)
 
 
 def _wanted(file: Path, names: Sequence[str], only: Sequence[str]) -> list[str]:

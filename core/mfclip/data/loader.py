@@ -128,8 +128,7 @@ def training_loader(
         raise DataError("there is no image to train on: the training split is empty")
     digest = hashlib.sha256(f"{seed}:{epoch}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-    if batch_size < 1:
-        raise UsageError(f"batch_size must be 1 or more, got {batch_size}")
+    _require_some(batch_size)
     order = epoch_order(manifest.rows, sampling, batch_size, generator)
     batches = _batches(order, batch_size)
     if not 0 <= start_batch <= len(batches):
@@ -197,9 +196,13 @@ def _prompt_rows(manifest: Manifest, prompts: PromptTable | None) -> Int64[Tenso
 
 def _batches(order: Int64[Tensor, " rows"], batch_size: int) -> tuple[Int64[Tensor, " batch"], ...]:
     """Cut into batches, the last one perhaps smaller; none for no rows."""
+    _require_some(batch_size)
+    return torch.split(order, batch_size) if len(order) else ()
+
+
+def _require_some(batch_size: int) -> None:
     if batch_size < 1:
         raise UsageError(f"batch_size must be 1 or more, got {batch_size}")
-    return torch.split(order, batch_size) if len(order) else ()
 
 
 def _chunks(paths: Iterable[Path], size: int) -> Iterator[list[Path]]:

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from mfclip.parts import BuildContext
     from mfclip.recipe.settings import AugmentationSettings
 
-_WORDS = 2
-"""32-bit words in the seed of a corruption."""
-
 
 class Augmenter:
     """Crops, mirrors and corrupts decoded images before they are resized.
@@ -44,7 +41,7 @@ class Augmenter:
         # Everything is drawn every time, so that one setting does not shift what another draws.
         keep, down, right, mirrored, corrupted = draw.random(5)
         which, level = draw.random(2)
-        noise = int.from_bytes(draw.bytes(4 * _WORDS), "little") >> 1
+        noise = int(draw.integers(2**63))
         image = _cropped(image, 1 - self.settings.crop * keep, down, right)
         if mirrored < self.settings.mirror:
             image = image.flip(-1)

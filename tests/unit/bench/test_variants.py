@@ -132,6 +132,16 @@ def test_each_variant_names_its_base_where_there_are_several(read, tmp_path):
         read(text, bases=other[:1])
 
 
+def test_recipes_called_like_the_bases_replace_them_by_name(read, tmp_path):
+    text = 'title = "T"\n[bases]\na = "base.toml"\nb = "base.toml"\n[variants.x]\nbase = "a"\n'
+    (tmp_path / "mine").mkdir()
+    for name, file in (("a", "base.toml"), ("b", "cvit.toml")):
+        (tmp_path / "mine" / f"{name}.toml").write_text((tmp_path / file).read_text())
+    turned = [tmp_path / "mine" / "b.toml", tmp_path / "mine" / "a.toml"]
+    found = read(text + '[variants.y]\nbase = "b"\n', bases=turned)
+    assert [v.recipe.vision.use for v in found.variants] == ["mve", "cvit"]
+
+
 def test_only_some_variants_can_be_wanted(read):
     text = HEAD + "".join(f"[variants.v{n}]\nprompts.levels = {n}\n" for n in (1, 2, 3, 9))
     found = read(text, only=["v3", "v1"])  # v9 is wrong, and not asked for
