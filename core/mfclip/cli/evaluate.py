@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mfclip.cli.options import Device, Registry
+from mfclip.cli.options import Device, Precision, Registry
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
@@ -33,6 +33,7 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
+    precision: Precision = None,
     registry: Registry = None,
 ) -> None:
     """Measure a detector on labelled images, at the threshold stored in its bundle.
@@ -41,11 +42,14 @@ def evaluate(
     """
     from mfclip.evaluation.evaluate import evaluate as measure
     from mfclip.inference.loaded import load
+    from mfclip.training.precision import precision_name
 
     manifest = choose_split(read_data(data, registry), split, data)
-    loaded = load(bundle, device=device, registry=registry)
+    loaded = load(bundle, device=device, precision=precision, registry=registry)
     table = _scores(loaded, manifest, batch_size, workers)
-    found = measure(table, loaded.operating, loaded.recipe.evaluation)
+    measured = measure(table, loaded.operating, loaded.recipe.evaluation)
+    found = measured.model_copy(update={"precision": precision_name(loaded.arithmetic.used)})
+    typer.echo(str(loaded.arithmetic), err=True)
     typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
     if out is not None:
         from mfclip.building.evaluated import write_evaluation

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mfclip.cli.evaluate import Split, choose_split, read_data
-from mfclip.cli.options import Device, Registry
+from mfclip.cli.options import Device, Precision, Registry
 
 if TYPE_CHECKING:
     from mfclip.explain.attribution import Method
@@ -68,6 +68,7 @@ def explain(
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
+    precision: Precision = None,
     registry: Registry = None,
 ) -> None:
     """Show what detectors look at: patches and noise, heat maps, similarities, embeddings.
@@ -89,7 +90,11 @@ def explain(
         workers=workers,
     )
     manifest = choose_split(read_data(data, registry), split, data) if data else None
-    detectors = load_all([bundle, *(others or [])], device=device, registry=registry)
+    detectors = load_all(
+        [bundle, *(others or [])], device=device, precision=precision, registry=registry
+    )
+    for one in detectors:
+        typer.echo(f"{one.name}: {one.judge.arithmetic}", err=True)
     outcome = write(detectors, list(find_images(images)), out, settings, data=manifest)
     _tell(outcome, out / PAGE)
 

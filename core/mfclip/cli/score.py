@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal, Protocol
 
 import typer
 
-from mfclip.cli.options import Device, Registry
+from mfclip.cli.options import Device, Precision, Registry
 
 if TYPE_CHECKING:
     from mfclip.inference.score import Score
@@ -39,6 +39,7 @@ def score(
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
+    precision: Precision = None,
     registry: Registry = None,
 ) -> None:
     """Score images: p_fake is the calibrated probability that a face is forged (0-1).
@@ -50,7 +51,8 @@ def score(
     from mfclip.inference.loaded import load
     from mfclip.inference.score import score_paths
 
-    loaded = load(bundle, device=device, registry=registry)
+    loaded = load(bundle, device=device, precision=precision, registry=registry)
+    typer.echo(str(loaded.arithmetic), err=True)
     found = find_images(paths)
     rows = score_paths(loaded, found, batch_size=batch_size, workers=workers)
     if out is None:

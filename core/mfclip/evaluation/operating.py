@@ -12,9 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from mfclip.errors import BundleError
 from mfclip.evaluation.scores import ScoreTable
 
 FPR_LIMITS = (0.01, 0.05)
@@ -24,9 +23,12 @@ TEMPERATURES = (0.02, 50.0)
 
 
 class AlarmThreshold(BaseModel):
-    """The lowest threshold that flags at most a given share of the validation reals."""
+    """The lowest threshold that flags at most a given share of the validation reals.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    Keys of a later version are passed over, here as in all of ``bundle.json``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     limit: float = Field(gt=0, lt=1)
     """Largest allowed share of reals flagged."""
@@ -39,7 +41,7 @@ class AlarmThreshold(BaseModel):
 class OperatingPoints(BaseModel):
     """Everything fitted on the validation split. The default is what an unfitted detector has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     temperature: float = Field(default=1.0, gt=0)
     """T: log-odds are divided by it."""
@@ -66,26 +68,6 @@ class OperatingPoints(BaseModel):
     def verdict(self, p_fake: float) -> Literal["real", "fake"]:
         """What to call an image."""
         return "fake" if p_fake >= self.threshold else "real"
-
-    def at_fpr(self, limit: float) -> AlarmThreshold | None:
-        """The threshold fitted for that false-alarm rate, if one was asked for."""
-        return next((alarm for alarm in self.alarms if alarm.limit == limit), None)
-
-    def to_json(self) -> str:
-        """Write as JSON text."""
-        return self.model_dump_json(indent=2)
-
-    @classmethod
-    def from_json(cls, text: str) -> OperatingPoints:
-        """Read what :meth:`to_json` wrote.
-
-        Raises:
-            BundleError: The text is something else.
-        """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            raise BundleError(f"these are no operating points: {error}") from error
 
 
 def fit_operating_points(validation: ScoreTable) -> OperatingPoints:

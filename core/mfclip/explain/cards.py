@@ -151,8 +151,8 @@ class Workbench:
         return predictor.preprocessor(images, predictor.device)
 
     def _verdicts(self, one: Named, images: Sequence[Tensor]) -> list[Verdict]:
-        log_odds = one.loaded.predictor(images)
-        operating = one.loaded.operating
+        log_odds = one.judge.predictor(images)
+        operating = one.judge.operating
         return [
             Verdict(one.name, float(p), operating.verdict(float(p)), float(odds))
             for p, odds in zip(operating.p_fake(log_odds), log_odds, strict=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +19,7 @@ from mfclip.inference.score import Score, score_batch
 
 if TYPE_CHECKING:
     from mfclip.recipe.model import Recipe
+    from mfclip.training.precision import Arithmetic
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class LoadedDetector:
     """The detector itself: images -> log-odds."""
     operating: OperatingPoints
     """Calibration and threshold, fitted on validation."""
+    arithmetic: Arithmetic
+    """What it computes in, and what its figures were made in."""
 
     @property
     def threshold(self) -> float:
@@ -74,7 +76,7 @@ class LoadedDetector:
 def load(
     folder: Path | str,
     device: str = "auto",
-    precision: str = "auto",
+    precision: str | None = None,
     *,
     registry: Path | str | None = None,
 ) -> LoadedDetector:
@@ -88,7 +90,10 @@ def load(
     device
         ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:n``.
     precision
-        ``auto`` (bf16 where the device computes it natively), ``fp32`` or ``bf16``.
+        None: as the bundle's threshold and figures were made, because a score belongs to the
+        arithmetic it was made in; float32 where the device has no bfloat16 units, which
+        ``arithmetic`` then tells. ``auto`` (bf16 where the device is fast in it), ``fp32`` or
+        ``bf16`` overrule that.
     registry
         A registry file of your own; its ``[plugins]`` says which distributions may be loaded.
 
@@ -103,24 +108,27 @@ def load(
     """
     from mfclip.registry import read_registry
     from mfclip.training.devices import choose_device
-    from mfclip.training.precision import choose_precision
+    from mfclip.training.precision import arithmetic_for
 
     place = choose_device(device)
     catalogue = read_registry(None if registry is None else Path(registry))
     bundle = read_bundle(Path(folder), registry=catalogue)
+    arithmetic = arithmetic_for(precision, recorded_precision(bundle), place)
     predictor = Predictor(
         bundle.detector(text_side=False),
         Preprocessor(bundle.recipe.preprocessing),
         device=place,
-        precision=choose_precision(precision, place),
+        precision=arithmetic.used,
     )
-    return LoadedDetector(bundle, predictor, _operating(bundle))
+    return LoadedDetector(bundle, predictor, bundle.about.operating, arithmetic)
 
 
-def _operating(bundle: Bundle) -> OperatingPoints:
-    """Temperature and threshold; where nothing was fitted, those of an unfitted detector."""
-    wanted = ("temperature", "threshold")
-    found = {
-        name: bundle.about.operating[name] for name in wanted if name in bundle.about.operating
-    }
-    return OperatingPoints.from_json(json.dumps(found))
+def recorded_precision(bundle: Bundle) -> str:
+    """``fp32`` or ``bf16``: what a bundle's figures were made in; empty where that is not known.
+
+    Bundles of 0.1 do not say; where their recipe names a precision, that is what they were made in.
+    """
+    if bundle.about.precision or bundle.recipe.training is None:
+        return bundle.about.precision
+    named = bundle.recipe.training.precision
+    return "" if named == "auto" else named

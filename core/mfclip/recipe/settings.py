@@ -25,10 +25,16 @@ class PreprocessingSettings(Settings):
 
 
 class HeadSettings(Settings):
-    """The classification head: one fully connected layer on X_v (Eq. 3)."""
+    """The classification head: one fully connected layer on X_v (Eq. 3).
 
-    normalise: bool = True
-    """L2-normalise X_v before head and predictor, as the published code does."""
+    The paper's by default. The published code's is ``normalise`` with ``layer_norm``.
+    """
+
+    normalise: bool = False
+    """L2-normalise X_v before head and predictor. Without ``layer_norm``, the logits of a fresh
+    detector are all but equal and teach the encoders little."""
+    layer_norm: bool = False
+    """Layer normalisation between X_v and the head's fully connected layer."""
 
 
 class TrainingSettings(Settings):

@@ -1,6 +1,7 @@
 """Scores of files: calibrated, in order, with a status where a file cannot be read."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from mfclip.evaluation.operating import OperatingPoints
 from mfclip.inference.loaded import LoadedDetector
 from mfclip.inference.predict import Predictor
 from mfclip.inference.score import score_paths
+from mfclip.training.precision import Arithmetic
 
 BROKEN = {"gone.png": None, "empty.png": b"", "text.jpg": b"hello", "cut.png": b"\x89PNG\r\n\x1a\n"}
 
@@ -21,7 +23,7 @@ def loaded(detector, preprocessor):
         detector, preprocessor, device=torch.device("cpu"), precision=torch.float32
     )
     operating = OperatingPoints(temperature=2.5, threshold=0.5)
-    return LoadedDetector(SimpleNamespace(), predictor, operating)
+    return LoadedDetector(SimpleNamespace(), predictor, operating, Arithmetic(torch.float32))
 
 
 @pytest.fixture
@@ -45,9 +47,7 @@ def test_p_fake_is_the_sigmoid_of_the_tempered_log_odds(loaded, images):
 
 def test_the_threshold_itself_is_fake(loaded, images):
     reached = loaded.score(images)[3].p_fake
-    at = LoadedDetector(
-        loaded.bundle, loaded.predictor, OperatingPoints(temperature=2.5, threshold=reached)
-    )
+    at = replace(loaded, operating=OperatingPoints(temperature=2.5, threshold=reached))
     for score in at.score(images):
         assert score.verdict == ("fake" if score.p_fake >= reached else "real")
         assert score.threshold == reached
