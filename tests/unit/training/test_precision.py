@@ -12,6 +12,11 @@ from mfclip.training.precision import arithmetic_for, choose_precision, cpu_has,
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
+@pytest.fixture(autouse=True)
+def ask_the_cpu(monkeypatch):
+    monkeypatch.delenv("MFCLIP_BF16_UNITS", raising=False)
+
+
 def pretend_cpu(monkeypatch, *features: str) -> None:
     monkeypatch.setattr(precision, "cpu_has", lambda feature: feature in features)
 
