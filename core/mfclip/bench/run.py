@@ -20,6 +20,7 @@ from mfclip.data.manifest import Manifest
 from mfclip.data.splits import assign_splits
 from mfclip.detector.bundle_json import versions
 from mfclip.errors import DataError
+from mfclip.locks import holding
 
 if TYPE_CHECKING:
     from mfclip.building.events import BuildEvents
@@ -92,10 +93,16 @@ def run(
     Raises
     ------
     UsageError
-        Where the folder holds cells that were begun with something else.
+        Where the folder holds cells that were begun with something else, or another process runs
+        a benchmark there.
     DataError
         Where the data check finds errors.
     """
+    with holding(grid.out):
+        return _run(grid, events, engine, restart=restart, title=title)
+
+
+def _run(grid: Grid, events: BuildEvents, engine: Engine, *, restart: bool, title: str) -> Outcome:
     require_unchanged(grid, restart=restart)
     if any(cell.state() != "finished" for cell in grid.cells):
         check_data(grid, events)

@@ -89,16 +89,18 @@ def import_(
     """
     from mfclip.cli.console import ConsoleEvents
     from mfclip.data.manifest import write_manifest
+    from mfclip.locks import holding
     from mfclip.parts import BuildContext
 
     part = _reader(kind, root, settings or [], registry)
-    with ConsoleEvents() as events, _plain_warnings():
-        context = BuildContext(progress=events.step)
-        events.stage("Preparing the data set")
-        part.prepare(context)
-        events.stage("Listing the images")
-        manifest = _seen_from(part.build(context), out.resolve().parent)
-    write_manifest(manifest, out)
+    with holding(out):
+        with ConsoleEvents() as events, _plain_warnings():
+            context = BuildContext(progress=events.step)
+            events.stage("Preparing the data set")
+            part.prepare(context)
+            events.stage("Listing the images")
+            manifest = _seen_from(part.build(context), out.resolve().parent)
+        write_manifest(manifest, out)
     videos = len({row.video for row in manifest if row.video})
     of = f" of {videos} videos" if videos else ""
     typer.echo(f"wrote {out}: {len(manifest)} images{of}; next: mfclip data check {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ from mfclip.cli.options import Device, Precision, Registry
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
+    from mfclip.evaluation.results import Evaluation
     from mfclip.evaluation.scores import ScoreTable
     from mfclip.inference.loaded import LoadedDetector
 
@@ -40,22 +42,30 @@ def evaluate(
 
     Nothing is fitted on these data.
     """
-    from mfclip.evaluation.evaluate import evaluate as measure
     from mfclip.inference.loaded import load
-    from mfclip.training.precision import precision_name
+    from mfclip.locks import holding
 
     manifest = choose_split(read_data(data, registry), split, data)
     loaded = load(bundle, device=device, precision=precision, registry=registry)
-    table = _scores(loaded, manifest, batch_size, workers)
-    measured = measure(table, loaded.operating, loaded.recipe.evaluation)
-    found = measured.model_copy(update={"precision": precision_name(loaded.arithmetic.used)})
-    typer.echo(str(loaded.arithmetic), err=True)
-    typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
-    if out is not None:
-        from mfclip.building.evaluated import write_evaluation
+    with holding(out) if out is not None else nullcontext():
+        table = _scores(loaded, manifest, batch_size, workers)
+        found = _measured(loaded, table)
+        typer.echo(str(loaded.arithmetic), err=True)
+        typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
+        if out is not None:
+            from mfclip.building.evaluated import write_evaluation
 
-        write_evaluation(out, f"{loaded.recipe.name} on {data.name}", table, found)
-        typer.echo(f"wrote {out}", err=True)
+            write_evaluation(out, f"{loaded.recipe.name} on {data.name}", table, found)
+            typer.echo(f"wrote {out}", err=True)
+
+
+def _measured(loaded: LoadedDetector, table: ScoreTable) -> Evaluation:
+    """The figures at the bundle's operating points, with the arithmetic that they belong to."""
+    from mfclip.evaluation.evaluate import evaluate as measure
+    from mfclip.training.precision import precision_name
+
+    found = measure(table, loaded.operating, loaded.recipe.evaluation)
+    return found.model_copy(update={"precision": precision_name(loaded.arithmetic.used)})
 
 
 def read_data(data: Path, registry: str | None) -> Manifest:

@@ -70,7 +70,7 @@ def fresh(assembly: str, *changes: str) -> tuple[float, float]:
     visual.requires_grad_()
     logits = detector.head(F.normalize(visual, dim=-1) if detector.normalise else visual)
     F.cross_entropy(logits, torch.arange(24) % 2).backward()
-    return float((logits[:, 1] - logits[:, 0]).std()), float(visual.grad.norm())
+    return (logits[:, 1] - logits[:, 0]).std().item(), visual.grad.norm().item()
 
 
 @pytest.mark.parametrize("assembly", ["mfclip-small", "cvit-small", "clip-small"])
