@@ -15,8 +15,11 @@ _ADVICE = {
     ImageStatus.UNREADABLE: "give read permission, or remove these rows",
     ImageStatus.EMPTY: "copy these files again, or remove their rows",
     ImageStatus.TRUNCATED: "copy these files again, or remove their rows",
-    ImageStatus.NOT_AN_IMAGE: "save them as JPEG, PNG, WebP or BMP, or remove their rows",
+    ImageStatus.NOT_AN_IMAGE: "save them as JPEG, PNG or WebP, or remove their rows",
+    ImageStatus.UNSUPPORTED_FORMAT: "save them as JPEG, PNG or WebP, or remove their rows",
     ImageStatus.TOO_LARGE: "scale them down or crop the faces, or remove their rows",
+    ImageStatus.TOO_SMALL: "take larger crops of the faces, or remove their rows",
+    ImageStatus.BLANK: "take these images anew, or remove their rows",
 }
 
 

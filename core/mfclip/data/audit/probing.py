@@ -27,7 +27,7 @@ class Probe:
     reason: str = ""
     bytes: int = 0
     form: str = ""
-    """JPEG, PNG, WEBP or BMP, by content."""
+    """By content, in Pillow's names: JPEG, PNG, WEBP, BMP, GIF, TIFF, AVIF, JPEG2000 and so on."""
     width: int = 0
     height: int = 0
     """Pixels, before any EXIF rotation."""
@@ -74,7 +74,7 @@ def _read(path: Path, stream: BinaryIO) -> Probe:
 
 
 def _has_end(stream: BinaryIO, found: Probe) -> bool:
-    """Whether the file ends as its format ends; false also for harmless bytes after the end."""
+    """Whether the file ends as its format ends; false also where only decoding can tell."""
     stream.seek(max(0, found.bytes - len(_PNG_END)))
     tail = stream.read()
     if found.form == "JPEG":
@@ -85,4 +85,6 @@ def _has_end(stream: BinaryIO, found: Probe) -> bool:
     head = stream.read(8)
     if found.form == "WEBP":
         return int.from_bytes(head[4:8], "little") + 8 <= found.bytes
-    return 0 < int.from_bytes(head[2:6], "little") <= found.bytes
+    if found.form == "BMP":
+        return 0 < int.from_bytes(head[2:6], "little") <= found.bytes
+    return False  # of the other formats the end tells nothing
