@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_PIXELS",
-    "SMALLEST",
     "ImageError",
     "ImageStatus",
     "Picture",
@@ -47,8 +46,6 @@ __all__ = [
 
 MAX_PIXELS = 1 << 26
 """Pixels of the largest image that is decoded (8192 x 8192); its RGB takes 192 MiB."""
-SMALLEST = 16
-"""Pixels of the shortest side that is scored, unless a recipe says otherwise."""
 UNNAMED = Path("(an opened image)")
 """Stands in errors for the file of an image that has none."""
 _INSTEAD = "save it as JPEG, PNG or WebP"

@@ -11,6 +11,7 @@ from typing import BinaryIO, TypeVar
 
 from mfclip.data.audit.quality import Quality, estimate_quality
 from mfclip.data.images import ImageError, ImageStatus, decode, open_image, open_regular
+from mfclip.data.scorable import too_small
 
 _SLICE = 2048
 """Files that are handed to the threads at once: bounds what is queued, whatever the number."""
@@ -37,10 +38,11 @@ class Probe:
     """Mean grey level, 0-255, where the image was decoded."""
 
 
-def probe(path: Path) -> Probe:
+def probe(path: Path, *, smallest: int | None = None) -> Probe:
     """Read header and end of one file; decode it only where the end looks cut off.
 
-    Damage inside a file that has its end is not seen here.
+    Damage inside a file that has its end is not seen here. ``smallest``: pixels of the shortest
+    side that is scored; without it no image is too small.
     """
     try:
         with open_regular(path) as stream:
@@ -50,7 +52,8 @@ def probe(path: Path) -> Probe:
             decode(path)
     except ImageError as error:
         return Probe(error.status, error.reason)
-    return found
+    why = smallest and too_small(found.width, found.height, smallest)
+    return Probe(*why) if why else found
 
 
 def in_threads(
