@@ -14,8 +14,8 @@ _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _SCAN = 0xDA
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length."""
-_LONGEST = 1 << 22
-"""Bytes before the frame header that are looked at: EXIF and profiles may fill megabytes."""
+_HEADS = (1 << 14, 1 << 22)
+"""Bytes that are searched for the frame header: EXIF and profiles may fill megabytes."""
 _NEXT = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _PATTERNS = (b"\x00", b"\x55", b"\xaa", b"\xff\x00")
 """All that two bits can be: whatever code is read next, it differs between them."""
@@ -30,16 +30,20 @@ class Segment(NamedTuple):
 
 def unsupported_kind(stream: BinaryIO) -> str | None:
     """Name a kind of JPEG that is not decoded; None for all others, damaged ones as well."""
-    stream.seek(0)
-    for marker, body in segments(stream.read(_LONGEST)):
-        if marker in _FRAMES:
-            depth = body[0] if body else 8
-            if marker in _LOSSLESS:
-                return "lossless JPEG"
-            if marker not in _DECODED:
-                return "hierarchical JPEG"
-            return None if depth == 8 else f"{depth}-bit JPEG"
+    for size in _HEADS:
+        stream.seek(0)
+        for marker, body in segments(stream.read(size)):
+            if marker in _FRAMES and body:
+                return _unsupported(marker, body[0])
     return None
+
+
+def _unsupported(marker: int, depth: int) -> str | None:
+    if marker in _LOSSLESS:
+        return "lossless JPEG"
+    if marker not in _DECODED:
+        return "hierarchical JPEG"
+    return None if depth == 8 else f"{depth}-bit JPEG"
 
 
 def segments(data: bytes) -> Iterator[Segment]:
