@@ -15,6 +15,7 @@ from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
 from mfclip.data import images as module
 from mfclip.data.audit.probing import probe
+from mfclip.data.decoding import decode_batches
 from mfclip.data.images import ImageError, ImageStatus, decode, read_picture
 from mfclip.data.jpeg_markers import has_all_scans
 
@@ -470,3 +471,17 @@ def test_cut_off_files_are_truncated_for_both(tmp_path: Path, kind: str, share: 
     with pytest.raises(ImageError, match="truncated"):
         decode(tmp_path / "x")
     assert probe(tmp_path / "x").status is ImageStatus.TRUNCATED
+
+
+def test_every_format_in_worker_processes(tmp_path: Path) -> None:
+    contents = [heif(), *(SOUND[kind]() for kind in ("avif", "jpeg 2000", "tiff", "gif", "mpo"))]
+    files = [tmp_path / str(number) for number in range(len(contents))]
+    for path, content in zip(files, contents, strict=True):
+        path.write_bytes(content)
+    here = [decode(path) for path in files]
+    batches = list(decode_batches([files] * 6, workers=2))
+    for batch in batches:
+        assert not batch.failures
+        for image, expected in zip(batch.images(), here, strict=True):
+            assert np.array_equal(image.permute(1, 2, 0), expected)
+    assert len(batches) == 6
