@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps
 
 from mfclip.data import images as module
 from mfclip.data.audit.probing import probe
 from mfclip.data.decoding import decode_batches
 from mfclip.data.images import ImageError, ImageStatus, decode, read_picture
-from mfclip.data.jpeg_markers import has_all_scans
 
 
 def smooth(height: int = 40, width: int = 56) -> np.ndarray:
@@ -225,93 +224,6 @@ def test_16_bit_grey_with_a_clear_grey_is_white_there(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(with_chunk(plain, chunk(b"tRNS", struct.pack(">H", value))))
     expected = np.where(PIXELS[..., 0] == value // 257, 255, PIXELS[..., 0])
     assert np.array_equal(decode(tmp_path / "x")[..., 0], expected)
-
-
-@pytest.mark.parametrize(
-    "extra",
-    [
-        chunk(b"zTXt", b"parameters\0\0" + zlib.compress(b"a" * 5_000_000)),
-        chunk(b"iTXt", b"prompt\0\1\0\0\0" + zlib.compress(b"a" * 5_000_000)),
-        chunk(b"tEXt", b"workflow\0" + b"a" * 5_000_000),
-        chunk(b"iCCP", b"icc\0\0" + zlib.compress(b"\0" * 5_000_000)),
-        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(b"a" * 5_000_000)),
-        b"".join(
-            chunk(b"zTXt", b"a\0\0" + zlib.compress(b"a" * 900_000)) for _ in range(80)
-        ),  # more than Pillow keeps in all
-    ],
-    ids=["zTXt", "iTXt", "tEXt", "iCCP", "xmp", "many"],
-)
-@pytest.mark.parametrize("last", [False, True])
-def test_much_metadata_in_a_png_does_no_harm(tmp_path: Path, extra: bytes, last: bool) -> None:
-    limits = (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY)
-    (tmp_path / "x").write_bytes(with_chunk(saved(RGB, "PNG"), extra, last=last))
-    assert np.array_equal(decode(tmp_path / "x"), PIXELS)
-    assert probe(tmp_path / "x").status is ImageStatus.OK
-    assert limits == (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY)
-
-
-JPEGS = {
-    "baseline": {},
-    "best": {"quality": 95, "subsampling": 0},
-    "progressive": {"progressive": True},
-    "optimised": {"optimize": True},
-    "restarts": {"restart_marker_blocks": 3},
-    "restart rows": {"restart_marker_rows": 1, "progressive": True},
-}
-
-
-class TestJpegWithoutItsEnd:
-    def content(self, kind: str, form: str = "RGB") -> bytes:
-        noise = np.random.default_rng(3).integers(0, 60, PIXELS.shape, dtype=np.uint8)
-        image = Image.fromarray(PIXELS // 2 + noise).convert(form)
-        if form == "CMYK":  # Pillow puts nothing into the black channel
-            image = Image.merge("CMYK", [*image.split()[:3], Image.fromarray(noise[..., 0])])
-        return saved(image, "JPEG", **JPEGS[kind])
-
-    @pytest.mark.parametrize("kind", JPEGS)
-    @pytest.mark.parametrize("form", ["RGB", "L", "CMYK"])
-    @pytest.mark.parametrize("missing", [1, 2])
-    def test_is_whole(self, tmp_path: Path, kind: str, form: str, missing: int) -> None:
-        content = self.content(kind, form)
-        (tmp_path / "x").write_bytes(content[:-missing])
-        assert np.array_equal(decode(tmp_path / "x"), as_pillow(content))
-        assert probe(tmp_path / "x").status is ImageStatus.OK
-        assert not ImageFile.LOAD_TRUNCATED_IMAGES
-
-    @pytest.mark.parametrize("kind", JPEGS)
-    @pytest.mark.parametrize("form", ["RGB", "L", "CMYK"])
-    def test_a_missing_part_is_never_called_whole(
-        self, tmp_path: Path, kind: str, form: str
-    ) -> None:
-        """Cut anywhere, a file is truncated, or it is the same picture to the last pixel."""
-        content = self.content(kind, form)
-        expected, whole = as_pillow(content), 0
-        cuts = [*range(3, 40), *np.linspace(40, len(content) - 10, 40).astype(int)]
-        for missing in cuts:
-            (tmp_path / "x").write_bytes(content[:-missing])
-            if probe(tmp_path / "x").status is ImageStatus.TRUNCATED:
-                continue
-            whole += 1
-            assert np.array_equal(decode(tmp_path / "x"), expected), missing
-        assert whole <= 4
-
-    def test_cut_right_before_a_restart(self, tmp_path: Path) -> None:
-        content = self.content("restarts")
-        for number in range(3):
-            place = content.rindex(bytes((0xFF, 0xD0 + number)))
-            for end in (place, place + 1, place + 2):
-                (tmp_path / "x").write_bytes(content[:end])
-                with pytest.raises(ImageError, match="truncated"):
-                    decode(tmp_path / "x")
-
-    def test_cut_right_before_the_last_scan(self, tmp_path: Path) -> None:
-        content = self.content("progressive")
-        assert has_all_scans(content)
-        cut = content[: content.rindex(b"\xff\xda")]
-        assert not has_all_scans(cut)
-        (tmp_path / "x").write_bytes(cut)
-        with pytest.raises(ImageError, match="truncated"):
-            decode(tmp_path / "x")
 
 
 def patched(marker: int, depth: int = 8) -> bytes:
