@@ -28,6 +28,7 @@ GOLDEN = Path(__file__).with_name("golden")
 ASSEMBLIES = sorted(file.stem for file in GOLDEN.glob("*.toml"))
 PARTS = sorted(file.stem for file in (GOLDEN / "parts").glob("*.json"))
 ADDED: dict[str, str] = {
+    "preprocessing.smallest": "no detector's input is smaller than 16 pixels",
     ".augmentation": "nothing is changed",
     "training.sampling": "shuffled, as always",
     "training.optimiser": "Adam, as always",

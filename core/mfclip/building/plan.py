@@ -75,7 +75,7 @@ def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Au
     # What would stop the evaluation must not be found after the training.
     check_videos(ScoreTable.from_manifest(manifest, np.zeros(len(manifest))))
     events.stage("Checking the data")
-    checked = audit(manifest, progress=events.step)
+    checked = audit(manifest, progress=events.step, smallest=recipe.preprocessing.smallest)
     events.audit(checked)
     if checked.errors and recipe.data.findings == "stop":
         raise DataError(_refusal(checked))

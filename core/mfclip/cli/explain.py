@@ -73,8 +73,8 @@ def explain(
 ) -> None:
     """Show what detectors look at: patches and noise, heat maps, similarities, embeddings.
 
-    Files that cannot be read are listed on the page and the run goes on; then the command ends
-    with exit code 9 and says how many there were.
+    Files that cannot be read, or show nothing, are listed on the page and the run goes on; then
+    the command ends with exit code 9 and says how many there were.
     """
     from mfclip.data.images import find_images
     from mfclip.explain.attribution import MapSettings
@@ -116,5 +116,6 @@ def _tell(outcome: Outcome, page: Path) -> None:
     typer.echo(f"wrote {page}", err=True)
     if outcome.failed:
         raise SomeFilesFailed(
-            f"{outcome.failed} of {outcome.images} files could not be read; the page lists them"
+            f"{outcome.failed} of {outcome.images} files could not be explained; "
+            "the page lists them"
         )

@@ -50,6 +50,11 @@ class LoadedDetector:
         """Where it computes."""
         return self.predictor.device
 
+    @property
+    def smallest(self) -> int:
+        """Shortest side of an image that is scored, pixels."""
+        return self.predictor.preprocessor.settings.smallest
+
     def score(
         self, inputs: ImageInput | Iterable[ImageInput], *, batch_size: int = 24
     ) -> list[Score]:
@@ -62,9 +67,10 @@ class LoadedDetector:
         Raises
         ------
         UsageError
-            For what is no image. A file that cannot be read is no error: its status says why.
+            For what is no image. A file that cannot be read is no error, nor is an image that is
+            too small or shows one colour: the status says why there is no verdict.
         """
-        stream = each_image(inputs)
+        stream = each_image(inputs, smallest=self.smallest)
         scores: list[Score] = []
         while given := list(islice(stream, batch_size)):
             paths, images, statuses, reasons = zip(*given, strict=True)

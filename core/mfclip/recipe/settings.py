@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
+from mfclip.data.scorable import SMALLEST
 from mfclip.parts import Corruption
 
 
@@ -22,6 +23,8 @@ class PreprocessingSettings(Settings):
     """Side of the input, pixels. The paper uses 224."""
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     """Filter of the resize, always with antialiasing."""
+    smallest: int = Field(default=SMALLEST, ge=1, le=2048)
+    """Shortest side of an image that is scored, pixels."""
 
 
 class HeadSettings(Settings):
