@@ -46,6 +46,8 @@ def evaluate(
     from mfclip.locks import holding
 
     manifest = choose_split(read_data(data, registry), split, data)
+    for note in manifest.notes:
+        typer.echo(f"note: {data.name}: {note}", err=True)
     loaded = load(bundle, device=device, precision=precision, registry=registry)
     with holding(out) if out is not None else nullcontext():
         table = _scores(loaded, manifest, batch_size, workers)

@@ -28,7 +28,7 @@ from PIL import (
     WebPImagePlugin,
 )
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from mfclip.data.images import ImageError, Picture, read_picture
 from mfclip.data.scorable import unscorable
@@ -142,13 +142,32 @@ class _Decoder(Dataset[Decoded]):
             )
             sizes.append((pixels.shape[0], pixels.shape[1]))
         joined = torch.cat(parts) if parts else torch.empty(0, dtype=torch.uint8)
-        return Decoded(joined, sizes, failures, notes)
+        return Decoded(_shared(joined), sizes, failures, notes)
 
     def _read(self, path: Path) -> Picture:
         picture = read_picture(path)
         if self._smallest is not None and (why := unscorable(picture.pixels, self._smallest)):
             raise ImageError(path, *why)
         return picture
+
+
+def _shared(pixels: Tensor) -> Tensor:
+    """In a worker, the same pixels in shared memory.
+
+    Left to itself, PyTorch moves them there in a thread whose errors nobody hears: with /dev/shm
+    full, whoever waits for the batch would wait for ever.
+    """
+    if get_worker_info() is None:
+        return pixels
+    try:
+        pixels.share_memory_()  # type: ignore[no-untyped-call]
+        return pixels
+    except RuntimeError as error:
+        raise UsageError(
+            f"{pixels.numel() / 2**20:.1f} MiB of pixels do not fit into shared memory "
+            f"({' '.join(str(error).split())}). Make /dev/shm larger (docker: --shm-size=2g), or "
+            "use smaller batches, or workers = 0"
+        ) from None
 
 
 def _as_it_is(decoded: Decoded) -> Decoded:

@@ -170,6 +170,8 @@ def open_regular(path: Path) -> BinaryIO:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ImageError(path, ImageStatus.UNREADABLE, reason) from error
+    except ValueError as error:  # a NUL in the name
+        raise ImageError(path, ImageStatus.MISSING, f"no file has such a name: {error}") from error
 
 
 def open_image(path: Path, stream: BinaryIO) -> ImageFile:

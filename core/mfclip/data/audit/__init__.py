@@ -64,6 +64,7 @@ def audit(
             for found, one in zip(probes, seen, strict=True)
         ]
     findings = [
+        *(Finding("note", "missing-values", note) for note in manifest.notes),
         *check_files(manifest, probes),
         *check_blank(manifest, seen),
         *check_counts(manifest, splits),
