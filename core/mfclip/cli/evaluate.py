@@ -71,7 +71,11 @@ def _measured(loaded: LoadedDetector, table: ScoreTable) -> Evaluation:
 
 
 def read_data(data: Path, registry: str | None) -> Manifest:
-    """Whatever the path is: a table, a folder with one, or folders by class."""
+    """Whatever the path is: a table, a folder with one, or folders by class.
+
+    The last are read by the part ``folder``, whose setting ``root`` is the path.
+    """
+    from mfclip.building.reading import dataset_of, list_images
     from mfclip.data.manifest import read_manifest
     from mfclip.errors import UsageError
     from mfclip.parts import BuildContext
@@ -85,8 +89,7 @@ def read_data(data: Path, registry: str | None) -> Manifest:
     offer = plugins.get("dataset", "folder")
     if offer is None:
         raise UsageError(f"{data} has no manifest.csv, and no part reads folders by class")
-    manifest: Manifest = offer.schema.model_validate({"root": data}).build(BuildContext())
-    return manifest
+    return list_images(dataset_of(offer, root=data), BuildContext())
 
 
 def choose_split(manifest: Manifest, split: Split | None, data: Path) -> Manifest:
