@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mfclip.data.reencode import PATTERN
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -193,6 +195,10 @@ class Dataset(Part):
     """Shares of train, validation and test; used only where the data name no split."""
     split_seed: int = Field(default=0, ge=0)
     """Seed of that split. Images of one identity stay together."""
+    reencode: str | None = Field(default=None, pattern=PATTERN)
+    """Bring every image, real and fake, through one encoder at the detector's size: ``jpeg:92`` (or
+    another quality) or ``png``. In training and in whatever the detector scores afterwards. The
+    cure where format, size or quality of the files give the label away."""
     findings: Literal["stop", "warn"] = "stop"
     """What errors of the data check do before training: end the run, or only be reported."""
 

@@ -28,6 +28,14 @@ GOLDEN = Path(__file__).with_name("golden")
 ASSEMBLIES = sorted(file.stem for file in GOLDEN.glob("*.toml"))
 PARTS = sorted(file.stem for file in (GOLDEN / "parts").glob("*.json"))
 ADDED: dict[str, str] = {
+    **{
+        f"{name}.reencode": "nothing is encoded again"
+        for name in (
+            *("celeb-df", "deeperforensics", "dfdc", "ffpp", "folder", "genface", "manifest"),
+            "sample",
+        )
+    },
+    "dataset.reencode": "nothing is encoded again",
     "preprocessing.smallest": "no detector's input is smaller than 16 pixels",
     ".augmentation": "nothing is changed",
     "training.sampling": "shuffled, as always",

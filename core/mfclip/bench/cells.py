@@ -194,6 +194,8 @@ class Identity:
                 **{need.distribution: need.version for need in needs},
             },
         }
+        if recipe.data is not None and recipe.data.reencode:
+            made["reencode"] = recipe.data.reencode
         found: dict[str, Any] = json.loads(json.dumps(made))
         return found
 

@@ -186,6 +186,7 @@ def _recipe(
         "root": manifest.root,
         "file": file,
         "findings": recipe.data.findings,
+        "reencode": recipe.data.reencode,
     }
     return recipe.model_copy(
         update={

@@ -17,8 +17,8 @@ from mfclip.bench.scoring import conditions_of, read_scored, score_grid
 from mfclip.bench.tables import Study, make_tables
 from mfclip.building.reading import read_data
 from mfclip.data.audit import audit
+from mfclip.data.audit.refusal import require_sound
 from mfclip.detector.bundle_json import versions
-from mfclip.errors import DataError
 from mfclip.locks import holding
 
 if TYPE_CHECKING:
@@ -103,19 +103,16 @@ def _run(grid: Grid, events: BuildEvents, engine: Engine, *, restart: bool, titl
 
 
 def check_data(grid: Grid, events: BuildEvents) -> None:
-    """Raise :class:`DataError` with every error of the data check, unless the recipe overrules it.
+    """Raise where the data check finds errors, unless the recipe overrules them.
 
     All the data at once: what is wrong with a part of them is wrong with them.
     """
     data = grid.candidates[0].recipe.data
     assert data is not None
     events.stage("Checking the data")
-    found = audit(grid.manifest, progress=events.step)
+    found = audit(grid.manifest, progress=events.step, reencode=data.reencode)
     events.audit(found)
-    if found.errors and data.findings == "stop":
-        lines = [f"{one.message}\n    to do: {one.advice}" for one in found.errors]
-        end = "To run all the same: --set data.findings=warn"
-        raise DataError("\n".join(["the data cannot be used as they are:", *lines, end]))
+    require_sound(found, data.findings)
 
 
 def record(grid: Grid, engine: Engine, title: str = "") -> BenchRecord:

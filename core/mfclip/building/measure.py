@@ -10,7 +10,6 @@ import torch
 from mfclip.building.events import BuildEvents
 from mfclip.building.plan import Plan
 from mfclip.data.manifest import Manifest
-from mfclip.data.preprocess import Preprocessor
 from mfclip.evaluation.evaluate import evaluate
 from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
 from mfclip.evaluation.results import Evaluation
@@ -61,7 +60,7 @@ def _scores(
     log_odds = predict_log_odds(
         plan.detector,
         manifest,
-        Preprocessor(plan.recipe.preprocessing),
+        plan.recipe.preprocessor(),
         batch_size=settings.batch_size,
         workers=settings.workers,
         device=device,

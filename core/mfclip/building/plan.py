@@ -12,6 +12,7 @@ import torch
 from mfclip.building.events import BuildEvents
 from mfclip.building.reading import read_data
 from mfclip.data.audit import Audit, audit
+from mfclip.data.audit.refusal import require_sound
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest
 from mfclip.data.prompts import PromptTable
@@ -21,7 +22,6 @@ from mfclip.detector.cost import PartCost, cost
 from mfclip.detector.failures import blaming, naming_parts
 from mfclip.detector.protocols import PromptRenderer
 from mfclip.detector.shapes import checking_shapes
-from mfclip.errors import DataError
 from mfclip.evaluation.scores import ScoreTable
 from mfclip.evaluation.videos import check_videos
 
@@ -50,7 +50,7 @@ def make_plan(recipe: Recipe, events: BuildEvents, *, synthetic: bool = False) -
     """Read and check the data, then assemble the detector from its seed.
 
     ``synthetic`` says that a program drew the images, where the part that reads them cannot know.
-    Raises :class:`DataError` with every error of the data check at once.
+    Raises :class:`mfclip.data.audit.refusal.DataRefused` with every error of the data check.
     """
     manifest, checked = _read_data(recipe, events)
     prompts = _prompt_table(recipe, manifest)
@@ -73,17 +73,15 @@ def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Au
     # What would stop the evaluation must not be found after the training.
     check_videos(ScoreTable.from_manifest(manifest, np.zeros(len(manifest))))
     events.stage("Checking the data")
-    checked = audit(manifest, progress=events.step, smallest=recipe.preprocessing.smallest)
+    checked = audit(
+        manifest,
+        progress=events.step,
+        smallest=recipe.preprocessing.smallest,
+        reencode=recipe.data.reencode,
+    )
     events.audit(checked)
-    if checked.errors and recipe.data.findings == "stop":
-        raise DataError(_refusal(checked))
+    require_sound(checked, recipe.data.findings)
     return manifest, checked
-
-
-def _refusal(checked: Audit) -> str:
-    lines = [f"{finding.message}\n    to do: {finding.advice}" for finding in checked.errors]
-    end = 'To build all the same: findings = "warn" under [data].'
-    return "\n".join([f"the data cannot be used as they are ({len(lines)} errors):", *lines, end])
 
 
 def _prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | None:

@@ -13,7 +13,6 @@ from mfclip.building.folders import check_run, close_run, open_run
 from mfclip.building.measure import Measured, measure
 from mfclip.building.plan import Plan, make_plan
 from mfclip.building.writing import write
-from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.assemble import losses
 from mfclip.discovery import Plugins
 from mfclip.locks import holding
@@ -164,7 +163,7 @@ def _train(
         train=manifest.of_split("train"),
         val=manifest.of_split("val"),
         prompts=plan.prompts,
-        preprocessor=Preprocessor(recipe.preprocessing),
+        preprocessor=recipe.preprocessor(),
         settings=recipe.training,
         run=run,
         resume=resume,

@@ -15,7 +15,6 @@ from mfclip.building.pictures import (
 )
 from mfclip.building.plan import Plan
 from mfclip.data.manifest import Split
-from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.bundle import BundleContents, write_bundle
 from mfclip.detector.bundle_json import needs_of, versions
 from mfclip.discovery import Plugins
@@ -159,7 +158,7 @@ def _timing(trained: TrainingResult | None, seconds: float) -> dict[str, str]:
 
 def _similarity(plan: Plan) -> SimilarityMatrix | None:
     assert plan.manifest is not None
-    preprocessor = Preprocessor(plan.recipe.preprocessing)
+    preprocessor = plan.recipe.preprocessor()
     found = similarity_matrix(
         plan.detector, plan.manifest.of_split("val"), plan.prompts, preprocessor
     )
@@ -173,7 +172,7 @@ def _samples(plan: Plan, measured: Measured) -> list[Sample]:
     chosen = telling_rows(table)
     test = plan.manifest.of_split("test")
     rows = test.rows
-    preprocessor = Preprocessor(plan.recipe.preprocessing)
+    preprocessor = plan.recipe.preprocessor()
     images = load_images(test, [rows[i] for i in chosen], preprocessor)
     patches = patch_pictures(plan.detector, images)
     p_fake = measured.operating.p_fake(table.log_odds)

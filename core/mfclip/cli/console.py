@@ -24,6 +24,7 @@ class ConsoleEvents:
         self._console = console or Console(stderr=True)
         self._progress: Progress | None = None
         self._title = ""
+        self._shown: Audit | None = None
 
     @property
     def training(self) -> TrainingProgress:
@@ -58,6 +59,7 @@ class ConsoleEvents:
 
     def audit(self, audit: Audit) -> None:
         """Print every finding with what to do."""
+        self._shown = audit
         self._close_bar()
         if not audit.findings:
             self._console.print("  no findings", style="green")
@@ -71,9 +73,13 @@ class ConsoleEvents:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        """Leave the terminal as it was, whatever happened."""
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Leave the terminal as it was, whatever happened; findings are told once."""
+        from mfclip.data.audit.refusal import DataRefused
+
         self._close_bar()
+        if isinstance(error, DataRefused) and error.audit is self._shown:
+            error.told = True
 
     def _finding(self, finding: Finding) -> None:
         self._console.print(f"  {finding.severity}: ", style=COLOURS[finding.severity], end="")

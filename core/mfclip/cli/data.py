@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
@@ -44,9 +44,9 @@ def check(
     from mfclip.errors import DataError
 
     with ConsoleEvents() as events, _plain_warnings():
-        manifest, splits = _wanted(target, registry, events)
+        manifest, wanted = _wanted(target, registry, events)
         events.stage("Checking the data")
-        found = audit(manifest, progress=events.step, splits=splits, looks=not quick)
+        found = audit(manifest, progress=events.step, looks=not quick, **wanted)
         if not as_json:
             events.audit(found)
     if as_json:
@@ -125,19 +125,26 @@ def _plain_warnings() -> Iterator[None]:
         yield
 
 
-def _wanted(
-    target: Path, registry: str | None, events: ConsoleEvents
-) -> tuple[Manifest, Sequence[Split]]:
-    """The data, and the splits that must be there: those of a recipe, else those that are named."""
+class _Wanted(TypedDict, total=False):
+    """What the check is told of the use that the data are for."""
+
+    splits: Sequence[Split]
+    """Those that must be there."""
+    smallest: int
+    reencode: str | None
+
+
+def _wanted(target: Path, registry: str | None, events: ConsoleEvents) -> tuple[Manifest, _Wanted]:
+    """The data, and what is asked of them: by a recipe, else by the splits that they name."""
     events.stage("Reading the data")
     if target.suffix.lower() == ".toml":
-        return _of_recipe(target, registry, events), ("train", "val", "test")
+        return _of_recipe(target, registry, events)
     manifest = read_any(target, registry)
     named = {row.split for row in manifest}
-    return manifest, [name for name in ("train", "val", "test") if name in named]
+    return manifest, {"splits": [name for name in ("train", "val", "test") if name in named]}
 
 
-def _of_recipe(file: Path, registry: str | None, events: ConsoleEvents) -> Manifest:
+def _of_recipe(file: Path, registry: str | None, events: ConsoleEvents) -> tuple[Manifest, _Wanted]:
     """The data of a recipe, split as a build splits them."""
     from mfclip.building.reading import read_data
     from mfclip.recipe.read import read_recipe
@@ -145,7 +152,9 @@ def _of_recipe(file: Path, registry: str | None, events: ConsoleEvents) -> Manif
 
     catalogue = read_registry(Path(registry) if registry else None)
     recipe = read_recipe(file, plugins=plugins_for(catalogue), registry=catalogue)
-    return read_data(recipe, events.step)
+    manifest = read_data(recipe, events.step)
+    reencode = recipe.data.reencode if recipe.data else None
+    return manifest, {"smallest": recipe.preprocessing.smallest, "reencode": reencode}
 
 
 def _reader(kind: str, root: Path | None, settings: Sequence[str], registry: str | None) -> Dataset:

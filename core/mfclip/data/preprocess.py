@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from mfclip.data.reencode import Reencoder
 from mfclip.recipe.settings import PreprocessingSettings
 
 
@@ -21,10 +23,19 @@ class Preprocessor:
     * The resize filters against aliasing; bicubic overshoot is cut to 0-1.
     * An image that has the size already keeps its values exactly.
     * An image's result does not depend on the images beside it, to the last bit.
+    * Where the data ask for it, the resized image is rounded to 8 bits and brought through one
+      encoder, on the CPU: after whatever was done to the image before, in training as in scoring.
+
+    Parameters
+    ----------
+    reencode
+        ``png`` or ``jpeg:1`` to ``jpeg:100``, see :mod:`mfclip.data.reencode`; None: leave it out.
     """
 
-    def __init__(self, settings: PreprocessingSettings) -> None:
+    def __init__(self, settings: PreprocessingSettings, reencode: str | None = None) -> None:
         self.settings = settings
+        self.reencode = reencode
+        self._encoder = None if reencode is None else Reencoder.named(reencode)
 
     def __call__(
         self, images: Sequence[UInt8[Tensor, "3 height width"]], device: torch.device
@@ -51,7 +62,18 @@ class Preprocessor:
         if images.shape[-2:] != size:
             mode = self.settings.interpolation
             pixels = functional.interpolate(pixels, size, mode=mode, antialias=True)
+        if self._encoder is not None:
+            pixels = self._encoded(pixels, self._encoder)
         return pixels.div_(255).clamp_(0, 1)
+
+    @staticmethod
+    def _encoded(
+        pixels: Float[Tensor, "batch 3 size size"], encoder: Reencoder
+    ) -> Float[Tensor, "batch 3 size size"]:
+        """0-255 in and out."""
+        levels = pixels.round().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        again = np.stack([encoder(np.ascontiguousarray(image)) for image in levels])
+        return torch.from_numpy(again).permute(0, 3, 1, 2).to(pixels)
 
 
 def _by_size(images: Sequence[Tensor]) -> list[list[int]]:

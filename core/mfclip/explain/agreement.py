@@ -11,7 +11,6 @@ import torch
 from mfclip.building.pictures import PAIRS, cosines, load_images, pair_embeddings
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
-from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.model import VisionLanguageDetector
 from mfclip.detector.protocols import ShowsGate
 from mfclip.evaluation.report.data import SimilarityMatrix
@@ -66,7 +65,7 @@ def agreement(bundle: Bundle, manifest: Manifest, rows: Sequence[Row]) -> Agreem
     assert isinstance(detector, VisionLanguageDetector)
     assert prompts is not None
     index = torch.tensor([prompts.row(row.label) for row in rows])
-    images = load_images(manifest, rows, Preprocessor(bundle.recipe.preprocessing))
+    images = load_images(manifest, rows, bundle.recipe.preprocessor())
     labels = [row.label.generator or row.label.forgery or row.label.label for row in rows]
     with torch.inference_mode():
         visual, text = pair_embeddings(detector, images, index)

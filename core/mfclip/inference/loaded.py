@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.bundle import Bundle, read_bundle
 from mfclip.evaluation.operating import OperatingPoints
 from mfclip.inference.inputs import ImageInput, each_image
@@ -122,7 +121,7 @@ def load(
     arithmetic = arithmetic_for(precision, recorded_precision(bundle), place)
     predictor = Predictor(
         bundle.detector(text_side=False),
-        Preprocessor(bundle.recipe.preprocessing),
+        bundle.recipe.preprocessor(),
         device=place,
         precision=arithmetic.used,
     )

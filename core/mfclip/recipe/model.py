@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import SerializeAsAny
 
@@ -24,6 +24,9 @@ from mfclip.recipe.settings import (
     Settings,
     TrainingSettings,
 )
+
+if TYPE_CHECKING:
+    from mfclip.data.preprocess import Preprocessor
 
 
 class Recipe(Settings):
@@ -59,6 +62,12 @@ class Recipe(Settings):
     """Without it, the bundle holds an untrained detector."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """How the test split is measured."""
+
+    def preprocessor(self) -> Preprocessor:
+        """What turns decoded images into the detector's input."""
+        from mfclip.data.preprocess import Preprocessor
+
+        return Preprocessor(self.preprocessing, self.data.reencode if self.data else None)
 
     def context(self, prompts: int | None = None, *, pretrained: bool = True) -> BuildContext:
         """What the parts are told when they are built; ``prompts`` is the table's length K."""

@@ -63,6 +63,7 @@ def data_fingerprint(
             for name, value in preprocessor.settings.model_dump(mode="json").items()
             if name != "smallest"  # which images are scored changes no step
         },
+        **({"data.reencode": preprocessor.reencode} if preprocessor.reencode else {}),
     }
 
 

@@ -92,7 +92,10 @@ def test_a_data_set_is_imported_by_its_own_settings(place: Path, words, folder: 
     ("words", "told"),
     [
         (["acme-set", "faces"], "'acme-set' takes no folder, got 'faces'"),
-        (["acme-set", "faces"], "settings of 'acme-set': split, split_seed, findings, key"),
+        (
+            ["acme-set", "faces"],
+            "'acme-set': split, split_seed, reencode, findings, key",
+        ),
         (["acme-rooted"], "'acme-rooted' needs its folder: mfclip data import acme-rooted FOLDER"),
         (["acme-rooted", "faces", "--set", "root=x"], "the folder of 'acme-rooted' is given twice"),
     ],

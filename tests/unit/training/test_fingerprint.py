@@ -31,8 +31,10 @@ def manifest(*names: str) -> Manifest:
     return Manifest(Path("faces"), tuple(Row(Path(n), HierarchicalLabel("real")) for n in names))
 
 
-def data(train=None, size=224, **more):
-    preprocessor = SimpleNamespace(settings=PreprocessingSettings(size=size, **more))
+def data(train=None, size=224, reencode=None, **more):
+    preprocessor = SimpleNamespace(
+        settings=PreprocessingSettings(size=size, **more), reencode=reencode
+    )
     return data_fingerprint(train or manifest("a", "b"), manifest("c"), None, preprocessor)
 
 
@@ -75,6 +77,12 @@ def test_auto_and_the_named_precision_are_the_same():
 
 def test_which_images_are_scored_does_not_count():
     require_same(data(), data(smallest=64), RUN)
+
+
+def test_another_encoder_counts():
+    require_same(data(reencode="png"), data(reencode="png"), RUN)
+    with pytest.raises(UsageError, match=r"data\.reencode: "):
+        require_same(data(), data(reencode="png"), RUN)
 
 
 def test_rows_their_order_and_preprocessing_count():

@@ -14,7 +14,7 @@ from mfclip.data.audit.identities import check_identities
 from mfclip.data.audit.levels import check_levels
 from mfclip.data.audit.looks import Look, look
 from mfclip.data.audit.near_duplicates import check_near_duplicates
-from mfclip.data.audit.nuisance import check_nuisances
+from mfclip.data.audit.nuisance import as_reencoded, check_nuisances
 from mfclip.data.audit.probing import in_threads, probe
 from mfclip.data.audit.videos import check_videos
 from mfclip.data.manifest import Manifest, Split
@@ -32,6 +32,7 @@ def audit(
     splits: Sequence[Split] = ("train", "val", "test"),
     looks: bool = False,
     smallest: int = SMALLEST,
+    reencode: str | None = None,
 ) -> Audit:
     """Check everything and raise nothing.
 
@@ -50,6 +51,8 @@ def audit(
         long as one epoch's decoding.
     smallest
         Shortest side of an image that is scored, pixels, as in the recipe.
+    reencode
+        As under ``[data]``: format, size and quality are judged as a detector gets the images.
     """
     count = len(manifest)
     total = (3 if looks else 2) * count
@@ -73,7 +76,7 @@ def audit(
         *check_levels(manifest),
         *check_duplicates(manifest, probes, lambda done: tell(total - count + done, total)),
         *check_near_duplicates(manifest, seen),
-        *check_nuisances(manifest, probes),
+        *check_nuisances(manifest, [as_reencoded(one, reencode) for one in probes]),
     ]
     tell(total, total)
     return Audit(tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity))))

@@ -34,11 +34,14 @@ def check_counts(manifest: Manifest, splits: Sequence[Split]) -> Iterator[Findin
 
 def _missing(split: Split, labels: Sequence[str]) -> Iterator[Finding]:
     where = f"the split {split!r}" if split else "the data"
+    fatal = split != "test"  # without one label there, only its figures are undefined
     if len(labels) == len(LABELS):
-        yield Finding("error", "empty-split", f"{where} has no image", _ADVICE["split"])
+        told = f"{where} has no image"
+        yield Finding("error", "empty-split", told, _ADVICE["split"], fatal=fatal)
         return
     for label in labels:
-        yield Finding("error", "empty-class", f"{where} has no {label} image", _ADVICE["label"])
+        told = f"{where} has no {label} image"
+        yield Finding("error", "empty-class", told, _ADVICE["label"], fatal=fatal)
 
 
 def _unassigned(total: int, without: int) -> Iterator[Finding]:

@@ -32,7 +32,9 @@ def check_files(manifest: Manifest, probes: Sequence[Probe]) -> Iterator[Finding
     for status, paths in bad.items():
         what = f"{plural(len(paths), 'file')} of {len(manifest)}: {status.value}"
         code, advice = f"file-{status.value}", _ADVICE[status]
-        yield Finding("error", code, what + naming(paths), advice, first_few(paths))
+        # A small image can be trained on; one that cannot be read ends the training.
+        fatal = status is not ImageStatus.TOO_SMALL
+        yield Finding("error", code, what + naming(paths), advice, first_few(paths), fatal)
 
 
 def check_blank(manifest: Manifest, looks: Sequence[Look | None]) -> Iterator[Finding]:

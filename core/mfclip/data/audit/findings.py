@@ -25,6 +25,8 @@ class Finding:
     """What to do; empty for notes."""
     examples: tuple[str, ...] = ()
     """Up to ten paths or names."""
+    fatal: bool = False
+    """Whether no setting helps: what comes after would fail on it."""
 
 
 @dataclass(frozen=True, slots=True)

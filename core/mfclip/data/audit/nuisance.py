@@ -9,15 +9,19 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mfclip.data.audit.findings import Finding, first_few
 from mfclip.data.audit.probing import Probe
+from mfclip.data.audit.quality import Quality
 from mfclip.data.images import ImageStatus
 from mfclip.data.manifest import Manifest
+from mfclip.data.reencode import Reencoder
 
 LOW, HIGH = 0.4, 0.6
 """An AUC outside is a warning, where chance does not explain it."""
+DECIDES = 0.95
+"""From here on (and below 1 minus it) a property decides the label alone, which is an error."""
 _SURE = 2.5
 """Standard errors of a chance AUC that it must be away from one half."""
 
@@ -34,6 +38,8 @@ class Nuisance:
     """What orders them, where something does."""
     warns: bool = True
     """Whether it is a fault of the data where it tells; else it is only reported."""
+    curable: bool = False
+    """Whether re-encoding makes it the same for all images."""
 
 
 def _brightness(found: Probe) -> str | None:
@@ -50,18 +56,20 @@ def _kilobytes(found: Probe) -> str:
 
 
 NUISANCES = (
-    Nuisance("format", "the file format", lambda found: found.form),
+    Nuisance("format", "the file format", lambda found: found.form, curable=True),
     Nuisance(
         "size",
         "the image size",
         lambda found: f"{found.width} x {found.height}",
         lambda found: found.width * found.height,
+        curable=True,
     ),
     Nuisance(
         "quality",
         "the JPEG quality",
         lambda found: found.quality,
         lambda found: found.quality.level if found.quality else 0,
+        curable=True,
     ),
     # Resizing to a square hides an image's size, but not its shape.
     Nuisance(
@@ -69,6 +77,7 @@ NUISANCES = (
         "the ratio of width to height",
         lambda found: f"{found.width / found.height:.2f}",
         lambda found: found.width / found.height,
+        curable=True,
     ),
     Nuisance(
         "brightness",
@@ -82,7 +91,10 @@ NUISANCES = (
 
 
 def check_nuisances(manifest: Manifest, probes: Sequence[Probe]) -> Iterator[Finding]:
-    """A warning for each property that tells real from fake, and a note with all the AUCs."""
+    """A warning for each property that tells real from fake, and a note with all the AUCs.
+
+    Where one decides the label alone, the warning is an error.
+    """
     told: list[str] = []
     for scope, real, fake in _scopes(manifest, probes):
         for nuisance in NUISANCES:
@@ -170,15 +182,33 @@ def _warning(
     nuisance: Nuisance, scope: str, auc: float, real: Sequence[Probe], fake: Sequence[Probe]
 ) -> Finding:
     usual = [f"real: {_usual(nuisance, real)}", f"fake: {_usual(nuisance, fake)}"]
+    decides = not 1 - DECIDES < auc < DECIDES
+    advice = (
+        "put real and fake through the same pipeline (same size, format and quality), "
+        "or compare inside groups where they went through one"
+    )
+    if decides and nuisance.curable:
+        advice = (
+            'bring both through one encoder at one size: reencode = "jpeg:92" (or "png") under '
+            f"[data]; or {advice}"
+        )
     return Finding(
-        "warning",
+        "error" if decides else "warning",
         f"{nuisance.name}-differs",
         f"{scope}: {nuisance.what} alone tells real from fake with an AUC of {auc:.2f} "
         f"({'; '.join(usual)})",
-        "put real and fake through the same pipeline (same size, format and quality), "
-        "or compare inside groups where they went through one",
+        advice,
         first_few(usual),
     )
+
+
+def as_reencoded(found: Probe, reencode: str | None) -> Probe:
+    """What there is to tell of a file once its image went through an encoder at a common size."""
+    if reencode is None or found.status is not ImageStatus.OK:
+        return found
+    encoder = Reencoder.named(reencode)
+    quality = None if encoder.quality is None else Quality(encoder.quality)
+    return replace(found, form=encoder.format, width=1, height=1, quality=quality)
 
 
 def _usual(nuisance: Nuisance, probes: Sequence[Probe]) -> str:

@@ -74,6 +74,7 @@ def test_as_dict_is_json(make_manifest: MakeManifest) -> None:
         "message": "1 file of 36: missing: 000.png",
         "advice": "check root and the paths of the manifest, or remove these rows",
         "examples": ["000.png"],
+        "fatal": True,
     }
 
 
