@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -18,12 +19,11 @@ from mfclip.cli.data import data_tree
 from mfclip.cli.doctor import doctor
 from mfclip.cli.evaluate import evaluate
 from mfclip.cli.explain import explain
+from mfclip.cli.interrupts import Stop, stoppable
 from mfclip.cli.new_plugin import new_plugin
 from mfclip.cli.score import score
 from mfclip.errors import MfclipError
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 DEBUG_OPTION = "--debug"
 """Taken by every command, anywhere on its line: errors come with their traceback."""
 DEBUG_VARIABLE = "MFCLIP_DEBUG"
@@ -93,21 +93,31 @@ def _run(app: Callable[[], object]) -> None:
     """Run the command; without ``--debug`` (or MFCLIP_DEBUG) an error is a message, not a trace."""
     debug = DEBUG_OPTION in sys.argv or bool(os.environ.get(DEBUG_VARIABLE))
     sys.argv = [word for word in sys.argv if word != DEBUG_OPTION]
-    try:
-        app()
-    except MfclipError as error:
-        if debug:
-            raise
+    with stoppable() as stop:
+        try:
+            app()
+        except BaseException as error:
+            if debug and not isinstance(error, SystemExit):
+                raise
+            _end(error, stop)
+
+
+def _end(error: BaseException, stop: Stop) -> None:
+    """Say what ended the command, and exit with its code.
+
+    After a signal every end is that of the signal, also where another error came of it.
+    """
+    if stop.raised is not None:
+        with suppress(OSError):  # the terminal may be gone
+            typer.echo(stop.told(), err=True)
+        sys.exit(stop.exit_code)
+    if isinstance(error, MfclipError):
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except OSError as error:
-        if debug:
-            raise
+    if isinstance(error, OSError):
         typer.echo(f"error: {_os_error_text(error)}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
+    raise error
 
 
 def _os_error_text(error: OSError) -> str:

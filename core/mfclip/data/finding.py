@@ -14,14 +14,21 @@ from mfclip.data.signatures import DECODED, HEAD, sniff
 from mfclip.errors import DataError, UsageError
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .jif .png .apng .webp .bmp .dib .gif .tif .tiff .avif .avifs .heic "
-    ".heics .heif .heifs .hif .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .mpo .ico".split()
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".png", ".apng", ".webp"),
+        *(".bmp", ".dib", ".gif", ".tif", ".tiff", ".ico"),
+        *(".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif"),
+        *(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jpm"),
+    }
 )
 """File names in a folder that count as images whatever is in them, in lower case."""
 
 IMAGES = DECODED | frozenset(
-    "JPEG XL|JPEG XR|PSD|XCF|QOI|DDS|OpenEXR|Radiance HDR|ICNS|BPG|FLIF|PNM|CUR|camera raw (ORF)|"
-    "camera raw (RW2)|camera raw (CR2)|camera raw (RAF)|camera raw (CR3)".split("|")
+    {
+        *("JPEG XL", "JPEG XR", "PSD", "XCF", "QOI", "DDS", "OpenEXR", "Radiance HDR", "ICNS"),
+        *("BPG", "FLIF", "PNM", "CUR"),
+        *(f"camera raw ({kind})" for kind in ("ORF", "RW2", "CR2", "RAF", "CR3")),
+    }
 )
 """Formats, in the names of :func:`mfclip.data.signatures.sniff`, by which a file counts as an
 image whatever its name. One that is not decoded is given all the same, so that it is reported."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -159,7 +159,7 @@ def scoring_stream(
     batch_size: int,
     workers: int | None = None,
     pin_memory: bool = False,
-) -> Iterator[ScoringBatch]:
+) -> Generator[ScoringBatch, None, None]:
     """Decode any number of files, in order and in constant memory.
 
     ``paths`` is read only some batches ahead. A file that cannot be decoded is reported by its

@@ -125,7 +125,8 @@ def test_everything_in_a_folder_is_given_or_counted(tree: Path) -> None:
     assert {"photo", "picture.dat", "drawing"} <= set(given)
     assert {"broken.avif", "e.gif", "f.TIFF", "g.jp2", "h.ico", "i.heic", "b.JPG"} <= set(given)
     assert left_out.counts == {
-        ".txt": 2, "hidden": 2, ".mp4": 1, ".pdf": 1, "without extension": 1, "of no regular file": 2,
+        ".txt": 2, "hidden": 2, ".mp4": 1, ".pdf": 1,
+        "without extension": 1, "of no regular file": 2,
     }  # fmt: skip
     everything = sum(path.name != "e.png" and not path.is_dir() for path in tree.rglob("*"))
     assert len(given) + sum(left_out.counts.values()) == everything + 1  # and the hidden folder
