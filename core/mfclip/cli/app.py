@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +18,7 @@ from mfclip.cli.data import data_tree
 from mfclip.cli.doctor import doctor
 from mfclip.cli.evaluate import evaluate
 from mfclip.cli.explain import explain
-from mfclip.cli.interrupts import Stop, stoppable
+from mfclip.cli.interrupts import Stop
 from mfclip.cli.new_plugin import new_plugin
 from mfclip.cli.score import score
 from mfclip.errors import MfclipError
@@ -79,45 +78,28 @@ def build_tree() -> typer.Typer:
     return app
 
 
-def main() -> None:
+def main(stop: Stop) -> None:
     """Run ``mfclip``."""
-    _run(command_tree())
+    _run(command_tree(), stop)
 
 
-def build_main() -> None:
+def build_main(stop: Stop) -> None:
     """Run ``mfclip-build``."""
-    _run(build_tree())
+    _run(build_tree(), stop)
 
 
-def _run(app: Callable[[], object]) -> None:
+def _run(app: Callable[[], object], stop: Stop) -> None:
     """Run the command; without ``--debug`` (or MFCLIP_DEBUG) an error is a message, not a trace."""
     debug = DEBUG_OPTION in sys.argv or bool(os.environ.get(DEBUG_VARIABLE))
     sys.argv = [word for word in sys.argv if word != DEBUG_OPTION]
-    with stoppable() as stop:
-        try:
-            app()
-        except BaseException as error:
-            if debug and not isinstance(error, SystemExit):
-                raise
-            _end(error, stop)
-
-
-def _end(error: BaseException, stop: Stop) -> None:
-    """Say what ended the command, and exit with its code.
-
-    After a signal every end is that of the signal, also where another error came of it.
-    """
-    if stop.raised is not None:
-        with suppress(OSError):  # the terminal may be gone
-            typer.echo(stop.told(), err=True)
-        sys.exit(stop.exit_code)
-    if isinstance(error, MfclipError):
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    if isinstance(error, OSError):
-        typer.echo(f"error: {_os_error_text(error)}", err=True)
-        sys.exit(1)
-    raise error
+    try:
+        app()
+    except (MfclipError, OSError) as error:
+        if debug or stop.raised:
+            raise
+        text = str(error) if isinstance(error, MfclipError) else _os_error_text(error)
+        typer.echo(f"error: {text}", err=True)
+        sys.exit(error.exit_code if isinstance(error, MfclipError) else 1)
 
 
 def _os_error_text(error: OSError) -> str:

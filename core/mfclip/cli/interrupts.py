@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+INTERRUPTED, TERMINATED, HUNG_UP = 130, 143, 129
+"""Exit codes after SIGINT, SIGTERM and SIGHUP: 128 and the number of the signal."""
 GRACE = 2.0
 """Seconds in which further signals are taken for the first one: many senders signal the process
 and then its group. A later one ends the process at once."""
@@ -37,6 +40,7 @@ class Stop:
         self.raised: Stopped | None = None
         self.number = 0
         self._at = 0.0
+        self._process = os.getpid()
 
     @property
     def exit_code(self) -> int:
@@ -50,7 +54,15 @@ class Stop:
         return "; ".join([word, *dict.fromkeys(notes)])
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """The handler."""
+        """The handler.
+
+        A worker process that was forked has it as well, until it sets its own. There Ctrl-C is
+        left to the one that started it, and SIGTERM ends it without a word.
+        """
+        if os.getpid() != self._process:
+            if number != signal.SIGINT:
+                os._exit(128 + number)
+            return
         now = time.monotonic()
         if self.raised is not None:
             if now - self._at > GRACE:
@@ -68,7 +80,8 @@ class Stop:
 def stoppable() -> Iterator[Stop]:
     """Within the block, SIGINT, SIGTERM and SIGHUP raise :class:`Stopped`, once.
 
-    A signal that was ignored when the command began stays so, as nohup wants it.
+    It ends the command: whatever the block raises then, one line and the exit code are those of
+    the signal. A signal that was ignored when the command began stays so, as nohup wants it.
     """
     stop = Stop()
     earlier: dict[int, Any] = {}
@@ -79,6 +92,12 @@ def stoppable() -> Iterator[Stop]:
                 earlier[number] = signal.signal(number, stop.receive)
     try:
         yield stop
+    except BaseException:
+        if stop.raised is None:
+            raise
+        with suppress(OSError):  # the terminal may be gone
+            print(stop.told(), file=sys.stderr)
+        sys.exit(stop.exit_code)
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
