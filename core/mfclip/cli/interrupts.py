@@ -7,6 +7,7 @@ the exit code that shells have for it: 128 and the number of the signal.
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -22,6 +23,9 @@ INTERRUPTED, TERMINATED, HUNG_UP = 130, 143, 129
 GRACE = 2.0
 """Seconds in which further signals are taken for the first one: many senders signal the process
 and then its group. A later one ends the process at once."""
+
+AGAIN = 0.02
+"""Seconds after which an exception that Python dropped is raised again."""
 
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "terminal closed"}
 
@@ -75,6 +79,19 @@ class Stop:
         self.raised = Stopped(signal.Signals(number).name)
         raise self.raised
 
+    def unraisable(self, lost: sys.UnraisableHookArgs) -> None:
+        """Raise it again, a little later, where Python had to drop it.
+
+        It drops what is raised while a process is forked, or in a destructor.
+        """
+        if lost.exc_value is None or lost.exc_value is not self.raised:
+            sys.__unraisablehook__(lost)
+            return
+        self.raised = None
+        again = threading.Timer(AGAIN, _thread.interrupt_main, (self.number,))
+        again.daemon = True
+        again.start()
+
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
@@ -90,6 +107,7 @@ def stoppable() -> Iterator[Stop]:
             number = getattr(signal, name, None)  # Windows has no SIGHUP
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                 earlier[number] = signal.signal(number, stop.receive)
+        sys.unraisablehook = stop.unraisable
     try:
         yield stop
     except BaseException:
@@ -99,6 +117,7 @@ def stoppable() -> Iterator[Stop]:
             print(stop.told(), file=sys.stderr)
         sys.exit(stop.exit_code)
     finally:
+        sys.unraisablehook = sys.__unraisablehook__
         for number, handler in earlier.items():
             signal.signal(number, handler)
 
