@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test check format lint types imports docs clean
+.PHONY: run test test-bf16 stress check format lint types imports docs clean
 
 run: $(INSTALLED)  ## install, then build a detector on the embedded sample set
 	$(BIN)/mfclip-build --recipe mfclip.toml --resume
@@ -12,7 +12,14 @@ run: $(INSTALLED)  ## install, then build a detector on the embedded sample set
 test: $(INSTALLED)  ## install, then run the tests
 	$(BIN)/pytest --numprocesses=auto
 
-check: format lint types imports test  ## everything a change must pass
+test-bf16: $(INSTALLED)  ## what depends on the arithmetic, as on a CPU with bfloat16 units
+	MFCLIP_BF16_UNITS=yes $(BIN)/pytest --numprocesses=auto tests/functional tests/unit/building \
+		tests/unit/detector tests/unit/explain tests/unit/inference tests/unit/training
+
+stress: $(INSTALLED)  ## half an hour of kills, damaged files and full disks; not part of check
+	$(BIN)/python tests/stress/run.py --out docs/stress-table.md
+
+check: format lint types imports test test-bf16  ## everything a change must pass
 
 format: $(INSTALLED)
 	$(BIN)/ruff format --check .

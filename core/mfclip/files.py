@@ -7,7 +7,7 @@ A file is replaced by one rename, which is atomic. A folder takes two, because n
 swaps folders: the earlier one moves aside to ``.NAME.old``, then the new one takes its place.
 A process killed between the two leaves no folder of that name but a complete ``.NAME.old``;
 :func:`settled` finds it there, and the next :func:`replace_folder` moves it back before it
-begins. One process at a time may write a folder.
+begins. One process at a time writes a folder: another is refused by :mod:`mfclip.locks`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from mfclip.locks import holding
 
 
 @contextmanager
@@ -66,8 +68,13 @@ def replace_folder(folder: Path) -> Iterator[Path]:
     """An empty folder to fill; at the end of the block it takes the place of ``folder``.
 
     All of the earlier folder goes, so check first that it holds nothing of somebody else's.
+    Raises :class:`mfclip.errors.UsageError` where another process writes there.
     """
-    folder = folder.resolve()
+    with holding(folder):
+        yield from _replaced(folder.resolve())
+
+
+def _replaced(folder: Path) -> Iterator[Path]:
     _finish_earlier_swap(folder)
     staged = _beside(folder, "new")
     shutil.rmtree(staged, ignore_errors=True)

@@ -178,7 +178,12 @@ class Detector(Part):
 
 
 class Dataset(Part):
-    """Builds a manifest: a location -> rows of images with their labels."""
+    """Builds a manifest: a location -> rows of images with their labels.
+
+    By custom the location is a field ``root: Path``, the folder of the data set: ``mfclip data
+    import NAME FOLDER`` fills it. A part without that field says where its data are by fields of
+    its own, ``mfclip data import NAME --set KEY=VALUE``.
+    """
 
     kind: ClassVar[str] = "dataset"
     synthetic: ClassVar[bool] = False

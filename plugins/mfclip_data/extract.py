@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfclip.errors import DataError, MissingExtraError
 from mfclip.files import replace_folder, settled
+from mfclip.locks import holding
 from mfclip_data.frames import spaced
 
 if TYPE_CHECKING:
@@ -39,7 +41,11 @@ def cached_folder(video: Video, cache: Path, wanted: int) -> Path:
 
 def is_cached(video: Video, cache: Path, wanted: int) -> bool:
     """Whether its frames are there, and are of the file as it is now."""
-    stamp = settled(cached_folder(video, cache, wanted)) / _STAMP
+    return _is_current(cached_folder(video, cache, wanted), video)
+
+
+def _is_current(folder: Path, video: Video) -> bool:
+    stamp = settled(folder) / _STAMP
     try:
         found = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -78,10 +84,18 @@ def extract_videos(
 
 
 def _extract(video: Video, folder: Path, wanted: int) -> None:
+    """Into its folder, unless another process does so meanwhile: then wait, and use that."""
     assert video.footage.file is not None
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with holding(folder, waiting=lambda text: warnings.warn(text, stacklevel=5)):
+        if _is_current(folder, video):
+            return
+        _fill(folder, video.footage.file, wanted, video)
+
+
+def _fill(folder: Path, file: Path, wanted: int, video: Video) -> None:
     with replace_folder(folder) as staged:
-        save_frames(video.footage.file, staged, wanted)
+        save_frames(file, staged, wanted)
         stamp = json.dumps(_stamp(video))
         (staged / _STAMP).write_text(stamp, encoding="utf-8")
 

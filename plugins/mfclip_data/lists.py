@@ -29,11 +29,14 @@ def read_lines(file: Path) -> list[tuple[str, str]]:
 def read_csv(file: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     """The rows of a CSV file that must have the columns. Raises :class:`DataError`."""
     reader = csv.DictReader(_text(file).splitlines())
-    lacking = [name for name in columns if name not in (reader.fieldnames or ())]
-    if lacking:
-        found = ", ".join(reader.fieldnames or ()) or "none"
-        raise DataError(f"{file}: column {', '.join(lacking)} is missing; there are: {found}")
-    return [{key: (row[key] or "").strip() for key in columns} for row in reader]
+    try:
+        lacking = [name for name in columns if name not in (reader.fieldnames or ())]
+        if lacking:
+            found = ", ".join(reader.fieldnames or ()) or "none"
+            raise DataError(f"{file}: column {', '.join(lacking)} is missing; there are: {found}")
+        return [{key: (row[key] or "").strip() for key in columns} for row in reader]
+    except csv.Error as error:
+        raise DataError(f"{file}: line {reader.line_num}: not CSV: {error}") from error
 
 
 def tell_absent(names: Iterable[str], present: Mapping[str, Any], of: str, faults: Faults) -> None:
@@ -45,10 +48,13 @@ def tell_absent(names: Iterable[str], present: Mapping[str, Any], of: str, fault
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataError(f"{file}: there is no such file\n  {beside(file)}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: not UTF-8 text: {error.reason}") from error
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from error
+    if "\0" in text:
+        raise DataError(f"{file}: holds a NUL byte: no text")
+    return text

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from mfclip.discovery import discover
+from mfclip.evaluation.evaluate import evaluate
+from mfclip.evaluation.scores import read_scores
 from mfclip.inference.loaded import load
 from mfclip.recipe.read import read_recipe_text
 from mfclip.recipe.render import to_toml
@@ -26,14 +28,22 @@ GOLDEN = Path(__file__).with_name("golden")
 ASSEMBLIES = sorted(file.stem for file in GOLDEN.glob("*.toml"))
 PARTS = sorted(file.stem for file in (GOLDEN / "parts").glob("*.json"))
 ADDED: dict[str, str] = {
+    "preprocessing.smallest": "no detector's input is smaller than 16 pixels",
     ".augmentation": "nothing is changed",
     "training.sampling": "shuffled, as always",
     "training.optimiser": "Adam, as always",
     "training.schedule": "steps, as always",
     "training.warmup_epochs": "none",
+    "head.layer_norm": "none",
 }
 """Options that came later, ``"cvit.option"``, ``"training.option"`` or ``".table"``, and why their
 default does what was done before. Such an option is the one allowed change."""
+MOVED = {
+    "head.normalise: was True, is False": "0.1 L2-normalised X_v before a bare linear layer, which "
+    "is neither the paper's head nor the published code's and hardly learns; see CHANGELOG.md",
+}
+"""The one thing in which an assembly is not what it was, and why. Filled-in recipes, and so all
+bundles, name their head and keep it."""
 RENAME = "a part's meaning changed: give it a new name"
 
 
@@ -110,7 +120,8 @@ def test_an_assembly_is_what_it_was(plugins, writer, name):
     text = (GOLDEN / f"{name}.toml").read_text(encoding="utf-8")
     now = writer.recipe(name, plugins)
     before = tomllib.loads(text)
-    assert not changes(before, without_added(tomllib.loads(now), before)), RENAME
+    found = changes(before, without_added(tomllib.loads(now), before))
+    assert not [change for change in found if change not in MOVED], RENAME
     assert ADDED or now == text
 
 
@@ -150,6 +161,23 @@ def test_an_old_bundle_gives_the_scores_that_it_gave(writer):
     assert {w["verdict"] for w in wanted} == {"real", "fake"}
     assert loaded.bundle.about.format == 1
     assert loaded.threshold == 0.4
+
+
+def test_everything_that_was_fitted_is_read_back(writer):
+    """Whatever ``bundle.json`` holds of a build, to the last threshold."""
+    loaded = load(GOLDEN / "bundle-whole", device="cpu")
+    stored = json.loads((GOLDEN / "bundle-whole" / "bundle.json").read_text())["operating"]
+    assert loaded.operating.model_dump(mode="json") == stored
+    assert loaded.operating.fitted
+    assert [alarm.limit for alarm in loaded.operating.alarms] == [0.01, 0.05]
+    assert all(alarm.threshold for alarm in loaded.operating.alarms)
+    assert (loaded.arithmetic.recorded, str(loaded.arithmetic)) == ("fp32", "computed in fp32")
+    table = read_scores(GOLDEN / "bundle-whole" / "scores-test.csv")
+    again = evaluate(table, loaded.operating).model_copy(update={"precision": "fp32"})
+    assert again.model_dump(mode="json") == loaded.bundle.metrics
+    names = [rates.name for rates in again.thresholds]
+    alarms = ["at most 1% false alarms", "at most 5% false alarms"]
+    assert names == ["best balanced accuracy", "0.5", *alarms]
 
 
 def test_golden_files_stay_small():

@@ -239,12 +239,18 @@ BUNDLES: dict[str, tuple[Change, str]] = {
     "a later format": (about(format=10**30), "has format"),
     "swapped labels": (about(labels={"real": 1, "fake": 0}), "label map"),
     # Figures that would twist every verdict.
-    "a negative temperature": (about(operating={"temperature": -1}), "no operating points"),
+    "a negative temperature": (
+        about(operating={"temperature": -1}),
+        "operating.temperature: Input should",
+    ),
     "an endless temperature": (
-        text("bundle.json", '"operating": {}', '"operating": {"temperature": 1e999}'),
+        text("bundle.json", '"temperature": 1.0', '"temperature": 1e999'),
         "too large a number",
     ),
-    "a threshold of text": (about(operating={"threshold": "__import__('os')"}), "no operating"),
+    "a threshold of text": (
+        about(operating={"threshold": "__import__('os')"}),
+        "operating.threshold: Input should",
+    ),
     # Prompts.
     "prompts of nothing": (whole("prompts.json", "{}"), "the prompt table is damaged"),
     "prompts of other types": (

@@ -7,6 +7,8 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,54 @@ def test_image_side_only_is_smaller_and_scores_the_same(
     weights = [folder / "model.safetensors" for folder in (slim, bundle)]
     assert weights[0].stat().st_size < weights[1].stat().st_size
     assert (slim / "scores-test.csv").read_text() == (bundle / "scores-test.csv").read_text()
+
+
+def test_a_second_build_into_the_same_folder_is_refused_at_once(workplace: Path, command) -> None:
+    words = ("--recipe", "tiny.toml", "--out", "shared", "--set", "training.epochs=12")
+    program = Path(sys.executable).with_name("mfclip-build")
+    with (workplace / "first.log").open("wb") as log:
+        first = subprocess.Popen([program, *words], cwd=workplace, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 60
+            while not (workplace / ".shared.lock").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            second = command("mfclip-build", *words, cwd=workplace, code=2)
+            dry = command("mfclip-build", *words, "--dry-run", cwd=workplace, code=2)
+        finally:
+            first.wait(timeout=300)
+    for refused in (second, dry):
+        assert f"shared is being written by process {first.pid} on " in refused.stderr
+        assert "Checking the data" not in refused.stderr
+    assert first.returncode == 0, (workplace / "first.log").read_text()
+    assert (workplace / "shared" / "bundle.json").exists()
+    assert not (workplace / ".shared.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words", "told"),
+    [
+        ("foreign", (), "holds files that are not of a bundle"),
+        ("unfinished", (), "an unfinished run lies in"),
+        ("unfinished", ("--resume",), ""),
+        ("unfinished", ("--restart",), ""),
+        ("", ("--device", "cuda:7"), "device 'cuda:7' "),
+        ("file", (), "cannot be written"),
+    ],
+)
+def test_a_dry_run_tells_what_would_stop_the_build(
+    tmp_path: Path, workplace: Path, command, prepare: str, words: tuple[str, ...], told: str
+) -> None:
+    out = tmp_path / "out"
+    if prepare == "foreign":
+        out.mkdir()
+        (out / "thesis.txt").touch()
+    elif prepare == "unfinished":
+        out.with_name("out.partial").mkdir()
+    elif prepare == "file":
+        tmp_path.joinpath("above").touch()
+        out = tmp_path / "above" / "out"
+    recipe = ("--recipe", workplace / "tiny.toml", "--out", out, "--dry-run")
+    done = command("mfclip-build", *recipe, *words, code=2 if told else 0)
+    assert told in done.stderr
+    assert out.with_name("out.partial").exists() is (prepare == "unfinished")
+    assert "Traceback" not in done.stderr

@@ -156,8 +156,47 @@ def test_evaluate_repeats_the_figures_of_the_build(
 ) -> None:
     done = command("mfclip", "evaluate", bundle, "--data", sample_manifest, "--json")
     found, stored = json.loads(done.stdout), json.loads((bundle / "metrics.json").read_text())
-    assert found["overall"]["roc_auc"] == stored["overall"]["roc_auc"]
-    assert found["overall"]["accuracy"] == stored["overall"]["accuracy"]
+    assert found == stored
+    assert [row["name"] for row in found["thresholds"]] == ["best balanced accuracy", "0.5"]
+
+
+@pytest.fixture(scope="module")
+def of_bf16(command, workplace: Path) -> Path:
+    """The tiny bundle, trained and scored in bfloat16."""
+    change, out = ("--set", "training.precision=bf16"), workplace / "runs" / "of-bf16"
+    command("mfclip-build", "--recipe", "tiny.toml", *change, "--out", out, cwd=workplace)
+    return out
+
+
+@pytest.mark.parametrize("units", ["yes", "no"])
+def test_figures_and_scores_keep_to_the_arithmetic_of_the_build(
+    of_bf16: Path, command, tmp_path: Path, sample_manifest: Path, monkeypatch, units: str
+) -> None:
+    """A CPU with bfloat16 units repeats them; one without says that it cannot."""
+    monkeypatch.setenv("MFCLIP_BF16_UNITS", units)
+    about = json.loads((of_bf16 / "bundle.json").read_text())
+    assert about["precision"] == "bf16"
+    words = ("evaluate", of_bf16, "--data", sample_manifest, "--json", "--out", tmp_path / "out")
+    done = command("mfclip", *words)
+    found, stored = json.loads(done.stdout), json.loads((of_bf16 / "metrics.json").read_text())
+    assert stored["precision"] == "bf16"
+    assert (found == stored) is (units == "yes")
+    assert found["precision"] == ("bf16" if units == "yes" else "fp32")
+    assert ("threshold and figures were made in bf16" in done.stderr) is (units == "no")
+    said = command("mfclip", "compare", of_bf16, tmp_path / "out").stdout
+    assert ("A scored in bf16, B in fp32" in said) is (units == "no")
+
+
+@pytest.mark.parametrize("units", ["yes", "no"])
+def test_an_fp32_bundle_is_scored_in_fp32_on_any_cpu(
+    bundle: Path, command, sample_manifest: Path, monkeypatch, units: str
+) -> None:
+    monkeypatch.setenv("MFCLIP_BF16_UNITS", units)
+    image = next(sample_manifest.parent.glob("**/*.jpg"))
+    done = command("mfclip", "score", bundle, image)
+    assert "computed in fp32" in done.stderr
+    other = command("mfclip", "score", bundle, image, "--precision", "bf16")
+    assert "computed in bf16; threshold and figures were made in fp32" in other.stderr
 
 
 def test_evaluate_reads_folders_by_class_and_writes_a_report(

@@ -25,9 +25,11 @@ def images(sample_manifest: Path) -> list[Path]:
 def made(command, bundle, workplace, images, sample_manifest):
     broken = workplace / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n")
+    blank = workplace / "blank.png"
+    Image.new("RGB", (64, 64), "navy").save(blank)
     methods = ("occlusion", "integrated-gradients", "grad-cam")
     return command(
-        "mfclip", "explain", bundle, images[0], broken, images[1], "--with", bundle,
+        "mfclip", "explain", bundle, images[0], broken, images[1], blank, "--with", bundle,
         *(word for method in methods for word in ("--method", method)),
         "--data", sample_manifest, "--projection", "pca", "--projection", "tsne",
         "--out", "seen", "--workers", 0, cwd=workplace, code=9,
@@ -39,9 +41,10 @@ def numbers(made, workplace):
     return json.loads((workplace / "seen" / "explain.json").read_text(encoding="utf-8"))
 
 
-def test_a_broken_file_is_told_and_ends_nothing(made, numbers):
-    assert "1 of 3 files could not be read" in made.stderr
-    assert [one["status"] for one in numbers["images"]] == ["ok", "truncated", "ok"]
+def test_broken_and_blank_files_are_told_and_end_nothing(made, numbers):
+    assert "2 of 4 files could not be explained" in made.stderr
+    statuses = [one["status"] for one in numbers["images"]]
+    assert statuses == ["ok", "truncated", "ok", "blank"]
 
 
 def test_numbers_tell_truth_scores_patches_and_maps(numbers):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mfclip.bench.cells import Cell, CellRecord, Identity
 from mfclip.bench.detectors import Candidate
 from mfclip.bench.protocols import Experiment, Protocol
+from mfclip.building.reading import dataset_of
 from mfclip.data.manifest import Manifest, write_manifest
 from mfclip.errors import PluginError, UsageError
 
@@ -189,7 +190,7 @@ def _recipe(
     return recipe.model_copy(
         update={
             "name": candidate.name,
-            "data": offer.schema.model_validate(table),
+            "data": dataset_of(offer, **table),
             "training": recipe.training.model_copy(update={"seed": seed}),
         }
     )

@@ -15,11 +15,11 @@ from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.record import BenchRecord, CellFacts, DetectorCost, digest, write_record
 from mfclip.bench.scoring import conditions_of, read_scored, score_grid
 from mfclip.bench.tables import Study, make_tables
+from mfclip.building.reading import read_data
 from mfclip.data.audit import audit
-from mfclip.data.manifest import Manifest
-from mfclip.data.splits import assign_splits
 from mfclip.detector.bundle_json import versions
 from mfclip.errors import DataError
+from mfclip.locks import holding
 
 if TYPE_CHECKING:
     from mfclip.building.events import BuildEvents
@@ -54,22 +54,10 @@ def lay_out(
     UsageError
         For unknown names.
     """
-    manifest = read_data(candidates[0].recipe, events)
+    events.stage("Reading the data")
+    manifest = read_data(candidates[0].recipe, events.step)
     protocol = make_protocol(name, manifest, options)
     return make_grid(protocol, candidates, seeds, manifest, out, plugins)
-
-
-def read_data(recipe: Recipe, events: BuildEvents) -> Manifest:
-    """The data of a recipe, every row with its split."""
-    from dataclasses import replace
-
-    from mfclip.detector.assemble import build_part
-
-    assert recipe.data is not None
-    events.stage("Reading the data")
-    context = replace(recipe.context(), progress=events.step)
-    found = build_part(recipe.data, "data", context, Manifest)
-    return assign_splits(found, recipe.data.split, recipe.data.split_seed)
 
 
 def run(
@@ -92,10 +80,16 @@ def run(
     Raises
     ------
     UsageError
-        Where the folder holds cells that were begun with something else.
+        Where the folder holds cells that were begun with something else, or another process runs
+        a benchmark there.
     DataError
         Where the data check finds errors.
     """
+    with holding(grid.out):
+        return _run(grid, events, engine, restart=restart, title=title)
+
+
+def _run(grid: Grid, events: BuildEvents, engine: Engine, *, restart: bool, title: str) -> Outcome:
     require_unchanged(grid, restart=restart)
     if any(cell.state() != "finished" for cell in grid.cells):
         check_data(grid, events)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfclip.bench.cells import Cell, Scoring
@@ -133,7 +132,7 @@ def operating_of(cell: Cell) -> OperatingPoints:
     """What was fitted on the validation images of a cell."""
     about = cell.about()
     assert about is not None
-    return OperatingPoints.model_validate(about.operating)
+    return about.operating
 
 
 def opener(
@@ -147,23 +146,14 @@ def opener(
     """Loads the bundles of cells."""
 
     def opened(cell: Cell) -> Score:
-        loaded = load_bundle(cell.bundle, device, registry)
+        from mfclip.inference.loaded import load
+
+        loaded = load(cell.bundle, device, registry=registry)
         test = cell.manifest.of_split("test")
         tested = partial(cell.experiment.tested, test)
         return score_with(loaded, tested, corruptions, size, progress)
 
     return opened
-
-
-def load_bundle(bundle: Path, device: str, registry: str | None) -> LoadedDetector:
-    """A trained detector in the precision that it was trained and first scored in."""
-    from mfclip.detector.bundle import read_bundle
-    from mfclip.inference.loaded import load
-    from mfclip.registry import read_registry
-
-    found = read_bundle(bundle, registry=read_registry(Path(registry) if registry else None))
-    precision = found.recipe.training.precision if found.recipe.training else "auto"
-    return load(bundle, device, precision, registry=registry)
 
 
 def score_with(

@@ -15,10 +15,16 @@ def open_run(out: Path, *, resume: bool, restart: bool) -> Path:
     Raises :class:`UsageError` where an unfinished run would be lost, or where ``out`` holds
     anything that is not of a bundle: before the work, not after it.
     """
-    check_destination(out)
-    run = out.with_name(out.name + ".partial")
+    run = check_run(out, resume=resume or restart)
     if restart:
         close_run(run)
+    return run
+
+
+def check_run(out: Path, *, resume: bool) -> Path:
+    """The folder that :func:`open_run` gives, looked at only; raises as it does."""
+    check_destination(out)
+    run = out.with_name(out.name + ".partial")
     if run.exists() and not resume:
         raise UsageError(
             f"an unfinished run lies in {run}: go on with --resume, or discard it with --restart"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -15,7 +16,7 @@ from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
 from mfclip.evaluation.results import Evaluation
 from mfclip.evaluation.scores import ScoreTable
 from mfclip.inference.predict import predict_log_odds
-from mfclip.training.precision import choose_precision
+from mfclip.training.precision import choose_precision, precision_name
 
 
 @dataclass(frozen=True)
@@ -28,22 +29,32 @@ class Measured:
     """Fitted on validation."""
     evaluation: Evaluation
     """Of the test split, at those points."""
+    precision: Literal["fp32", "bf16"]
+    """Arithmetic that both splits were scored in."""
 
 
 def measure(plan: Plan, device: torch.device, events: BuildEvents) -> Measured:
     """Score validation and test; nothing of the test split shapes what is fitted."""
     assert plan.manifest is not None
+    assert plan.recipe.training is not None
+    precision = choose_precision(plan.recipe.training.precision, device)
     events.stage("Fitting threshold and calibration on the validation split")
-    validation = _scores(plan, plan.manifest.of_split("val"), device, events)
+    validation = _scores(plan, plan.manifest.of_split("val"), device, precision, events)
     operating = fit_operating_points(validation)
     events.stage("Scoring the test split")
-    test = _scores(plan, plan.manifest.of_split("test"), device, events)
-    evaluation = evaluate(test, operating, plan.recipe.evaluation)
-    return Measured(validation, test, operating, evaluation)
+    test = _scores(plan, plan.manifest.of_split("test"), device, precision, events)
+    name = precision_name(precision)
+    found = evaluate(test, operating, plan.recipe.evaluation)
+    evaluation = found.model_copy(update={"precision": name})
+    return Measured(validation, test, operating, evaluation, name)
 
 
 def _scores(
-    plan: Plan, manifest: Manifest, device: torch.device, events: BuildEvents
+    plan: Plan,
+    manifest: Manifest,
+    device: torch.device,
+    precision: torch.dtype,
+    events: BuildEvents,
 ) -> ScoreTable:
     settings = plan.recipe.training
     assert settings is not None
@@ -54,7 +65,7 @@ def _scores(
         batch_size=settings.batch_size,
         workers=settings.workers,
         device=device,
-        precision=choose_precision(settings.precision, device),
+        precision=precision,
         progress=events.step,
     )
     return ScoreTable.from_manifest(manifest, log_odds)

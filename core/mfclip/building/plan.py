@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from mfclip.building.events import BuildEvents
+from mfclip.building.reading import read_data
 from mfclip.data.audit import Audit, audit
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest
 from mfclip.data.prompts import PromptTable
-from mfclip.data.splits import assign_splits
 from mfclip.detector.assemble import AnyDetector, assemble, build_part
 from mfclip.detector.contracts import label_of
 from mfclip.detector.cost import PartCost, cost
@@ -69,13 +69,11 @@ def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Au
     if recipe.data is None:
         return None, None
     events.stage("Reading the data")
-    context = replace(recipe.context(), progress=events.step)
-    found = build_part(recipe.data, "data", context, Manifest)
-    manifest = assign_splits(found, recipe.data.split, recipe.data.split_seed)
+    manifest = read_data(recipe, events.step)
     # What would stop the evaluation must not be found after the training.
     check_videos(ScoreTable.from_manifest(manifest, np.zeros(len(manifest))))
     events.stage("Checking the data")
-    checked = audit(manifest, progress=events.step)
+    checked = audit(manifest, progress=events.step, smallest=recipe.preprocessing.smallest)
     events.audit(checked)
     if checked.errors and recipe.data.findings == "stop":
         raise DataError(_refusal(checked))

@@ -9,18 +9,21 @@ from pathlib import Path
 import torch
 
 from mfclip.building.events import BuildEvents
-from mfclip.building.folders import close_run, open_run
+from mfclip.building.folders import check_run, close_run, open_run
 from mfclip.building.measure import Measured, measure
 from mfclip.building.plan import Plan, make_plan
 from mfclip.building.writing import write
 from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.assemble import losses
 from mfclip.discovery import Plugins
+from mfclip.locks import holding
 from mfclip.recipe.model import Recipe
 from mfclip.training.allocator import keep_freed_memory
 from mfclip.training.augment import make_augmenter
 from mfclip.training.devices import choose_device
 from mfclip.training.loop import TrainingResult, train
+from mfclip.training.precision import choose_precision
+from mfclip.training.validation import check_splits
 
 MAY_CHANGE = {"name", "data", "training", "evaluation"}
 """Tables that a resumed run need not share as they are written: the training loop compares the
@@ -59,18 +62,45 @@ def build(
     Raises
     ------
     UsageError
-        Where an unfinished run or somebody's files are in the way.
+        Where an unfinished run or somebody's files are in the way, or another process builds there.
     DataError
         Where the data check finds errors.
     TrainingError
         Where a loss stops being finite.
     """
+    with holding(folder):
+        return _build(
+            recipe,
+            folder,
+            plugins=plugins,
+            events=events,
+            device=device,
+            resume=resume,
+            restart=restart,
+            text_side=text_side,
+            synthetic=synthetic,
+        )
+
+
+def _build(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    plugins: Plugins,
+    events: BuildEvents,
+    device: str,
+    resume: bool,
+    restart: bool,
+    text_side: bool,
+    synthetic: bool,
+) -> Built:
     started = time.monotonic()
     where = choose_device(device)
     if where.type == "cpu":
         keep_freed_memory()
     run = open_run(folder, resume=resume, restart=restart)
     plan = make_plan(recipe, events, synthetic=synthetic)
+    _check_start(plan, where)
     trained: TrainingResult | None = None
     measured: Measured | None = None
     if recipe.training is not None:
@@ -81,6 +111,39 @@ def build(
     write(folder, plan, trained, measured, plugins, run, seconds=seconds, text_side=text_side)
     close_run(run)
     return Built(folder, measured, _example(plan), seconds)
+
+
+def rehearse(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    events: BuildEvents,
+    device: str = "auto",
+    resume: bool = False,
+    restart: bool = False,
+) -> Plan:
+    """Do all of a build that comes before its training, and write nothing.
+
+    Raises
+    ------
+    MfclipError
+        Whatever :func:`build` with these arguments would raise before its first step.
+    """
+    with holding(folder):
+        where = choose_device(device)
+        check_run(folder, resume=resume or restart)
+        plan = make_plan(recipe, events)
+        _check_start(plan, where)
+    return plan
+
+
+def _check_start(plan: Plan, device: torch.device) -> None:
+    """Raise what the training would raise at its start."""
+    training = plan.recipe.training
+    if training is not None:
+        assert plan.manifest is not None
+        choose_precision(training.precision, device)
+        check_splits(plan.manifest.of_split("train"), plan.manifest.of_split("val"))
 
 
 def _example(plan: Plan) -> Path | None:

@@ -20,6 +20,7 @@ from mfclip.detector.bundle import BundleContents, write_bundle
 from mfclip.detector.bundle_json import needs_of, versions
 from mfclip.discovery import Plugins
 from mfclip.evaluation.evaluate import evaluate
+from mfclip.evaluation.operating import OperatingPoints
 from mfclip.evaluation.report.data import EpochFigures, ReportData, Sample, SimilarityMatrix
 from mfclip.evaluation.report.write import write_report
 from mfclip.evaluation.results import Evaluation
@@ -50,7 +51,8 @@ def write(
             recipe=plan.recipe,
             prompts=plan.prompts,
             needs=needs_of(plan.recipe, plugins),
-            operating=measured.operating.model_dump(mode="json") if measured else {},
+            operating=measured.operating if measured else OperatingPoints(),
+            precision=measured.precision if measured else "",
             metrics=measured.evaluation.model_dump(mode="json") if measured else {},
             fingerprint=plan.manifest.fingerprint() if plan.manifest else "",
             seed=training.seed if training else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ DEBUG_OPTION = "--debug"
 """Taken by every command, anywhere on its line: errors come with their traceback."""
 DEBUG_VARIABLE = "MFCLIP_DEBUG"
 """Environment variable with the same effect, unless it is empty."""
+_FORMATTED = warnings.formatwarning
 PLAIN: dict[str, Any] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
@@ -92,6 +94,8 @@ def _run(app: Callable[[], object], stop: Stop) -> None:
     """Run the command; without ``--debug`` (or MFCLIP_DEBUG) an error is a message, not a trace."""
     debug = DEBUG_OPTION in sys.argv or bool(os.environ.get(DEBUG_VARIABLE))
     sys.argv = [word for word in sys.argv if word != DEBUG_OPTION]
+    if not debug:
+        warnings.formatwarning = _plain_warning
     try:
         app()
     except (MfclipError, OSError) as error:
@@ -100,6 +104,15 @@ def _run(app: Callable[[], object], stop: Stop) -> None:
         text = str(error) if isinstance(error, MfclipError) else _os_error_text(error)
         typer.echo(f"error: {text}", err=True)
         sys.exit(error.exit_code if isinstance(error, MfclipError) else 1)
+
+
+def _plain_warning(
+    message: Warning | str, category: type[Warning], file: str, line: int, text: str | None = None
+) -> str:
+    """What is remarked on the user's files, without the line of code that remarks it."""
+    if category is UserWarning:
+        return f"warning: {message}\n"
+    return _FORMATTED(message, category, file, line, text)
 
 
 def _os_error_text(error: OSError) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from mfclip.cli import bench_options
 from mfclip.cli.interrupts import goes_on
-from mfclip.cli.options import Device, Registry
+from mfclip.cli.options import Device, Precision, Registry
 from mfclip.errors import TablesDiffer, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def bench(
     root: bench_options.Root = None,
     tolerance: bench_options.Tolerance = 1e-3,
     device: Device = "auto",
+    precision: Precision = None,
     registry: Registry = None,
 ) -> None:
     """Train and test a grid of detectors by a protocol of the paper, and print its tables.
@@ -59,11 +60,12 @@ def bench(
     Markdown, CSV, LaTeX and HTML, with a record that --verify can check.
     """
     if verify is not None:
-        return _verify(verify, root, tolerance, device, registry)
+        return _verify(verify, root, tolerance, device, precision, registry)
     protocol = _required(protocol)
+    changes = [*(settings or []), *([f"training.precision={precision}"] if precision else [])]
     catalogue, plugins = _plugins(registry)
     title, found = _candidates(
-        recipe or [], detector or [], variants, only or [], settings or [], plugins, catalogue
+        recipe or [], detector or [], variants, only or [], changes, plugins, catalogue
     )
     numbers = _numbers("--seeds", seeds)
     options = _options(reals, inside, among or [], train or [], corruption or [], levels, size)
@@ -226,7 +228,12 @@ def _tell(outcome: Outcome) -> None:
 
 
 def _verify(
-    folder: Path, root: Path | None, tolerance: float, device: str, registry: str | None
+    folder: Path,
+    root: Path | None,
+    tolerance: float,
+    device: str,
+    precision: str | None,
+    registry: str | None,
 ) -> None:
     from mfclip.bench.record import read_record
     from mfclip.bench.scoring import build_corruptions
@@ -239,6 +246,7 @@ def _verify(
             file,
             build_corruptions(read_record(file).study.protocol, plugins),
             device=device,
+            precision=precision,
             registry=registry,
             root=root,
             tolerance=tolerance,

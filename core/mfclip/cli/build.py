@@ -13,7 +13,6 @@ from mfclip.cli.options import Device, Registry
 
 if TYPE_CHECKING:
     from mfclip.building.run import Built
-    from mfclip.cli.console import ConsoleEvents
     from mfclip.discovery import Plugins
     from mfclip.recipe.model import Recipe
 
@@ -60,15 +59,19 @@ def build(
     from mfclip.cli.console import ConsoleEvents
 
     with ConsoleEvents() as events:
+        folder = out or Path("runs") / read.name
         if dry_run:
-            _dry_run(read, events)
+            from mfclip.building.run import rehearse
+
+            rehearse(read, folder, events=events, device=device, resume=resume, restart=restart)
+            typer.echo("dry run: recipe, data and parts fit together; nothing was trained")
             return
         from mfclip.building.run import build as run
 
         with goes_on("the same command with --resume goes on from here"):
             built = run(
                 read,
-                out or Path("runs") / read.name,
+                folder,
                 plugins=plugins,
                 events=events,
                 device=device,
@@ -93,13 +96,6 @@ def _read(
         typer.echo(f"warning: {fault}", err=True)
     recipe = read_recipe(path, overrides=settings, plugins=plugins, registry=catalogue)
     return recipe, plugins
-
-
-def _dry_run(recipe: Recipe, events: ConsoleEvents) -> None:
-    from mfclip.building.plan import make_plan
-
-    make_plan(recipe, events)
-    typer.echo("dry run: the recipe, the data and the parts fit together; nothing was trained")
 
 
 def _tell(built: Built) -> None:

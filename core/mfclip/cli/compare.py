@@ -35,7 +35,9 @@ def compare(
 
     settings = EvaluationSettings(bootstrap=resamples, confidence=confidence, seed=seed)
     tables = [read_scores(_scores_of(place)) for place in (first, second)]
-    found = compared(tables[0], tables[1], settings, (str(first), str(second)))
+    compared_tables = compared(tables[0], tables[1], settings, (str(first), str(second)))
+    precisions = (_precision_of(first), _precision_of(second))
+    found = compared_tables.model_copy(update={"precisions": precisions})
     typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
 
 
@@ -54,3 +56,17 @@ def _scores_of(place: Path) -> Path:
             "mfclip evaluate --out writes them"
         )
     return found[0]
+
+
+def _precision_of(place: Path) -> str:
+    """The arithmetic that a folder's figures were made in; empty where they do not say."""
+    import json
+
+    file = place / "metrics.json"
+    if not file.is_file():
+        return ""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8")).get("precision", "")
+    except (ValueError, AttributeError):
+        return ""
+    return told if told in ("fp32", "bf16") else ""

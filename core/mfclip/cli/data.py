@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mfclip.cli.evaluate import read_data
+from mfclip.cli.evaluate import read_data as read_any
 from mfclip.cli.options import Registry
 
 if TYPE_CHECKING:
     from mfclip.cli.console import ConsoleEvents
     from mfclip.data.manifest import Manifest, Split
-    from mfclip.parts import Dataset
+    from mfclip.parts import Dataset, Part
 
 Target = Annotated[
     Path,
@@ -73,8 +73,10 @@ def stats(target: Target, as_json: AsJson = False, registry: Registry = None) ->
 
 def import_(
     kind: Annotated[str, typer.Argument(help="Name of the reader, e.g. ffpp; see mfclip parts.")],
-    root: Annotated[Path, typer.Argument(help="Folder of the data set.")],
     out: Annotated[Path, typer.Option("--out", help="The manifest: .csv or .parquet.")],
+    root: Annotated[
+        Path | None, typer.Argument(help="Folder of the data set, for readers with `root`.")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,18 +89,21 @@ def import_(
 
     An existing manifest is replaced when the new one is complete.
     """
+    from mfclip.building.reading import list_images, prepare
     from mfclip.cli.console import ConsoleEvents
     from mfclip.data.manifest import write_manifest
+    from mfclip.locks import holding
     from mfclip.parts import BuildContext
 
     part = _reader(kind, root, settings or [], registry)
-    with ConsoleEvents() as events, _plain_warnings():
-        context = BuildContext(progress=events.step)
-        events.stage("Preparing the data set")
-        part.prepare(context)
-        events.stage("Listing the images")
-        manifest = _seen_from(part.build(context), out.resolve().parent)
-    write_manifest(manifest, out)
+    with holding(out):
+        with ConsoleEvents() as events, _plain_warnings():
+            context = BuildContext(progress=events.step)
+            events.stage("Preparing the data set")
+            prepare(part, context)
+            events.stage("Listing the images")
+            manifest = _seen_from(list_images(part, context), out.resolve().parent)
+        write_manifest(manifest, out)
     videos = len({row.video for row in manifest if row.video})
     of = f" of {videos} videos" if videos else ""
     typer.echo(f"wrote {out}: {len(manifest)} images{of}; next: mfclip data check {out}")
@@ -127,44 +132,67 @@ def _wanted(
     events.stage("Reading the data")
     if target.suffix.lower() == ".toml":
         return _of_recipe(target, registry, events), ("train", "val", "test")
-    manifest = read_data(target, registry)
+    manifest = read_any(target, registry)
     named = {row.split for row in manifest}
     return manifest, [name for name in ("train", "val", "test") if name in named]
 
 
 def _of_recipe(file: Path, registry: str | None, events: ConsoleEvents) -> Manifest:
     """The data of a recipe, split as a build splits them."""
-    from mfclip.data.splits import assign_splits
-    from mfclip.errors import UsageError
-    from mfclip.parts import BuildContext
+    from mfclip.building.reading import read_data
     from mfclip.recipe.read import read_recipe
     from mfclip.registry import plugins_for, read_registry
 
     catalogue = read_registry(Path(registry) if registry else None)
     recipe = read_recipe(file, plugins=plugins_for(catalogue), registry=catalogue)
-    if recipe.data is None:
-        raise UsageError(f"{file}: the recipe has no [data]")
-    manifest = recipe.data.build(BuildContext(progress=events.step))
-    return assign_splits(manifest, recipe.data.split, recipe.data.split_seed)
+    return read_data(recipe, events.step)
 
 
-def _reader(kind: str, root: Path, settings: Sequence[str], registry: str | None) -> Dataset:
+def _reader(kind: str, root: Path | None, settings: Sequence[str], registry: str | None) -> Dataset:
     """The part, checked as the ``[data]`` of a recipe is."""
     from mfclip.recipe.read import read_recipe_text
     from mfclip.registry import plugins_for, read_registry
 
     catalogue = read_registry(Path(registry) if registry else None)
-    quoted = (json.dumps(text, ensure_ascii=False) for text in (kind, str(root.absolute())))
-    text = 'name = "import"\nassembly = "mfclip"\n[data]\nuse = {}\nroot = {}\n'.format(*quoted)
+    plugins = plugins_for(catalogue)
+    offer = plugins.get("dataset", kind)
+    if offer is not None:  # else reading the recipe tells which there are
+        _check_root(offer.schema, root, settings)
+    lines = [f"use = {_quoted(kind)}"] + ([] if root is None else [f"root = {_quoted(root)}"])
     recipe = read_recipe_text(
-        text,
+        "\n".join(['name = "import"', 'assembly = "mfclip"', "[data]", *lines]),
         "import",
         overrides=[f"data.{setting}" for setting in settings],
-        plugins=plugins_for(catalogue),
+        plugins=plugins,
         registry=catalogue,
     )
     assert recipe.data is not None
     return recipe.data
+
+
+def _check_root(schema: type[Part], root: Path | None, settings: Sequence[str]) -> None:
+    """Raise :class:`UsageError` for a folder that the reader does not take, or lacks."""
+    from mfclip.errors import UsageError
+
+    name = schema.model_fields["use"].default
+    field = schema.model_fields.get("root")
+    by_setting = any(setting.partition("=")[0].strip() == "root" for setting in settings)
+    if field is None and root is not None:
+        others = ", ".join(key for key in schema.model_fields if key != "use")
+        raise UsageError(
+            f"'{name}' takes no folder, got '{root}': leave it out, and say where the data are "
+            f"with --set KEY=VALUE; settings of '{name}': {others}"
+        )
+    if root is not None and by_setting:
+        raise UsageError(f"the folder of '{name}' is given twice, as '{root}' and by --set root=")
+    if field is not None and field.is_required() and root is None and not by_setting:
+        raise UsageError(f"'{name}' needs its folder: mfclip data import {name} FOLDER --out FILE")
+
+
+def _quoted(value: str | Path) -> str:
+    """A TOML string; a folder from the working directory on."""
+    text = str(value.absolute()) if isinstance(value, Path) else value
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _seen_from(manifest: Manifest, folder: Path) -> Manifest:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mfclip.cli.options import Device, Registry
+from mfclip.cli.options import Device, Precision, Registry
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
+    from mfclip.evaluation.results import Evaluation
     from mfclip.evaluation.scores import ScoreTable
     from mfclip.inference.loaded import LoadedDetector
 
@@ -33,29 +35,47 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
+    precision: Precision = None,
     registry: Registry = None,
 ) -> None:
     """Measure a detector on labelled images, at the threshold stored in its bundle.
 
     Nothing is fitted on these data.
     """
-    from mfclip.evaluation.evaluate import evaluate as measure
     from mfclip.inference.loaded import load
+    from mfclip.locks import holding
 
     manifest = choose_split(read_data(data, registry), split, data)
-    loaded = load(bundle, device=device, registry=registry)
-    table = _scores(loaded, manifest, batch_size, workers)
-    found = measure(table, loaded.operating, loaded.recipe.evaluation)
-    typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
-    if out is not None:
-        from mfclip.building.evaluated import write_evaluation
+    for note in manifest.notes:
+        typer.echo(f"note: {data.name}: {note}", err=True)
+    loaded = load(bundle, device=device, precision=precision, registry=registry)
+    with holding(out) if out is not None else nullcontext():
+        table = _scores(loaded, manifest, batch_size, workers)
+        found = _measured(loaded, table)
+        typer.echo(str(loaded.arithmetic), err=True)
+        typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
+        if out is not None:
+            from mfclip.building.evaluated import write_evaluation
 
-        write_evaluation(out, f"{loaded.recipe.name} on {data.name}", table, found)
-        typer.echo(f"wrote {out}", err=True)
+            write_evaluation(out, f"{loaded.recipe.name} on {data.name}", table, found)
+            typer.echo(f"wrote {out}", err=True)
+
+
+def _measured(loaded: LoadedDetector, table: ScoreTable) -> Evaluation:
+    """The figures at the bundle's operating points, with the arithmetic that they belong to."""
+    from mfclip.evaluation.evaluate import evaluate as measure
+    from mfclip.training.precision import precision_name
+
+    found = measure(table, loaded.operating, loaded.recipe.evaluation)
+    return found.model_copy(update={"precision": precision_name(loaded.arithmetic.used)})
 
 
 def read_data(data: Path, registry: str | None) -> Manifest:
-    """Whatever the path is: a table, a folder with one, or folders by class."""
+    """Whatever the path is: a table, a folder with one, or folders by class.
+
+    The last are read by the part ``folder``, whose setting ``root`` is the path.
+    """
+    from mfclip.building.reading import dataset_of, list_images
     from mfclip.data.manifest import read_manifest
     from mfclip.errors import UsageError
     from mfclip.parts import BuildContext
@@ -69,8 +89,7 @@ def read_data(data: Path, registry: str | None) -> Manifest:
     offer = plugins.get("dataset", "folder")
     if offer is None:
         raise UsageError(f"{data} has no manifest.csv, and no part reads folders by class")
-    manifest: Manifest = offer.schema.model_validate({"root": data}).build(BuildContext())
-    return manifest
+    return list_images(dataset_of(offer, root=data), BuildContext())
 
 
 def choose_split(manifest: Manifest, split: Split | None, data: Path) -> Manifest:

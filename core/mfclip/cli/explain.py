@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mfclip.cli.evaluate import Split, choose_split, read_data
-from mfclip.cli.options import Device, Registry
+from mfclip.cli.options import Device, Precision, Registry
 
 if TYPE_CHECKING:
     from mfclip.data.left_out import LeftOut
@@ -72,12 +72,13 @@ def explain(
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
+    precision: Precision = None,
     registry: Registry = None,
 ) -> None:
     """Show what detectors look at: patches and noise, heat maps, similarities, embeddings.
 
-    Files that cannot be read are listed on the page and the run goes on; then the command ends
-    with exit code 9 and says how many there were.
+    Files that cannot be read, or show nothing, are listed on the page and the run goes on; then
+    the command ends with exit code 9 and says how many there were.
     """
     from mfclip.data.finding import find_images, require_all
     from mfclip.data.left_out import LeftOut
@@ -97,7 +98,11 @@ def explain(
         workers=workers,
     )
     manifest = choose_split(read_data(data, registry), split, data) if data else None
-    detectors = load_all([bundle, *(others or [])], device=device, registry=registry)
+    detectors = load_all(
+        [bundle, *(others or [])], device=device, precision=precision, registry=registry
+    )
+    for one in detectors:
+        typer.echo(f"{one.name}: {one.judge.arithmetic}", err=True)
     outcome = write(detectors, list(find_images(images, left_out)), out, settings, data=manifest)
     _tell(outcome, out / PAGE, left_out)
 
@@ -121,5 +126,6 @@ def _tell(outcome: Outcome, page: Path, left_out: LeftOut) -> None:
         typer.echo(f"left out: {left_out} (no images)", err=True)
     if outcome.failed:
         raise SomeFilesFailed(
-            f"{outcome.failed} of {outcome.images} files could not be read; the page lists them"
+            f"{outcome.failed} of {outcome.images} files could not be explained; "
+            "the page lists them"
         )

@@ -13,3 +13,11 @@ Registry = Annotated[
     str | None,
     typer.Option("--registry", metavar="FILE", help="A registry file of your own, added to ours."),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="auto|fp32|bf16",
+        help="Arithmetic. Default: that in which the bundle's threshold and figures were made.",
+    ),
+]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mfclip.cli.interrupts import goes_on
-from mfclip.cli.options import Device, Registry
+from mfclip.cli.options import Device, Precision, Registry
 from mfclip.cli.score_rows import COLUMNS, Format, pour, sink_for
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def score(
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
+    precision: Precision = None,
     registry: Registry = None,
 ) -> None:
     """Score images: p_fake is the calibrated probability that a face is forged (0-1).
@@ -86,7 +87,8 @@ def score(
     from mfclip.inference.loaded import load
     from mfclip.inference.points import choose_point
 
-    loaded = load(bundle, device=device, registry=registry)
+    loaded = load(bundle, device=device, precision=precision, registry=registry)
+    typer.echo(str(loaded.arithmetic), err=True)
     point = choose_point(loaded.operating, threshold)
     job = Job(loaded, paths, threshold, point, batch_size, workers)
     counts = _print(job, found, form) if out is None else _save(job, found, form, out, resume)

@@ -16,14 +16,29 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    IcoImagePlugin,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from mfclip.data.images import ImageError, decode
+from mfclip.data.images import ImageError, Picture, read_picture
+from mfclip.data.scorable import unscorable
 from mfclip.errors import UsageError
 
-_CODECS = (BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+_CODECS = (
+    *(AvifImagePlugin, BmpImagePlugin, GifImagePlugin, IcoImagePlugin, Jpeg2KImagePlugin),
+    *(JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin),
+)
 """Imported before the workers are started, so that each of them finds them loaded."""
 MAX_WORKERS = 8
 """Processes that are started unless a number is asked for."""
@@ -38,6 +53,8 @@ class Decoded(NamedTuple):
     """Height and width of each image."""
     failures: dict[int, ImageError]
     """By the file's place in its task; such a file has no pixels and no size."""
+    notes: dict[int, str]
+    """By the file's place: what there is to say of a decoded one, as "first of 12 frames"."""
 
     def images(self) -> list[UInt8[Tensor, "3 height width"]]:
         """Views of the images, in the order of the task, failures left out."""
@@ -47,7 +64,11 @@ class Decoded(NamedTuple):
 
 
 def decode_batches(
-    tasks: Iterable[Sequence[Path]], *, workers: int, pin_memory: bool = False
+    tasks: Iterable[Sequence[Path]],
+    *,
+    workers: int,
+    pin_memory: bool = False,
+    smallest: int | None = None,
 ) -> Generator[Decoded, None, None]:
     """Decode task by task, in order; at most two tasks a worker are under way.
 
@@ -59,6 +80,9 @@ def decode_batches(
         Processes; 0 decodes in this one.
     pin_memory
         Give pixels in page-locked memory, from which copies to a CUDA device need not wait.
+    smallest
+        Count images as failures that show nothing to score: a side shorter than this, pixels, or
+        one colour only. Without it they are images like all others.
 
     Raises
     ------
@@ -66,7 +90,7 @@ def decode_batches(
         When a worker process is killed from outside.
     """
     loader = DataLoader(
-        _Decoder(),
+        _Decoder(smallest),
         batch_sampler=tasks,  # type: ignore[arg-type]  # any iterable of tasks will do
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # a task is decoded as one
         num_workers=workers,
@@ -96,6 +120,9 @@ def worker_count(asked: int | None, tasks: int) -> int:
 class _Decoder(Dataset[Decoded]):
     """What runs in a worker. It is called with a task, the list of its files."""
 
+    def __init__(self, smallest: int | None) -> None:
+        self._smallest = smallest
+
     def __getitem__(self, path: Path) -> Decoded:
         return self.__getitems__([path])
 
@@ -103,18 +130,46 @@ class _Decoder(Dataset[Decoded]):
         parts: list[Tensor] = []
         sizes: list[tuple[int, int]] = []
         failures: dict[int, ImageError] = {}
+        notes: dict[int, str] = {}
         for place, path in enumerate(paths):
             try:
-                pixels = decode(path)
+                pixels, note = self._read(path)
             except ImageError as error:
                 failures[place] = error
                 continue
+            if note:
+                notes[place] = note
             parts.append(
                 torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).flatten()
             )
             sizes.append((pixels.shape[0], pixels.shape[1]))
         joined = torch.cat(parts) if parts else torch.empty(0, dtype=torch.uint8)
-        return Decoded(joined, sizes, failures)
+        return Decoded(_shared(joined), sizes, failures, notes)
+
+    def _read(self, path: Path) -> Picture:
+        picture = read_picture(path)
+        if self._smallest is not None and (why := unscorable(picture.pixels, self._smallest)):
+            raise ImageError(path, *why)
+        return picture
+
+
+def _shared(pixels: Tensor) -> Tensor:
+    """In a worker, the same pixels in shared memory.
+
+    Left to itself, PyTorch moves them there in a thread whose errors nobody hears: with /dev/shm
+    full, whoever waits for the batch would wait for ever.
+    """
+    if get_worker_info() is None:
+        return pixels
+    try:
+        pixels.share_memory_()  # type: ignore[no-untyped-call]
+        return pixels
+    except RuntimeError as error:
+        raise UsageError(
+            f"{pixels.numel() / 2**20:.1f} MiB of pixels do not fit into shared memory "
+            f"({' '.join(str(error).split())}). Make /dev/shm larger (docker: --shm-size=2g), or "
+            "use smaller batches, or workers = 0"
+        ) from None
 
 
 def _leave_stopping_to_the_parent(worker: int) -> None:

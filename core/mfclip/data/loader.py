@@ -52,7 +52,8 @@ class ScoringBatch:
     statuses: list[ImageStatus]
     """One for each path."""
     reasons: list[str]
-    """One for each path: what is wrong with the file; empty where nothing is."""
+    """One for each path: what is wrong with the file, or a note on an image that is ``ok``, as
+    "first of 12 frames"; most often empty."""
 
 
 class ManifestLoader:
@@ -159,11 +160,13 @@ def scoring_stream(
     batch_size: int,
     workers: int | None = None,
     pin_memory: bool = False,
+    smallest: int | None = None,
 ) -> Generator[ScoringBatch, None, None]:
     """Decode any number of files, in order and in constant memory.
 
     ``paths`` is read only some batches ahead. A file that cannot be decoded is reported by its
-    status and ends nothing.
+    status and ends nothing. With ``smallest``, pixels, so are images that show nothing to score;
+    see :func:`mfclip.data.scorable.unscorable`.
     """
     chunks = _chunks(paths, batch_size)
     first = list(islice(chunks, 2))  # a single batch needs no worker
@@ -172,7 +175,8 @@ def scoring_stream(
     count = worker_count(workers, 1 if len(first) == 1 else sys.maxsize)
     pending: deque[list[Path]] = deque()
     tasks = _remembered(chain(first, chunks), pending.append)
-    with closing(decode_batches(tasks, workers=count, pin_memory=pin_memory)) as stream:
+    batches = decode_batches(tasks, workers=count, pin_memory=pin_memory, smallest=smallest)
+    with closing(batches) as stream:
         for decoded in stream:
             yield _scoring_batch(pending.popleft(), decoded)
 
@@ -183,7 +187,10 @@ def _scoring_batch(paths: list[Path], decoded: Decoded) -> ScoringBatch:
         paths,
         decoded.images(),
         [failure.status if failure else ImageStatus.OK for failure in failures],
-        [failure.reason if failure else "" for failure in failures],
+        [
+            failure.reason if failure else decoded.notes.get(place, "")
+            for place, failure in enumerate(failures)
+        ],
     )
 
 

@@ -1,15 +1,17 @@
 """The manifest: one table that names every image and its label.
 
 Columns ``path`` and ``label`` are required; ``forgery``, ``family``, ``generator``, ``split``,
-``identity``, ``group`` and ``video`` are optional, and every other column is ignored. Paths are
-POSIX and relative to the manifest's root; absolute ones are taken as they are, ``..`` is refused.
+``identity``, ``group`` and ``video`` are optional, and every other column is ignored. An optional
+cell that says ``nan``, ``NA``, ``None`` or ``null`` is a missing value, as an empty one is.
+Paths are POSIX and relative to the manifest's root; absolute ones are taken as they are, ``..`` is
+refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -57,6 +59,8 @@ class Manifest:
     root: Path
     """Folder that relative paths start from."""
     rows: tuple[Row, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What reading it had to decide, for people."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -111,9 +115,10 @@ def read_manifest(file: Path, root: Path | None = None) -> Manifest:
     table = read_table(file)
     check_header(file, table.columns)
     checked = check_rows(file, table.columns, table.records)
-    if not checked:
+    if not checked.rows:
         raise DataError(f"{file}: names no image; give one row for each image")
-    return Manifest(file.parent if root is None else root, tuple(map(_row, checked)))
+    root = file.parent if root is None else root
+    return Manifest(root, tuple(map(_row, checked.rows)), checked.notes)
 
 
 def write_manifest(manifest: Manifest, file: Path) -> None:

@@ -14,7 +14,7 @@ _ORIENTATION = 0x0112
 
 
 def orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1-8; 1 where there is none or the EXIF data are damaged."""
+    """Orientation by EXIF, else XMP, 1-8; 1 where there is none or the EXIF data are damaged."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # the EXIF parser raises all kinds on damaged data; the pixels are fine
@@ -38,28 +38,24 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     import numpy as np
 
     if image.mode.startswith("I"):
-        return _from_wide(np.asarray(image))
-    if image.mode == "CMYK":
-        image = _straight_cmyk(image)
+        clear = image.info.get("transparency")
+        return _from_wide(np.asarray(image), clear if isinstance(clear, int) else None)
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.has_transparency_data:
         image = _over_white(image)
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _from_wide(grey: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """16-bit grey to RGB by its high byte, as Pillow does for 16-bit colour."""
+def _from_wide(grey: NDArray[np.generic], clear: int | None) -> NDArray[np.uint8]:
+    """16-bit grey to RGB by its high byte, as Pillow does for 16-bit colour; ``clear``: white."""
     import numpy as np
 
-    high = (grey.astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+    wide = grey.astype(np.int64)
+    high = (wide >> 8).clip(0, 255).astype(np.uint8)
+    if clear is not None:
+        high[wide == clear] = 255
     return np.repeat(high[:, :, None], 3, axis=2)
-
-
-def _straight_cmyk(image: Image.Image) -> Image.Image:
-    """Undo the inversion that Pillow assumes for every CMYK JPEG, where no Adobe marker says so."""
-    from PIL import ImageChops
-
-    inverted_in_error = image.format == "JPEG" and "adobe" not in image.info
-    return ImageChops.invert(image) if inverted_in_error else image
 
 
 def _over_white(image: Image.Image) -> Image.Image:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
 from mfclip.data.labels import LABELS
+from mfclip.data.tables import is_missing
 from mfclip.errors import DataError
 
 COLUMNS = (
@@ -15,6 +18,7 @@ COLUMNS = (
 )
 """Every column that is read; written in this order."""
 REQUIRED = ("path", "label")
+OPTIONAL = tuple(name for name in COLUMNS if name not in REQUIRED)
 _SPLITS = ("train", "val", "test")
 _ALIKE = 0.73
 """Similarity from which an unknown column counts as a known one misspelt."""
@@ -33,24 +37,49 @@ def check_header(file: Path, columns: Sequence[str]) -> None:
         raise DataError(f"{told}\n  found columns: {found}\n  known columns: {', '.join(COLUMNS)}")
 
 
+class CheckedRows(NamedTuple):
+    """What a table holds."""
+
+    rows: list[dict[str, str]]
+    """The known cells of each row, in one spelling; empty where a value is missing."""
+    notes: tuple[str, ...]
+    """What was taken for a missing value."""
+
+
 def check_rows(
     file: Path, columns: Sequence[str], records: Iterable[tuple[str, Sequence[str]]]
-) -> list[dict[str, str]]:
-    """Give the known cells of each row, checked and in one spelling.
+) -> CheckedRows:
+    """Check every row. In the optional columns, ``nan`` and the like are missing values.
 
     Raises :class:`DataError` that lists every problem of every row.
     """
     rows: list[dict[str, str]] = []
+    blanks: Counter[tuple[str, str]] = Counter()
     problems: list[str] = []
     seen: dict[str, str] = {}
     for place, cells in records:
         row = _named(columns, cells)
+        blanks.update(_blank(row))
         wrong = [*_count(columns, cells), *_normalise(row), *_repeated(row["path"], place, seen)]
         problems += (f"{file}: {place}: {problem}" for problem in wrong)
         rows.append(row)
     if problems:
         raise DataError(_told(problems))
-    return rows
+    return CheckedRows(rows, tuple(_notes(blanks)))
+
+
+def _blank(row: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Empty the cells that stand for nothing; yields column and text of each."""
+    for name in OPTIONAL:
+        if row[name] and is_missing(row[name]):
+            yield name, row[name]
+            row[name] = ""
+
+
+def _notes(blanks: Counter[tuple[str, str]]) -> Iterator[str]:
+    for (column, text), count in blanks.items():
+        cells = "1 cell" if count == 1 else f"{count} cells"
+        yield f"column {column}: {cells} with {text!r} taken as missing values"
 
 
 def _twice(columns: Sequence[str]) -> Iterator[str]:
@@ -98,8 +127,8 @@ def _normalise(row: dict[str, str]) -> Iterator[str]:
 
 
 def _wrong_path(path: str) -> str | None:
-    if not path:
-        return "path is empty"
+    if is_missing(path):
+        return f"path is missing: {path!r}" if path else "path is empty"
     if "\\" in path:
         return f"path {path!r} has back-slashes; write {PureWindowsPath(path).as_posix()!r}"
     if ".." in PurePosixPath(path).parts:

@@ -17,6 +17,11 @@ Unit = list[int]
 """Positions of the rows that must go to one split."""
 
 
+def is_dominant(count: int, total: int) -> bool:
+    """Whether so many images of one identity or video are an improbable share of all images."""
+    return total >= 30 and count > total / 3
+
+
 def assign_splits(manifest: Manifest, shares: Sequence[float], seed: int) -> Manifest:
     """Give every row without a split one; rows that have one keep it.
 

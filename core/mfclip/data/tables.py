@@ -15,6 +15,18 @@ DELIMITERS = (",", ";", "\t")
 """What may stand between the cells of a CSV; read off its header."""
 
 
+MISSING = frozenset({"", "nan", "na", "n/a", "<na>", "#n/a", "nat", "none", "null"})
+"""Cells, in lower case, that say that a value is not known: what programs write for that."""
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell is empty, or ``nan``, ``NA``, ``None``, ``null`` or the like, in any case.
+
+    ``nan`` as the identity of a thousand images would make them one person, and intervals narrow.
+    """
+    return cell.casefold() in MISSING
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table as it was read, nothing checked yet."""
@@ -46,8 +58,8 @@ def read_table(file: Path) -> Table:
 def write_table(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
     """Write a table by its suffix. A reader sees the old file or the whole new one.
 
-    Raises :class:`DataError` for cells that would not read back: with white space at an end, or
-    of no valid Unicode.
+    Raises :class:`DataError` for cells that would not read back: with white space at an end, of no
+    valid Unicode, or that say that a value is missing.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     write = _write_parquet if file.suffix.lower() == ".parquet" else _write_csv
@@ -69,6 +81,9 @@ def _read_csv(file: Path) -> Table:
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from error
     records = [(place, cells) for place, cells in lines if any(cells)]
+    for place, cells in records:
+        if any("\0" in cell for cell in cells):
+            raise DataError(f"{file}: {place}: holds a NUL byte: no text; save it as UTF-8")
     if not records:
         raise DataError(f"{file}: is empty; the first line must name the columns")
     return Table(tuple(cell.lower() for cell in records[0][1]), records[1:])
@@ -95,6 +110,9 @@ def _read_parquet(file: Path) -> Table:
 
 
 def _text(cell: Any) -> str:
+    """A cell as CSV would have it. Whole numbers lose the ``.0`` that a missing neighbour gave."""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
     return "" if cell is None else str(cell).strip()
 
 
@@ -103,6 +121,8 @@ def _readable(row: Mapping[str, str]) -> Mapping[str, str]:
     for cell in row.values():
         if cell != cell.strip():
             raise DataError(f"the name {cell!r} begins or ends with white space; rename it")
+        if cell and is_missing(cell):
+            raise DataError(f"the name {cell!r} would read as a missing value; rename it")
         if not cell.isascii() and cell.encode(errors="ignore").decode() != cell:
             raise DataError(f"the name {cell!r} is not valid Unicode; rename the file")
     return row

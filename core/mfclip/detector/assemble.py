@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mfclip.detector.contracts import label_of
 from mfclip.detector.failures import ADVICE, blaming
-from mfclip.detector.model import CLASSES, PluginDetector, VisionLanguageDetector
+from mfclip.detector.head import Head
+from mfclip.detector.model import PluginDetector, VisionLanguageDetector
 from mfclip.errors import PluginError, UsageError
 from mfclip.parts import BuildContext, Part
 from mfclip.recipe.slots import parts_within
@@ -78,7 +79,7 @@ def assemble(
     return VisionLanguageDetector(
         vision,
         recipe.vision.width,
-        head=nn.Linear(recipe.vision.width, CLASSES),
+        head=Head(recipe.vision.width, layer_norm=recipe.head.layer_norm),
         normalise=recipe.head.normalise,
         labels=labels(recipe),
         **(_text_side(recipe, prompts, context) if text_side else {}),

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mfclip.detector.assemble import AnyDetector, assemble
 from mfclip.detector.bundle_json import (
@@ -31,6 +31,7 @@ from mfclip.detector.limits import no_more_than
 from mfclip.detector.model import VisionLanguageDetector
 from mfclip.detector.weights import load_weights, save_weights, sha256
 from mfclip.errors import BundleError, UsageError
+from mfclip.evaluation.operating import OperatingPoints
 from mfclip.files import replace_folder, settled
 
 if TYPE_CHECKING:
@@ -58,8 +59,10 @@ class BundleContents:
     """The table that the detector was trained with."""
     needs: tuple[Need, ...] = ()
     """Owners of the recipe's parts: :func:`mfclip.detector.bundle_json.needs_of`."""
-    operating: Mapping[str, Any] = field(default_factory=dict)
-    """Temperature and thresholds as JSON values; empty where unfitted."""
+    operating: OperatingPoints = field(default_factory=OperatingPoints)
+    """Temperature and thresholds."""
+    precision: Literal["", "fp32", "bf16"] = ""
+    """Arithmetic in which they were fitted; empty where nothing was."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """Test figures as JSON values; empty where there was no test."""
     fingerprint: str = ""
@@ -238,7 +241,8 @@ def _describe(
         needs=contents.needs,
         labels=label_map(),
         preprocessing=contents.recipe.preprocessing,
-        operating=dict(contents.operating),
+        operating=contents.operating,
+        precision=contents.precision,
         text_side=text_side,
         weights_sha256=digest,
         data_fingerprint=contents.fingerprint,

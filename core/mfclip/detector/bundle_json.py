@@ -6,7 +6,7 @@ import platform
 import re
 from collections.abc import Iterable
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,7 @@ from mfclip.data.labels import LABELS
 from mfclip.detector.json_text import read_json
 from mfclip.entry_points import normalise
 from mfclip.errors import BundleError
+from mfclip.evaluation.operating import OperatingPoints
 from mfclip.plugin_checks import PART_NAME
 from mfclip.recipe.settings import PreprocessingSettings
 from mfclip.recipe.slots import parts_within
@@ -91,8 +92,11 @@ class BundleJson(Table):
     """Columns of the logits."""
     preprocessing: PreprocessingSettings
     """How a decoded image becomes the detector's input."""
-    operating: dict[str, Any] = {}
-    """Calibration temperature and thresholds, fitted on validation; empty where unfitted."""
+    operating: OperatingPoints = OperatingPoints()
+    """Calibration temperature and thresholds, fitted on validation."""
+    precision: Literal["", "fp32", "bf16"] = ""
+    """Arithmetic in which validation was scored, and so what the operating points and the figures
+    belong to. Empty: not known, or nothing was scored."""
     text_side: bool
     """Whether the weights of text encoder, predictor and alignment are in the bundle."""
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")

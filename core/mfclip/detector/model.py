@@ -14,10 +14,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mfclip.detector.contracts import expect_outputs, expect_similarity, expect_tensor
+from mfclip.detector.head import Head
 from mfclip.detector.outputs import Outputs
 from mfclip.detector.protocols import Similarity
 
-CLASSES = 2
 TEXT_SIDE = ("text", "predictor", "alignment")
 """Children that only training uses (Eq. 3)."""
 
@@ -32,7 +32,7 @@ class VisionLanguageDetector(nn.Module):
     width
         d of ``vision``.
     head
-        X_v (B, ``width``) -> logits (B, 2); a fresh linear layer by default.
+        X_v (B, ``width``) -> logits (B, 2); a fresh :class:`Head` by default.
     text
         Tokens (K, S, 77) -> T_l (K, ``text_width``). Needs ``tokens``.
     tokens
@@ -42,8 +42,8 @@ class VisionLanguageDetector(nn.Module):
     predictor
         Whether a loss reads ``predicted_text``.
     normalise
-        L2-normalise X_v before head and predictor, as the published code does. The alignment
-        always receives X_v as the encoder gave it.
+        L2-normalise X_v before head and predictor, as the published code does; the paper does
+        not. The alignment always receives X_v as the encoder gave it.
     labels
         How messages name the parts: ``{"vision": ..., "vision.image": ..., "text": ...}``.
     """
@@ -55,13 +55,13 @@ class VisionLanguageDetector(nn.Module):
         vision: nn.Module,
         width: int,
         *,
-        head: nn.Linear | None = None,
+        head: Head | None = None,
         text: nn.Module | None = None,
         text_width: int | None = None,
         tokens: Int[Tensor, "prompts sentences 77"] | None = None,
         alignment: nn.Module | None = None,
         predictor: bool = False,
-        normalise: bool = True,
+        normalise: bool = False,
         labels: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class VisionLanguageDetector(nn.Module):
         self.normalise = normalise
         self.labels = dict(labels or {"vision": "vision"})
         self.vision = vision
-        self.head = head or nn.Linear(width, CLASSES)
+        self.head = head or Head(width)
         self.text = text
         self.predictor = nn.Linear(width, self.text_width) if text and predictor else None
         self.alignment = alignment if text else None

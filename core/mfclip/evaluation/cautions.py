@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from mfclip.data.splits import is_dominant
 from mfclip.evaluation.operating import OperatingPoints
 from mfclip.evaluation.scores import ScoreTable
 
@@ -50,6 +53,20 @@ def evaluation_warnings(
     if len(scored) < len(table):
         yield f"{len(table) - len(scored)} of {len(table)} {noun} have no score and are left out"
     yield from operating.notes
+    yield from _dominant(scored, noun)
+
+
+def _dominant(table: ScoreTable, noun: str) -> Iterator[str]:
+    """One identity or video with most of the images, such as a missing value that was written."""
+    for column in ("identity", "video"):
+        names = getattr(table, column)
+        known, counts = np.unique(names[names != ""], return_counts=True)
+        if counts.size and is_dominant(int(counts.max()), len(table)):
+            yield (
+                f"{counts.max()} of {len(table)} {noun} have the {column} "
+                f"{str(known[counts.argmax()])!r}: the intervals are meaningless, unless that is "
+                f"one {column}"
+            )
 
 
 def _unseen_errors(images: ScoreTable, noun: str) -> Iterator[str]:

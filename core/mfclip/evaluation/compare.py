@@ -52,6 +52,8 @@ class Comparison(Frozen):
     rows: tuple[ComparedRow, ...]
     """Overall, then groups, then generators."""
     settings: EvaluationSettings
+    precisions: tuple[str, str] = ("", "")
+    """Arithmetic that each scored in, ``fp32`` or ``bf16``; empty: not told."""
     unscored: int = 0
     """Images that one of the two has no score for, left out of every figure."""
     videos: Comparison | None = None

@@ -32,6 +32,9 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         f"small. No p is corrected for looking at {len(comparison.rows)} rows."
     )
     notes = [f"- {row.name}: {note}" for row in comparison.rows for note in _notes(row)]
+    first, second = comparison.precisions
+    if first and second and first != second:
+        notes.insert(0, f"- A scored in {first}, B in {second}: part of a difference may be that")
     if comparison.unscored:
         notes.insert(0, f"- images without two scores, left out: {comparison.unscored}")
     if notes:

@@ -27,7 +27,8 @@ def _lines(evaluation: Evaluation) -> list[str]:
         *table(["", "real", "fake", *(metric.label for metric in METRICS)], _rows(evaluation)),
         "",
         f"Percent, with {settings.confidence:.0%} bootstrap intervals "
-        f"({settings.bootstrap} resamples of identities; of videos or images without one).",
+        f"({settings.bootstrap} resamples of identities; of videos or images without one)."
+        + (f" Scored in {evaluation.precision}." if evaluation.precision else ""),
         *_thresholds(evaluation),
         *_warnings(evaluation),
     ]

@@ -12,9 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from mfclip.errors import BundleError
 from mfclip.evaluation.scores import ScoreTable
 
 FPR_LIMITS = (0.01, 0.05)
@@ -24,9 +23,12 @@ TEMPERATURES = (0.02, 50.0)
 
 
 class AlarmThreshold(BaseModel):
-    """The lowest threshold that flags at most a given share of the validation reals."""
+    """The lowest threshold that flags at most a given share of the validation reals.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    Keys of a later version are passed over, here as in all of ``bundle.json``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     limit: float = Field(gt=0, lt=1)
     """Largest allowed share of reals flagged."""
@@ -39,7 +41,7 @@ class AlarmThreshold(BaseModel):
 class OperatingPoints(BaseModel):
     """Everything fitted on the validation split. The default is what an unfitted detector has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     temperature: float = Field(default=1.0, gt=0)
     """T: log-odds are divided by it."""
@@ -66,26 +68,6 @@ class OperatingPoints(BaseModel):
     def verdict(self, p_fake: float) -> Literal["real", "fake"]:
         """What to call an image."""
         return "fake" if p_fake >= self.threshold else "real"
-
-    def at_fpr(self, limit: float) -> AlarmThreshold | None:
-        """The threshold fitted for that false-alarm rate, if one was asked for."""
-        return next((alarm for alarm in self.alarms if alarm.limit == limit), None)
-
-    def to_json(self) -> str:
-        """Write as JSON text."""
-        return self.model_dump_json(indent=2)
-
-    @classmethod
-    def from_json(cls, text: str) -> OperatingPoints:
-        """Read what :meth:`to_json` wrote.
-
-        Raises:
-            BundleError: The text is something else.
-        """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            raise BundleError(f"these are no operating points: {error}") from error
 
 
 def fit_operating_points(validation: ScoreTable) -> OperatingPoints:
@@ -140,8 +122,9 @@ def balanced_threshold(
 ) -> float:
     """The threshold with the best mean of the two classes' accuracies.
 
-    It lies midway between neighbouring scores. Of equally good ones the nearest to 0.5 is
-    taken, then the lower.
+    It lies midway between neighbouring scores, and is 0 where flagging every image is best and
+    scores are 0. Of equally good ones the nearest to 0.5 is taken, then the lower. Scores of 1
+    are flagged by every threshold that there is: none lies above 1.
     """
     cuts, alarms, hits = _cuts(p_fake, is_fake)
     # Whole numbers, so that equally good cuts compare as equal.
@@ -159,7 +142,7 @@ def alarm_threshold(
     With fewer than 1/``limit`` reals a rate that low cannot be told from zero, so none is given.
     """
     reals = int(np.count_nonzero(~is_fake))
-    needed = int(np.ceil(1 / limit))
+    needed = _reals_for(limit)
     if reals < needed:
         reason = f"needs at least {needed} real validation images, got {reals}"
         return AlarmThreshold(limit=limit, reason=reason)
@@ -177,14 +160,22 @@ def sigmoid(z: Float64[NDArray[Any], "*shape"]) -> Float64[NDArray[Any], "*shape
         return np.asarray(np.exp(-np.logaddexp(0, -z)))
 
 
+def _reals_for(limit: float) -> int:
+    """The fewest reals of which one is at most the share ``limit``."""
+    about = int(np.ceil(1 / limit))
+    return about - 1 if about > 1 and 1 / (about - 1) <= limit else about
+
+
 def _cuts(
     p_fake: Float64[NDArray[Any], " n"], is_fake: Bool[NDArray[Any], " n"]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Every cut that makes a difference, with the reals and the fakes at or above it."""
+    """Every cut in 0-1 that makes a difference, with the reals and the fakes at or above it."""
     edges = np.unique(np.concatenate([[0.0], p_fake, [1.0]]))
     middle = edges[:-1] + np.diff(edges) / 2
     # Between adjacent floats the middle rounds to one of them; it must not be the lower.
     cuts = np.where(middle > edges[:-1], middle, edges[1:])
+    if (p_fake == 0).any():  # only a threshold of 0 flags these too
+        cuts = np.concatenate([[0.0], cuts])
     real_scores, fake_scores = np.sort(p_fake[~is_fake]), np.sort(p_fake[is_fake])
     alarms = len(real_scores) - np.searchsorted(real_scores, cuts)
     hits = len(fake_scores) - np.searchsorted(fake_scores, cuts)

@@ -125,6 +125,8 @@ class Evaluation(Frozen):
     """The fitted thresholds and 0.5, on all images."""
     operating: OperatingPoints
     settings: EvaluationSettings
+    precision: str = ""
+    """Arithmetic that the images were scored in, ``fp32`` or ``bf16``; empty: not told."""
     unscored: int = 0
     """Images without a score, left out of every figure."""
     warnings: tuple[str, ...] = ()

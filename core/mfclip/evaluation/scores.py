@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Shaped
 from numpy.typing import ArrayLike, NDArray
 
+from mfclip.data.tables import is_missing
 from mfclip.errors import DataError
 from mfclip.files import replace_file
 
@@ -35,6 +36,7 @@ CSV_COLUMNS = (
 )
 """Header of a scores file."""
 _TEXT = ("path", "group", "forgery", "family", "generator", "identity", "video")
+_MAY_BE_MISSING = tuple(name for name in _TEXT if name != "path")
 _MAY_LACK = ("video", "p_fake", "verdict")
 """Columns that a file is read without: older ones have no video, the last two are for readers."""
 
@@ -137,8 +139,14 @@ def read_scores(file: Path) -> ScoreTable:
     return ScoreTable(
         log_odds=np.array([_score(file, *line) for line in lines], dtype=np.float64),
         is_fake=np.array([_is_fake(file, *line) for line in lines], dtype=bool),
-        **{name: _text(line.get(name) or "" for _, line in lines) for name in _TEXT},
+        **{name: _text(_known(line, name) for _, line in lines) for name in _TEXT},
     )
+
+
+def _known(line: Mapping[str, str], name: str) -> str:
+    """A cell of text; empty where it is missing, or says so as other programs do."""
+    cell = line.get(name) or ""
+    return "" if name in _MAY_BE_MISSING and is_missing(cell) else cell
 
 
 def _read(file: Path) -> list[tuple[int, dict[str, str]]]:
@@ -151,6 +159,8 @@ def _read(file: Path) -> list[tuple[int, dict[str, str]]]:
             lines = [(reader.line_num, line) for line in reader]
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from error
+    except csv.Error as error:
+        raise DataError(f"{file}: not CSV: {error}") from error
     if missing:
         raise DataError(f"{file}: no scores file: missing column {', '.join(missing)}")
     return lines

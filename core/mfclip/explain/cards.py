@@ -91,7 +91,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Failure:
-    """One image that could not be read."""
+    """One image that could not be read, or shows nothing to explain."""
 
     number: int
     path: Path
@@ -115,7 +115,9 @@ class Workbench:
     ) -> Iterator[Card | Failure]:
         """One for each path, in order; no more than a batch of images is in memory."""
         number = 0
-        for batch in scoring_stream(paths, batch_size=batch_size, workers=workers):
+        smallest = max(one.loaded.smallest for one in self.detectors)
+        stream = scoring_stream(paths, batch_size=batch_size, workers=workers, smallest=smallest)
+        for batch in stream:
             looks = self._looks(batch.images)
             for path, status, reason in zip(
                 batch.paths, batch.statuses, batch.reasons, strict=True
@@ -151,8 +153,8 @@ class Workbench:
         return predictor.preprocessor(images, predictor.device)
 
     def _verdicts(self, one: Named, images: Sequence[Tensor]) -> list[Verdict]:
-        log_odds = one.loaded.predictor(images)
-        operating = one.loaded.operating
+        log_odds = one.judge.predictor(images)
+        operating = one.judge.operating
         return [
             Verdict(one.name, float(p), operating.verdict(float(p)), float(odds))
             for p, odds in zip(operating.p_fake(log_odds), log_odds, strict=True)

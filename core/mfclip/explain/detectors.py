@@ -19,24 +19,38 @@ class Named(NamedTuple):
 
     name: str
     loaded: LoadedDetector
+    """In float32, which heat maps need for their gradients."""
+    judge: LoadedDetector
+    """In the arithmetic of its figures: scores and verdicts are those of ``mfclip score``."""
 
 
-def load_all(folders: Sequence[Path], *, device: str, registry: str | None) -> list[Named]:
-    """Load bundles in float32, which gradients need.
+def load_all(
+    folders: Sequence[Path],
+    *,
+    device: str,
+    precision: str | None = None,
+    registry: str | None,
+) -> list[Named]:
+    """Load bundles, each once more in float32 where its figures were made in another precision.
 
     Raises:
         UsageError: There are more than a page has room for.
         BundleError: A folder is no bundle.
     """
+    import torch
+
     from mfclip.inference.loaded import load
 
     if len(folders) > len(SERIES):
         raise UsageError(f"at most {len(SERIES)} detectors fit side by side, got {len(folders)}")
     names = names_of(folders)
-    return [
-        Named(name, load(folder, device, "fp32", registry=registry))
-        for name, folder in zip(names, folders, strict=True)
-    ]
+    named = []
+    for name, folder in zip(names, folders, strict=True):
+        judge = load(folder, device, precision, registry=registry)
+        exact = judge.arithmetic.used == torch.float32
+        loaded = judge if exact else load(folder, device, "fp32", registry=registry)
+        named.append(Named(name, loaded, judge))
+    return named
 
 
 def names_of(folders: Sequence[Path]) -> list[str]:

@@ -149,6 +149,8 @@ class _Record:
 
 
 def _described(one: Named) -> dict[str, Any]:
+    from mfclip.training.precision import precision_name
+
     loaded = one.loaded
     return {
         "name": one.name,
@@ -157,6 +159,7 @@ def _described(one: Named) -> dict[str, Any]:
         "assembly": loaded.recipe.assembly,
         "size": loaded.recipe.preprocessing.size,
         "threshold": loaded.threshold,
+        "precision": precision_name(one.judge.arithmetic.used),
         "weights_sha256": loaded.bundle.about.weights_sha256,
     }
 

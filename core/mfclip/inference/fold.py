@@ -1,4 +1,8 @@
-"""Batch normalisation folded into the convolution before it: less work, the same function."""
+"""A detector's layers made ready to score.
+
+Batch normalisation is folded into the convolution before it: less work, the same function. Heads
+are kept out of reduced precision.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from mfclip.detector.head import CLASSES, Head
 
 PAIRS = ((nn.Conv1d, nn.BatchNorm1d), (nn.Conv2d, nn.BatchNorm2d), (nn.Conv3d, nn.BatchNorm3d))
 """Exact types: a subclass may do more than its base."""
@@ -28,6 +34,23 @@ def fold(module: Module) -> Module:
         if isinstance(sequence, nn.Sequential) and type(sequence).forward is nn.Sequential.forward:
             _fold_neighbours(sequence, uses)
     return folded
+
+
+def with_exact_heads(module: nn.Module) -> None:
+    """Let every plain layer that gives two logits leave autocast, in place.
+
+    A vision-language detector has such a head by itself; a plugin's whole detector may end in a
+    plain ``nn.Linear``. Shared, hooked and subclassed layers stay as they are.
+    """
+    uses = Counter(id(m) for _, m in module.named_modules(remove_duplicate=False))
+    for parent in list(module.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, nn.Linear) and _is_plain_head(layer, uses):
+                setattr(parent, name, Head.like(layer))
+
+
+def _is_plain_head(layer: nn.Linear, uses: Counter[int]) -> bool:
+    return type(layer) is nn.Linear and layer.out_features == CLASSES and _plain(layer, uses)
 
 
 def _fold_neighbours(sequence: nn.Sequential, uses: Counter[int]) -> None:

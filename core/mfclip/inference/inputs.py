@@ -12,8 +12,13 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mfclip.data.images import ImageError, ImageStatus, decode
-from mfclip.data.pixels import orientation, to_rgb, upright
+from mfclip.data.images import (
+    ImageError,
+    ImageStatus,
+    decode_opened,
+    read_picture,
+)
+from mfclip.data.scorable import unscorable
 from mfclip.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,14 +38,19 @@ class Given(NamedTuple):
 
     path: Path | None
     image: UInt8[Tensor, "3 h w"] | None
-    """None where the file could not be read."""
+    """None where the status is not ``ok``."""
     status: ImageStatus = ImageStatus.OK
     reason: str = ""
-    """What is wrong with the file; empty where nothing is."""
+    """What is wrong with it, or a note on an image that is ``ok``; most often empty."""
 
 
-def each_image(inputs: ImageInput | Iterable[ImageInput]) -> Iterator[Given]:
+def each_image(
+    inputs: ImageInput | Iterable[ImageInput], *, smallest: int | None = None
+) -> Iterator[Given]:
     """Every image of the inputs, in order, decoded one at a time.
+
+    With ``smallest``, pixels, an image with a shorter side and one of a single colour have a
+    status in place of their pixels.
 
     Raises
     ------
@@ -48,6 +58,16 @@ def each_image(inputs: ImageInput | Iterable[ImageInput]) -> Iterator[Given]:
         For anything that is no image by its type, shape or range. A file that cannot be read is
         no error: it has a status.
     """
+    for given in _each(inputs):
+        image = given.image
+        pixels = None if image is None else image.permute(1, 2, 0).cpu().numpy()
+        if smallest is None or pixels is None or not (why := unscorable(pixels, smallest)):
+            yield given
+        else:
+            yield Given(given.path, None, *why)
+
+
+def _each(inputs: ImageInput | Iterable[ImageInput]) -> Iterator[Given]:
     if isinstance(inputs, str | Path):
         yield _from_file(Path(inputs))
     elif isinstance(inputs, Tensor):
@@ -55,19 +75,20 @@ def each_image(inputs: ImageInput | Iterable[ImageInput]) -> Iterator[Given]:
     elif isinstance(inputs, np.ndarray):
         yield Given(None, _from_array(inputs))
     elif _is_pil(inputs):
-        yield Given(None, _from_pil(inputs))
+        yield _from_pil(inputs)
     elif isinstance(inputs, Iterable) and not isinstance(inputs, bytes | dict):
         for one in inputs:
-            yield from each_image(one)
+            yield from _each(one)
     else:
         raise UsageError(f"a value of type {type(inputs).__name__} is no image; {ALLOWED}")
 
 
 def _from_file(path: Path) -> Given:
     try:
-        return Given(path, _from_array(decode(path)))
+        pixels, note = read_picture(path)
     except ImageError as error:
         return Given(path, None, error.status, error.reason)
+    return Given(path, _from_array(pixels), reason=note)
 
 
 def _from_array(array: NDArray[Any]) -> UInt8[Tensor, "3 h w"]:
@@ -102,5 +123,10 @@ def _is_pil(value: object) -> bool:
     return isinstance(value, Image)
 
 
-def _from_pil(image: Any) -> UInt8[Tensor, "3 h w"]:
-    return _from_array(upright(to_rgb(image), orientation(image)))
+def _from_pil(image: Any) -> Given:
+    """As the file it was opened from: its pixels may be read only now, and be damaged."""
+    try:
+        pixels, note = decode_opened(image)
+    except ImageError as error:
+        return Given(None, None, error.status, error.reason)
+    return Given(None, _from_array(pixels), reason=note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +20,7 @@ from mfclip.inference.score import Score, score_batch
 
 if TYPE_CHECKING:
     from mfclip.recipe.model import Recipe
+    from mfclip.training.precision import Arithmetic
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class LoadedDetector:
     """The detector itself: images -> log-odds."""
     operating: OperatingPoints
     """Calibration and threshold, fitted on validation."""
+    arithmetic: Arithmetic
+    """What it computes in, and what its figures were made in."""
 
     @property
     def threshold(self) -> float:
@@ -48,6 +50,11 @@ class LoadedDetector:
     def device(self) -> torch.device:
         """Where it computes."""
         return self.predictor.device
+
+    @property
+    def smallest(self) -> int:
+        """Shortest side of an image that is scored, pixels."""
+        return self.predictor.preprocessor.settings.smallest
 
     def score(
         self,
@@ -68,10 +75,11 @@ class LoadedDetector:
         ------
         UsageError
             For what is no image, and where the detector has no such threshold. A file that
-            cannot be read is no error: its status says why.
+            cannot be read is no error, nor is an image that is too small or shows one colour:
+            the status says why there is no verdict.
         """
         point = choose_point(self.operating, threshold)
-        stream = each_image(inputs)
+        stream = each_image(inputs, smallest=self.smallest)
         scores: list[Score] = []
         while given := list(islice(stream, batch_size)):
             paths, images, statuses, reasons = zip(*given, strict=True)
@@ -83,7 +91,7 @@ class LoadedDetector:
 def load(
     folder: Path | str,
     device: str = "auto",
-    precision: str = "auto",
+    precision: str | None = None,
     *,
     registry: Path | str | None = None,
 ) -> LoadedDetector:
@@ -97,7 +105,10 @@ def load(
     device
         ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:n``.
     precision
-        ``auto`` (bf16 where the device computes it natively), ``fp32`` or ``bf16``.
+        None: as the bundle's threshold and figures were made, because a score belongs to the
+        arithmetic it was made in; float32 where the device has no bfloat16 units, which
+        ``arithmetic`` then tells. ``auto`` (bf16 where the device is fast in it), ``fp32`` or
+        ``bf16`` overrule that.
     registry
         A registry file of your own; its ``[plugins]`` says which distributions may be loaded.
 
@@ -112,25 +123,27 @@ def load(
     """
     from mfclip.registry import read_registry
     from mfclip.training.devices import choose_device
-    from mfclip.training.precision import choose_precision
+    from mfclip.training.precision import arithmetic_for
 
     place = choose_device(device)
     catalogue = read_registry(None if registry is None else Path(registry))
     bundle = read_bundle(Path(folder), registry=catalogue)
+    arithmetic = arithmetic_for(precision, recorded_precision(bundle), place)
     predictor = Predictor(
         bundle.detector(text_side=False),
         Preprocessor(bundle.recipe.preprocessing),
         device=place,
-        precision=choose_precision(precision, place),
+        precision=arithmetic.used,
     )
-    return LoadedDetector(bundle, predictor, _operating(bundle))
+    return LoadedDetector(bundle, predictor, bundle.about.operating, arithmetic)
 
 
-def _operating(bundle: Bundle) -> OperatingPoints:
-    """All that was fitted; where nothing was, what an unfitted detector has.
+def recorded_precision(bundle: Bundle) -> str:
+    """``fp32`` or ``bf16``: what a bundle's figures were made in; empty where that is not known.
 
-    Entries of a later version, which this one does not know, are left aside.
+    Bundles of 0.1 do not say; where their recipe names a precision, that is what they were made in.
     """
-    known = OperatingPoints.model_fields.keys() & bundle.about.operating.keys()
-    found = {name: bundle.about.operating[name] for name in known}
-    return OperatingPoints.from_json(json.dumps(found))
+    if bundle.about.precision or bundle.recipe.training is None:
+        return bundle.about.precision
+    named = bundle.recipe.training.precision
+    return "" if named == "auto" else named

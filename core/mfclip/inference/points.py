@@ -67,11 +67,14 @@ def _alarms(operating: OperatingPoints) -> Iterator[tuple[str, float | None, str
 def _balanced(operating: OperatingPoints) -> Point:
     if operating.fitted:
         return Point(BALANCED, operating.threshold)
-    why = "; ".join(operating.notes) or "nothing was fitted on validation images"
     raise UsageError(
-        f"threshold {BALANCED!r}: this detector has none ({why}); give a number 0-1, or no "
+        f"threshold {BALANCED!r}: this detector has none ({_unfitted(operating)}); give a number 0-1, or no "
         f"threshold for the {operating.threshold:g} that it has"
     )
+
+
+def _unfitted(operating: OperatingPoints) -> str:
+    return "; ".join(operating.notes) or "nothing was fitted on validation images"
 
 
 def _alarm(operating: OperatingPoints, wanted: str) -> Point:
@@ -89,7 +92,8 @@ def _number(operating: OperatingPoints, wanted: str | float) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number <= 1:  # false for NaN as well
-        raise UsageError(f"threshold {wanted!r} is no operating point; {_allowed(operating)}")
+        why = "" if operating.fitted else f" of this detector ({_unfitted(operating)})"
+        raise UsageError(f"threshold {wanted!r} is no operating point{why}; {_allowed(operating)}")
     return number
 
 

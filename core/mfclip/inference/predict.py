@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mfclip.detector.assemble import AnyDetector
 from mfclip.detector.failures import naming_parts
 from mfclip.detector.outputs import FAKE, REAL, Outputs
-from mfclip.inference.fold import fold
+from mfclip.inference.fold import fold, with_exact_heads
 
 if TYPE_CHECKING:
     from mfclip.data.loader import Batch
@@ -75,6 +75,8 @@ class Predictor:
 
     def _copy(self, detector: AnyDetector) -> nn.Module:
         copy: nn.Module = fold(detector.visual_side())
+        if self.precision != torch.float32:
+            with_exact_heads(copy)
         copy.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return copy
 

@@ -26,15 +26,16 @@ class Score:
     path: Path | None
     """Its file; None for an image given as pixels."""
     p_fake: float | None
-    """Calibrated probability that it is fake, 0-1; None where the file could not be read."""
+    """Calibrated probability that it is fake, 0-1; None where the status is not ``ok``."""
     verdict: Label | None
     """``fake`` where ``p_fake`` reaches the threshold, else ``real``; None without ``p_fake``."""
     threshold: float
     """The one used, 0-1."""
     status: ImageStatus = ImageStatus.OK
-    """``ok``, or what kind of trouble the file is."""
+    """``ok``, or what kind of trouble the image is."""
     reason: str = ""
-    """What is wrong with the file; empty where nothing is."""
+    """What is wrong with the image, or a note on one that is ``ok``, as "first of 12 frames"; most
+    often empty."""
     operating_point: str = BALANCED
     """Name of the threshold: ``balanced``, ``fpr-1``, ``fpr-5``, ``given`` (a number), or
     ``unfitted`` where the detector has none fitted."""
@@ -51,7 +52,8 @@ def score_paths(
 ) -> Generator[Score, None, None]:
     """Score files as they come: one :class:`Score` a path, in order, in constant memory.
 
-    A file that cannot be read gets its status, and the others go on.
+    A file that cannot be read gets its status, as does an image that is too small or blank, and
+    the others go on.
 
     Parameters
     ----------
@@ -88,6 +90,7 @@ def _score_paths(
         batch_size=batch_size,
         workers=workers,
         pin_memory=loaded.device.type == "cuda",
+        smallest=loaded.smallest,
     )
     done = 0
     with closing(stream):  # ends the workers also while an error holds this frame
@@ -114,7 +117,6 @@ def score_batch(
     for path, status, reason in zip(paths, statuses, reasons, strict=True):
         if status is ImageStatus.OK:
             p_fake = next(probabilities)
-            verdict = point.verdict(p_fake)
-            yield Score(path, p_fake, verdict, threshold, operating_point=name)
+            yield Score(path, p_fake, point.verdict(p_fake), threshold, status, reason, name)
         else:
             yield Score(path, None, None, threshold, status, reason, name)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
+from mfclip.data.scorable import SMALLEST
 from mfclip.parts import Corruption
 
 
@@ -22,13 +23,21 @@ class PreprocessingSettings(Settings):
     """Side of the input, pixels. The paper uses 224."""
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     """Filter of the resize, always with antialiasing."""
+    smallest: int = Field(default=SMALLEST, ge=1, le=2048)
+    """Shortest side of an image that is scored, pixels."""
 
 
 class HeadSettings(Settings):
-    """The classification head: one fully connected layer on X_v (Eq. 3)."""
+    """The classification head: one fully connected layer on X_v (Eq. 3).
 
-    normalise: bool = True
-    """L2-normalise X_v before head and predictor, as the published code does."""
+    The paper's by default. The published code's is ``normalise`` with ``layer_norm``.
+    """
+
+    normalise: bool = False
+    """L2-normalise X_v before head and predictor. Without ``layer_norm``, the logits of a fresh
+    detector are all but equal and teach the encoders little."""
+    layer_norm: bool = False
+    """Layer normalisation between X_v and the head's fully connected layer."""
 
 
 class TrainingSettings(Settings):

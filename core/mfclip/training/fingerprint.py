@@ -61,6 +61,7 @@ def data_fingerprint(
         **{
             f"preprocessing.{name}": value
             for name, value in preprocessor.settings.model_dump(mode="json").items()
+            if name != "smallest"  # which images are scored changes no step
         },
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,17 @@ import torch
 from jaxtyping import Float, UInt8
 
 from mfclip.data.labels import HierarchicalLabel
+from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.prompts import PromptTable
 from mfclip.detector.assemble import assemble
-from mfclip.detector.bundle import BundleContents, write_bundle
+from mfclip.detector.bundle import BundleContents, read_bundle, write_bundle
 from mfclip.detector.bundle_json import needs_of
 from mfclip.detector.model import VisionLanguageDetector
 from mfclip.discovery import GROUP, Plugins, discover
+from mfclip.evaluation.evaluate import evaluate
+from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
+from mfclip.evaluation.scores import ScoreTable, write_scores
 from mfclip.inference.loaded import load
 from mfclip.parts import Part
 from mfclip.recipe.read import read_recipe_text
@@ -102,9 +107,53 @@ def write_golden_bundle(folder: Path, plugins: Plugins) -> None:
     torch.manual_seed(0)
     detector = assemble(read, prompts)
     spread(detector, Preprocessor(read.preprocessing)(images(), torch.device("cpu")))
-    needs, operating = needs_of(read, plugins), {"temperature": 1.25, "threshold": 0.4}
+    needs, operating = needs_of(read, plugins), OperatingPoints(temperature=1.25, threshold=0.4)
     contents = BundleContents(detector.eval(), read, prompts, needs, operating, seed=0)
     write_bundle(folder, contents, text_side=False)
+
+
+def write_whole_bundle(folder: Path, like: Path) -> None:
+    """The same detector with everything that a build keeps beside it but its pictures and logs."""
+    bundle = read_bundle(like)
+    validation, test = (drawn(seed) for seed in (1, 2))
+    operating = fit_operating_points(validation)
+    evaluation = evaluate(test, operating).model_copy(update={"precision": "fp32"})
+    with TemporaryDirectory() as scratch:
+        files = {f"scores-{name}.csv": Path(scratch) / name for name in ("validation", "test")}
+        for file, table in zip(files.values(), (validation, test), strict=True):
+            write_scores(table, operating, file)
+        contents = BundleContents(
+            bundle.detector(),
+            bundle.recipe,
+            bundle.prompts,
+            bundle.about.needs,
+            operating=operating,
+            precision="fp32",
+            metrics=evaluation.model_dump(mode="json"),
+            fingerprint="ab" * 32,
+            seed=0,
+            images={"train": 600, "val": 200, "test": 200},
+            files=files,
+        )
+        write_bundle(folder, contents, text_side=False)
+
+
+def drawn(seed: int) -> ScoreTable:
+    """Scores of 120 reals and 80 fakes of two generators, overlapping."""
+    draw = np.random.default_rng(seed)
+    rows = tuple(
+        Row(
+            Path(f"{number:03}.png"),
+            HierarchicalLabel("real")
+            if number < 120
+            else HierarchicalLabel("fake", "EFS", "GAN", "one" if number < 160 else "two"),
+            "val" if seed == 1 else "test",
+            identity=f"p{number // 2}",
+        )
+        for number in range(200)
+    )
+    log_odds = np.round(draw.normal(size=200) + np.where(np.arange(200) < 120, -1, 1.5), 4)
+    return ScoreTable.from_manifest(Manifest(Path(), rows), log_odds)
 
 
 @torch.no_grad()
@@ -136,6 +185,8 @@ def main() -> None:
         scores = load(bundle, device="cpu", precision="fp32").score(images())
         figures = [{"p_fake": s.p_fake, "verdict": s.verdict} for s in scores]
         (HERE / "bundle.scores.json").write_text(json.dumps(figures, indent=1) + "\n")
+    if not (whole := HERE / "bundle-whole").exists():
+        write_whole_bundle(whole, bundle)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +86,7 @@ class Stub:
                 **versions(),
                 labels=label_map(),
                 preprocessing=recipe.preprocessing,
-                operating=json.loads(operating.to_json()),
+                operating=operating,
                 text_side=False,
                 weights_sha256=f"{len(self.trained):064x}",
                 data_fingerprint=manifest.fingerprint(),

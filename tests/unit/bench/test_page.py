@@ -45,7 +45,9 @@ def test_a_figure_stands_with_its_table_and_as_a_file():
     assert html.count("<svg") == 1
     assert html.index('id="cross"') < html.index('id="cross-mean"') < html.index("<svg")
     assert "File: cross-mean.svg" in html
-    assert "http" not in html
+    assert "http:" not in html
+    assert "https:" not in html
+    assert html.index("default-src 'none'") < html.index("<style")
     assert "<script" not in html
 
 
@@ -80,6 +82,11 @@ def written(folder, **options) -> list[str]:
 
 def test_what_was_written_is_found_again(tmp_path):
     assert written(tmp_path) == []
+
+
+def test_a_page_from_before_the_policy_shows_the_same_figures(tmp_path):
+    written(tmp_path)
+    assert changed(tmp_path, "index.html", r"<meta http-equiv=[^>]*>\n", "") == []
 
 
 def changed(folder, name, pattern, to) -> list[str]:

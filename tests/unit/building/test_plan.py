@@ -31,7 +31,7 @@ def test_an_id_of_two_videos_stops_a_build_before_it_trains(monkeypatch):
     fakes = (HierarchicalLabel("fake", generator=name) for name in ("Deepfakes", "FaceSwap"))
     rows = [Frame(Path(f"{i}.png"), fake, video="000_003") for i, fake in enumerate(fakes)]
     manifest = Manifest(Path("absent"), tuple(rows))
-    monkeypatch.setattr(plan, "build_part", lambda *_: manifest)
+    monkeypatch.setattr(plan, "read_data", lambda *_: manifest)
     recipe = read_recipe_text(RECIPE, "recipe", plugins=discover(), registry=read_registry())
     with pytest.raises(DataError, match="video '000_003' has two values of generator"):
         plan.make_plan(recipe, Silent())

@@ -28,7 +28,7 @@ def data(*words: object) -> Result:
 
 def save(file: Path, seed: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).integers(60, 190, (8, 8, 3), dtype=np.uint8)
+    noise = np.random.default_rng(seed).integers(60, 190, (16, 16, 3), dtype=np.uint8)
     Image.fromarray(noise).save(file)
 
 
@@ -142,4 +142,4 @@ def test_stats_of_a_folder(place: Path) -> None:
     assert "fake   -        stylegan" in done.stdout
     tables = json.loads(data("stats", "faces", "--json").stdout)
     assert [row["images"] for row in tables["labels"]] == [1, 2]
-    assert tables["files"][0] == {"label": "real", "format": "PNG", "size": "8 x 8", "images": 2}
+    assert tables["files"][0] == {"label": "real", "format": "PNG", "size": "16 x 16", "images": 2}

@@ -108,7 +108,7 @@ def kill_the_first_child() -> None:
 
 
 def test_a_killed_worker_is_explained(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "decode", lambda _: time.sleep(60))
+    monkeypatch.setattr(decoding, "read_picture", lambda _: time.sleep(60))
     threading.Thread(target=kill_the_first_child).start()
     with pytest.raises(UsageError, match=r"memory ran out, or /dev/shm is too small"):
         next(decode_batches(tasks(files), workers=1))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mfclip.data import decoding
-from mfclip.data.images import ImageError, ImageStatus, decode
+from mfclip.data.images import ImageError, ImageStatus, decode, read_picture
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.loader import Batch, evaluation_loader, scoring_stream, training_loader
 from mfclip.data.manifest import Manifest
@@ -82,9 +82,9 @@ class TestTraining:
 
         def counting(path: Path) -> object:
             decoded.append(path)
-            return decode(path)
+            return read_picture(path)
 
-        monkeypatch.setattr(decoding, "decode", counting)
+        monkeypatch.setattr(decoding, "read_picture", counting)
         how = {"batch_size": 4, "seed": 0, "epoch": 0, "workers": 0}
         loader = training_loader(manifest, None, start_batch=start, **how)
         assert len(loader) == 3 - start

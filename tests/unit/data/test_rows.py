@@ -10,7 +10,7 @@ FILE = Path("m.csv")
 
 def rows(*paths_and_labels: tuple[str, str]) -> list[dict[str, str]]:
     records = [(f"line {line}", cells) for line, cells in enumerate(paths_and_labels, start=2)]
-    return check_rows(FILE, ("path", "label"), records)
+    return check_rows(FILE, ("path", "label"), records).rows
 
 
 def problem(*paths_and_labels: tuple[str, str]) -> str:
@@ -96,5 +96,5 @@ def test_unknown_splits_are_errors() -> None:
 def test_too_many_cells_are_an_error_and_missing_ones_are_empty() -> None:
     with pytest.raises(DataError, match="3 cells, but the header names 2 columns"):
         check_rows(FILE, ("path", "label"), [("line 2", ("a.png", "real", "x"))])
-    (row,) = check_rows(FILE, ("path", "label", "group"), [("line 2", ("a.png", "Real"))])
+    (row,) = check_rows(FILE, ("path", "label", "group"), [("line 2", ("a.png", "Real"))]).rows
     assert (row["label"], row["group"], row["identity"]) == ("real", "", "")

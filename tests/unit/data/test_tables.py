@@ -113,6 +113,8 @@ def test_a_failed_write_leaves_the_old_table(file: Path) -> None:
 
 
 def test_names_that_would_not_read_back_are_refused(file: Path) -> None:
+    with pytest.raises(DataError, match="'None' would read as a missing value"):
+        write_table(file, ("generator",), [{"generator": "None"}])
     with pytest.raises(DataError, match=r"' a\.png' begins or ends with white space"):
         write_table(file, ("path",), [{"path": " a.png"}])
     assert not file.exists()

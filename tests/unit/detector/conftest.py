@@ -18,6 +18,7 @@ from mfclip.detector.assemble import assemble
 from mfclip.detector.bundle import Bundle, BundleContents, read_bundle
 from mfclip.detector.bundle_json import needs_of
 from mfclip.discovery import Offer, Plugins
+from mfclip.evaluation.operating import OperatingPoints
 from mfclip.parts import (
     Alignment,
     BuildContext,
@@ -246,7 +247,8 @@ def contents(
         recipe=recipe,
         prompts=prompts,
         needs=needs_of(recipe, plugins),
-        operating={"temperature": 1.5, "threshold": 0.4, "notes": ["a", "b"]},
+        operating=OperatingPoints(temperature=1.5, threshold=0.4, notes=("a", "b")),
+        precision="bf16",
         metrics={
             "overall": {
                 "roc_auc": {"value": 0.9, "low": 0.8, "high": 0.95},

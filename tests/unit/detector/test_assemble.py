@@ -18,7 +18,8 @@ def test_every_part_of_the_recipe_is_in_the_detector(recipe, prompts):
     names = [name for name, _ in detector.named_children()]
     assert names == ["vision", "head", "text", "predictor", "alignment"]
     assert torch.equal(detector.tokens, prompts.tokens)
-    assert detector.normalise
+    assert not detector.normalise
+    assert detector.head.norm is None
 
 
 def test_without_text_there_is_only_the_visual_side(recipe):

@@ -53,7 +53,7 @@ def preprocessor() -> Preprocessor:
 def images() -> list[torch.Tensor]:
     """Seven random pictures of unlike brightness and size, uint8 (3, H, W)."""
     draw = torch.Generator().manual_seed(2)
-    sizes = [(16, 16), (20, 24), (16, 16), (24, 20), (20, 24), (16, 16), (40, 12)]
+    sizes = [(16, 16), (20, 24), (16, 16), (24, 20), (20, 24), (16, 16), (40, 18)]
     bright = [256, 20, 90, 250, 140, 60, 190]
     return [
         torch.randint(0, high, (3, *size), generator=draw).byte()

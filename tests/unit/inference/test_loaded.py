@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +17,7 @@ from mfclip.detector.cost import cost
 from mfclip.detector.outputs import Targets
 from mfclip.discovery import discover
 from mfclip.errors import BundleError, UsageError
+from mfclip.evaluation.operating import OperatingPoints
 from mfclip.inference.predict import Predictor
 from mfclip.recipe.read import read_recipe_text
 from mfclip.registry import read_registry
@@ -80,7 +82,7 @@ def detector(recipe, prompts):
 @pytest.fixture
 def bundle(tmp_path, recipe, prompts, plugins, detector):
     folder = tmp_path / "bundle"
-    operating = {"temperature": 0.5, "threshold": 0.45, "alarms": [], "of a later version": 1}
+    operating = OperatingPoints(temperature=0.5, threshold=0.45)
     contents = BundleContents(
         detector, recipe, prompts, needs_of(recipe, plugins), operating, seed=0
     )
@@ -165,7 +167,7 @@ def test_a_calibration_that_is_none_is_refused(bundle, name, value):
     about = json.loads((bundle / "bundle.json").read_text())
     about["operating"][name] = value
     (bundle / "bundle.json").write_text(json.dumps(about))
-    with pytest.raises(BundleError, match=rf"(?s)no operating points: .*\n{name}"):
+    with pytest.raises(BundleError, match=rf"no description of a bundle: operating\.{name}: "):
         mfclip.load(bundle)
 
 
@@ -181,6 +183,57 @@ def test_devices_and_precisions_that_do_not_exist_are_refused(bundle):
         mfclip.load(bundle, device="tpu")
     with pytest.raises(UsageError, match="no precision is called 'fp8'"):
         mfclip.load(bundle, precision="fp8")
+
+
+@pytest.fixture
+def of_bf16(tmp_path, recipe, plugins, detector):
+    """A bundle whose figures were made in bfloat16."""
+    needs = needs_of(recipe, plugins)
+    write_bundle(
+        tmp_path / "of-bf16", BundleContents(detector, recipe, needs=needs, precision="bf16")
+    )
+    return tmp_path / "of-bf16"
+
+
+def test_a_bundle_is_scored_in_the_arithmetic_of_its_figures(of_bf16, bundle, monkeypatch, images):
+    monkeypatch.setenv("MFCLIP_BF16_UNITS", "yes")
+    loaded = mfclip.load(of_bf16, device="cpu")
+    assert loaded.predictor.precision == torch.bfloat16
+    assert str(loaded.arithmetic) == "computed in bf16"
+    exact = mfclip.load(of_bf16, device="cpu", precision="fp32")
+    assert exact.predictor.precision == torch.float32
+    assert "computed in fp32; threshold and figures were made in bf16" in str(exact.arithmetic)
+    assert not np.array_equal(exact.predictor(images), loaded.predictor(images))
+
+
+def test_without_units_for_it_a_bf16_bundle_is_scored_in_fp32_and_says_so(of_bf16, monkeypatch):
+    monkeypatch.setenv("MFCLIP_BF16_UNITS", "no")
+    loaded = mfclip.load(of_bf16, device="cpu")
+    assert loaded.predictor.precision == torch.float32
+    assert "made in bf16" in str(loaded.arithmetic)
+
+
+@pytest.mark.parametrize(("units", "used"), [("yes", torch.bfloat16), ("no", torch.float32)])
+def test_a_bundle_that_does_not_say_is_scored_as_the_machine_likes(
+    bundle, monkeypatch, units, used
+):
+    monkeypatch.setenv("MFCLIP_BF16_UNITS", units)
+    loaded = mfclip.load(bundle, device="cpu")
+    assert loaded.predictor.precision == used
+    assert loaded.arithmetic.recorded == ""
+
+
+def test_the_recipe_of_an_older_bundle_names_its_precision(bundle, monkeypatch):
+    recipe = (bundle / "recipe.toml").read_text()
+    named = '\n[data]\nuse = "sample"\n[training]\nprecision = "fp32"\n'
+    (bundle / "recipe.toml").write_text(recipe + named)
+    about = json.loads((bundle / "bundle.json").read_text())
+    about["needs"].append({**about["needs"][0], "kind": "dataset", "name": "sample"})
+    del about["precision"]
+    (bundle / "bundle.json").write_text(json.dumps(about))
+    monkeypatch.setenv("MFCLIP_BF16_UNITS", "yes")
+    loaded = mfclip.load(bundle, device="cpu")
+    assert (loaded.predictor.precision, loaded.arithmetic.recorded) == (torch.float32, "fp32")
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path):

@@ -40,8 +40,9 @@ def test_a_point_that_was_not_fitted_says_why_and_what_there_is() -> None:
     with pytest.raises(UsageError, match=r"'fpr-1' could not be fitted: needs at least 100") as why:
         choose_point(FITTED, "fpr-1")
     assert str(why.value).endswith("allowed: balanced, fpr-5, a number 0-1")
-    with pytest.raises(UsageError, match="validation has 0 real and 3 fake"):
-        choose_point(UNFITTED, "balanced")
+    for wanted in ("balanced", "fpr-1"):
+        with pytest.raises(UsageError, match="validation has 0 real and 3 fake"):
+            choose_point(UNFITTED, wanted)
 
 
 @pytest.mark.parametrize("wanted", ["fpr-2", "", "nan", "1.01", -0.1, math.inf, math.nan])

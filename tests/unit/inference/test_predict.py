@@ -8,6 +8,7 @@ from torch import nn
 from mfclip.data.images import ImageError
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
+from mfclip.detector.model import PluginDetector
 from mfclip.errors import PluginError
 from mfclip.inference.fold import fold
 from mfclip.inference.predict import Predictor, predict_log_odds
@@ -130,7 +131,7 @@ def test_a_part_that_switches_autocast_off_keeps_its_weights(detector, preproces
     reduced = Predictor(detector, preprocessor, device=CPU, precision=torch.bfloat16)
     assert reduced.module.vision.project.weight.dtype == torch.float32
     expected = autocast_alone(detector, preprocessor(images, CPU))
-    np.testing.assert_array_equal(reduced(images), expected)
+    np.testing.assert_allclose(reduced(images), expected, rtol=0, atol=1e-6)
 
 
 def test_a_part_that_fails_for_another_reason_is_heard(detector, preprocessor):
@@ -147,3 +148,30 @@ def test_a_broken_image_of_a_manifest_is_an_error(detector, manifest, preprocess
     (manifest.root / "4.png").write_bytes(b"no picture")
     with pytest.raises(ImageError, match=r"4\.png"):
         run(detector, manifest, preprocessor)
+
+
+def test_reduced_precision_gives_unlike_images_unlike_scores(detector, preprocessor):
+    """In bfloat16 a logit has 8 significant bits: 200 alike images would share a few scores."""
+    grey = torch.linspace(90, 110, 200).round().to(torch.uint8)
+    noise = torch.randint(0, 20, (200, 3, 16, 16), generator=torch.Generator().manual_seed(1))
+    images = list((grey.view(-1, 1, 1, 1) + noise).to(torch.uint8))
+    reduced = Predictor(detector, preprocessor, device=CPU, precision=torch.bfloat16)
+    pixels = preprocessor(images, CPU).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        coarse = reduced.module(pixels).logits.bfloat16()
+    assert len((coarse[:, 1] - coarse[:, 0]).unique()) < 60
+    assert len(np.unique(reduced(images))) > 150
+
+
+def test_the_plain_head_of_a_whole_detector_is_not_reduced_either(preprocessor, images):
+    torch.manual_seed(0)
+    whole = PluginDetector(nn.Sequential(nn.Flatten(), nn.Linear(768, 8), nn.Linear(8, 2)))
+    reduced = Predictor(whole, preprocessor, device=CPU, precision=torch.bfloat16)
+    body, head = reduced.module.inner[1], reduced.module.inner[2]
+    assert (body.weight.dtype, head.weight.dtype) == (torch.bfloat16, torch.float32)
+    pixels = preprocessor(images, CPU).flatten(1).bfloat16()
+    features = torch.nn.functional.linear(pixels, body.weight, body.bias).double()
+    logits = features @ head.weight.double().T + head.bias.double()
+    expected = (logits[:, 1] - logits[:, 0]).detach().numpy()
+    np.testing.assert_allclose(reduced(images), expected, rtol=0, atol=1e-5)
+    assert type(whole.inner[2]) is nn.Linear

@@ -31,8 +31,8 @@ def manifest(*names: str) -> Manifest:
     return Manifest(Path("faces"), tuple(Row(Path(n), HierarchicalLabel("real")) for n in names))
 
 
-def data(train=None, size=224):
-    preprocessor = SimpleNamespace(settings=PreprocessingSettings(size=size))
+def data(train=None, size=224, **more):
+    preprocessor = SimpleNamespace(settings=PreprocessingSettings(size=size, **more))
     return data_fingerprint(train or manifest("a", "b"), manifest("c"), None, preprocessor)
 
 
@@ -71,6 +71,10 @@ def test_auto_and_the_named_precision_are_the_same():
     auto = settings_fingerprint(TrainingSettings(precision="auto"), torch.float32)
     named = settings_fingerprint(TrainingSettings(precision="fp32"), torch.float32)
     assert auto == named
+
+
+def test_which_images_are_scored_does_not_count():
+    require_same(data(), data(smallest=64), RUN)
 
 
 def test_rows_their_order_and_preprocessing_count():

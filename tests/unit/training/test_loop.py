@@ -277,12 +277,12 @@ def test_bf16_computes_in_bf16_and_keeps_weights_in_float32(fit, tmp_path, same)
     class Spy(nn.Module):
         def __init__(self):
             super().__init__()
-            self.head = nn.Linear(768, 2)
+            self.body, self.head = nn.Linear(768, 8), nn.Linear(8, 2)
 
         def forward(self, images):
-            logits = self.head(images.flatten(1))
-            kinds.add((self.training, logits.dtype))
-            return logits
+            features = self.body(images.flatten(1))
+            kinds.add((self.training, features.dtype))
+            return self.head(features)
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="this CPU has no bfloat16")

@@ -7,9 +7,14 @@ import torch
 
 from mfclip.errors import UsageError
 from mfclip.training import precision
-from mfclip.training.precision import choose_precision, cpu_has, precision_name
+from mfclip.training.precision import arithmetic_for, choose_precision, cpu_has, precision_name
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture(autouse=True)
+def ask_the_cpu(monkeypatch):
+    monkeypatch.delenv("MFCLIP_BF16_UNITS", raising=False)
 
 
 def pretend_cpu(monkeypatch, *features: str) -> None:
@@ -77,3 +82,38 @@ def test_cpu_features_with_it(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
     assert cpu_has("amx_bf16")
     assert not cpu_has("avx512_bf16")
+
+
+@pytest.mark.parametrize(("word", "answer"), [("yes", True), ("no", False)])
+def test_the_environment_overrules_the_cpu(monkeypatch, word, answer):
+    monkeypatch.setenv("MFCLIP_BF16_UNITS", word)
+    assert cpu_has("amx_bf16") is answer
+    assert cpu_has("avx512_bf16") is answer
+    assert (choose_precision("auto", CPU) == torch.bfloat16) is answer
+
+
+def test_another_word_in_the_environment_is_refused(monkeypatch):
+    monkeypatch.setenv("MFCLIP_BF16_UNITS", "maybe")
+    with pytest.raises(UsageError, match="MFCLIP_BF16_UNITS is 'maybe'; allowed: yes, no"):
+        cpu_has("amx_bf16")
+
+
+@pytest.mark.parametrize(
+    ("asked", "recorded", "features", "used"),
+    [
+        (None, "fp32", ["amx_bf16"], "fp32"),
+        (None, "bf16", ["amx_bf16"], "bf16"),
+        (None, "bf16", ["avx512_bf16"], "bf16"),
+        (None, "bf16", [], "fp32"),
+        (None, "", ["amx_bf16"], "bf16"),
+        (None, "", ["avx512_bf16"], "fp32"),
+        ("auto", "fp32", ["amx_bf16"], "bf16"),
+        ("fp32", "bf16", ["amx_bf16"], "fp32"),
+        ("bf16", "fp32", ["avx512_bf16"], "bf16"),
+    ],
+)
+def test_a_score_is_computed_as_its_figures_were(monkeypatch, asked, recorded, features, used):
+    pretend_cpu(monkeypatch, *features)
+    found = arithmetic_for(asked, recorded, CPU)
+    assert precision_name(found.used) == used
+    assert ("made in" in str(found)) is (recorded not in ("", used))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from mfclip.data.audit.counts import check_counts
 from mfclip.data.audit.duplicates import check_duplicates
-from mfclip.data.audit.files import check_files
+from mfclip.data.audit.files import check_blank, check_files
 from mfclip.data.audit.findings import Audit, Finding, Severity
 from mfclip.data.audit.identities import check_identities
 from mfclip.data.audit.levels import check_levels
@@ -17,6 +18,7 @@ from mfclip.data.audit.nuisance import check_nuisances
 from mfclip.data.audit.probing import in_threads, probe
 from mfclip.data.audit.videos import check_videos
 from mfclip.data.manifest import Manifest, Split
+from mfclip.data.scorable import SMALLEST
 
 __all__ = ["Audit", "Finding", "Severity", "audit"]
 
@@ -29,6 +31,7 @@ def audit(
     progress: Callable[[int, int], None] | None = None,
     splits: Sequence[Split] = ("train", "val", "test"),
     looks: bool = False,
+    smallest: int = SMALLEST,
 ) -> Audit:
     """Check everything and raise nothing.
 
@@ -43,13 +46,16 @@ def audit(
     splits
         The splits that must have images of both labels, where the rows name splits at all.
     looks
-        Also decode every image, for brightness and near-duplicates. Takes about as long as one
-        epoch's decoding.
+        Also decode every image, for brightness, blank ones and near-duplicates. Takes about as
+        long as one epoch's decoding.
+    smallest
+        Shortest side of an image that is scored, pixels, as in the recipe.
     """
     count = len(manifest)
     total = (3 if looks else 2) * count
     tell = progress or (lambda done, total: None)
-    probes = list(in_threads(probe, manifest.files(), lambda done: tell(done, total)))
+    task = partial(probe, smallest=smallest)
+    probes = list(in_threads(task, manifest.files(), lambda done: tell(done, total)))
     seen: list[Look | None] = [None] * count
     if looks:
         seen = list(in_threads(look, manifest.files(), lambda done: tell(count + done, total)))
@@ -58,7 +64,9 @@ def audit(
             for found, one in zip(probes, seen, strict=True)
         ]
     findings = [
+        *(Finding("note", "missing-values", note) for note in manifest.notes),
         *check_files(manifest, probes),
+        *check_blank(manifest, seen),
         *check_counts(manifest, splits),
         *check_identities(manifest),
         *check_videos(manifest),

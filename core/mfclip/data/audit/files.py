@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from mfclip.data.audit.findings import Finding, first_few, naming, plural
+from mfclip.data.audit.looks import Look
 from mfclip.data.audit.probing import Probe
 from mfclip.data.images import ImageStatus
 from mfclip.data.manifest import Manifest
@@ -15,8 +16,10 @@ _ADVICE = {
     ImageStatus.UNREADABLE: "give read permission, or remove these rows",
     ImageStatus.EMPTY: "copy these files again, or remove their rows",
     ImageStatus.TRUNCATED: "copy these files again, or remove their rows",
-    ImageStatus.NOT_AN_IMAGE: "save them as JPEG, PNG, WebP or BMP, or remove their rows",
+    ImageStatus.NOT_AN_IMAGE: "save them as JPEG, PNG or WebP, or remove their rows",
+    ImageStatus.UNSUPPORTED_FORMAT: "save them as JPEG, PNG or WebP, or remove their rows",
     ImageStatus.TOO_LARGE: "scale them down or crop the faces, or remove their rows",
+    ImageStatus.TOO_SMALL: "take larger crops of the faces, or remove their rows",
 }
 
 
@@ -30,3 +33,14 @@ def check_files(manifest: Manifest, probes: Sequence[Probe]) -> Iterator[Finding
         what = f"{plural(len(paths), 'file')} of {len(manifest)}: {status.value}"
         code, advice = f"file-{status.value}", _ADVICE[status]
         yield Finding("error", code, what + naming(paths), advice, first_few(paths))
+
+
+def check_blank(manifest: Manifest, looks: Sequence[Look | None]) -> Iterator[Finding]:
+    """A warning for images of one colour: there is nothing in them to learn or to score."""
+    pairs = zip(manifest.rows, looks, strict=True)
+    paths = [row.path.as_posix() for row, look in pairs if look and look.blank]
+    if paths:
+        what = f"{plural(len(paths), 'file')} of {len(manifest)}: {ImageStatus.BLANK.value}"
+        advice = "take these images anew, or remove their rows"
+        code = f"file-{ImageStatus.BLANK.value}"
+        yield Finding("warning", code, what + naming(paths), advice, first_few(paths))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mfclip.data.images import ImageError, decode
+from mfclip.data.scorable import is_blank
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,9 @@ class Look:
     brightness: float
     """Mean grey level, 0-255."""
     print: bytes
-    """A perceptual hash; empty for an image of one colour."""
+    """A perceptual hash; empty for an image without structure."""
+    blank: bool = False
+    """Whether it shows one colour; such an image is not scored."""
 
 
 def look(path: Path) -> Look | None:
@@ -54,7 +57,7 @@ def look_at(pixels: UInt8[NDArray[np.uint8], "height width 3"]) -> Look:
     values = np.asarray(grey, dtype=np.float64)
     brightness = float(values.mean())
     if values.std() < _FLAT:
-        return Look(brightness, b"")
+        return Look(brightness, b"", is_blank(pixels))
     coefficients = dctn(values, norm="ortho")[:_KEPT, :_KEPT].ravel()[1:]
     bits = coefficients > np.median(coefficients)
     return Look(brightness, np.packbits(bits).tobytes())

@@ -11,6 +11,7 @@ from typing import BinaryIO, TypeVar
 
 from mfclip.data.audit.quality import Quality, estimate_quality
 from mfclip.data.images import ImageError, ImageStatus, decode, open_image, open_regular
+from mfclip.data.scorable import too_small
 
 _SLICE = 2048
 """Files that are handed to the threads at once: bounds what is queued, whatever the number."""
@@ -27,7 +28,7 @@ class Probe:
     reason: str = ""
     bytes: int = 0
     form: str = ""
-    """JPEG, PNG, WEBP or BMP, by content."""
+    """By content, in Pillow's names: JPEG, PNG, WEBP, BMP, GIF, TIFF, AVIF, JPEG2000 and so on."""
     width: int = 0
     height: int = 0
     """Pixels, before any EXIF rotation."""
@@ -37,10 +38,11 @@ class Probe:
     """Mean grey level, 0-255, where the image was decoded."""
 
 
-def probe(path: Path) -> Probe:
+def probe(path: Path, *, smallest: int | None = None) -> Probe:
     """Read header and end of one file; decode it only where the end looks cut off.
 
-    Damage inside a file that has its end is not seen here.
+    Damage inside a file that has its end is not seen here. ``smallest``: pixels of the shortest
+    side that is scored; without it no image is too small.
     """
     try:
         with open_regular(path) as stream:
@@ -50,7 +52,8 @@ def probe(path: Path) -> Probe:
             decode(path)
     except ImageError as error:
         return Probe(error.status, error.reason)
-    return found
+    why = smallest and too_small(found.width, found.height, smallest)
+    return Probe(*why) if why else found
 
 
 def in_threads(
@@ -74,7 +77,7 @@ def _read(path: Path, stream: BinaryIO) -> Probe:
 
 
 def _has_end(stream: BinaryIO, found: Probe) -> bool:
-    """Whether the file ends as its format ends; false also for harmless bytes after the end."""
+    """Whether the file ends as its format ends; false also where only decoding can tell."""
     stream.seek(max(0, found.bytes - len(_PNG_END)))
     tail = stream.read()
     if found.form == "JPEG":
@@ -85,4 +88,6 @@ def _has_end(stream: BinaryIO, found: Probe) -> bool:
     head = stream.read(8)
     if found.form == "WEBP":
         return int.from_bytes(head[4:8], "little") + 8 <= found.bytes
-    return 0 < int.from_bytes(head[2:6], "little") <= found.bytes
+    if found.form == "BMP":
+        return 0 < int.from_bytes(head[2:6], "little") <= found.bytes
+    return False  # of the other formats the end tells nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from mfclip.data.manifest import Manifest, write_manifest
 from mfclip.data.sample.place import Stamp, appearing, is_finished
 from mfclip.data.sample.plan import Item, plan
 from mfclip.errors import DataError
+from mfclip.locks import holding
 
 MANIFEST = "manifest.csv"
 FEW = 24
@@ -57,18 +59,25 @@ def make_sample(
     if is_finished(folder, stamp):
         return folder / MANIFEST
     try:
-        with appearing(folder, stamp) as partial:
-            _prepare(partial, items)
-            done = _draw(partial, items, stamp, _share_out(images, workers))
-            for count, _ in enumerate(done, start=1):
-                if progress:
-                    progress(count, images)
+        with holding(folder, waiting=_warn):
+            if is_finished(folder, stamp):  # another process drew it meanwhile
+                return folder / MANIFEST
+            with appearing(folder, stamp) as partial:
+                _prepare(partial, items)
+                done = _draw(partial, items, stamp, _share_out(images, workers))
+                for count, _ in enumerate(done, start=1):
+                    if progress:
+                        progress(count, images)
     except OSError as error:
         raise DataError(
             f"{folder}: the sample set cannot be written there: {error}; "
             "MFCLIP_CACHE names another folder for sample sets"
         ) from error
     return folder / MANIFEST
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=4)
 
 
 def _prepare(folder: Path, items: tuple[Item, ...]) -> None:

@@ -18,7 +18,7 @@ Read = Callable[[Dataset], Reading]
 
 def _png() -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(stream, "PNG")
+    Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).save(stream, "PNG")
     return stream.getvalue()
 
 
@@ -27,7 +27,7 @@ PNG = _png()
 
 @pytest.fixture
 def make_videos() -> MakeVideos:
-    """Folders of frames (8 x 8 pixels) below ``folder/frames``, one a name."""
+    """Folders of frames (16 x 16 pixels) below ``folder/frames``, one a name."""
 
     def make_videos(folder: Path, *names: str, frames: int = 3) -> None:
         for name in names:
