@@ -107,12 +107,16 @@ def _run(app: Callable[[], object], stop: Stop) -> None:
 
 
 def _plain_warning(
-    message: Warning | str, category: type[Warning], file: str, line: int, text: str | None = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
 ) -> str:
     """What is remarked on the user's files, without the line of code that remarks it."""
     if category is UserWarning:
         return f"warning: {message}\n"
-    return _FORMATTED(message, category, file, line, text)
+    return _FORMATTED(message, category, filename, lineno, line)
 
 
 def _os_error_text(error: OSError) -> str:

@@ -68,8 +68,8 @@ def _balanced(operating: OperatingPoints) -> Point:
     if operating.fitted:
         return Point(BALANCED, operating.threshold)
     raise UsageError(
-        f"threshold {BALANCED!r}: this detector has none ({_unfitted(operating)}); give a number 0-1, or no "
-        f"threshold for the {operating.threshold:g} that it has"
+        f"threshold {BALANCED!r}: this detector has none ({_unfitted(operating)}); give a "
+        f"number 0-1, or no threshold for the {operating.threshold:g} that it has"
     )
 
 
