@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mfclip import errors
-from mfclip.cli.app import DEBUG_OPTION, DEBUG_VARIABLE, INTERRUPTED
+from mfclip.cli.app import DEBUG_OPTION, DEBUG_VARIABLE
+from mfclip.cli.interrupts import HUNG_UP, INTERRUPTED, TERMINATED
 from mfclip.errors import MfclipError
 from pages.markdown import first_line, page, prose, table
 from pages.source import CORE, ClassSource, classes, parse
@@ -15,7 +16,9 @@ _OTHER = {
     1: "Something outside the program failed, such as a full disk (an `OSError`); or, with a "
     "traceback, a mistake in the program or in a plugin.",
     2: "The command line itself could not be read: an unknown option, a missing value.",
-    INTERRUPTED: "Ctrl-C.",
+    HUNG_UP: "The terminal was closed (SIGHUP).",
+    INTERRUPTED: "Ctrl-C (SIGINT). Nothing is lost: what can be gone on with says so.",
+    TERMINATED: "Ended from outside (SIGTERM), as Ctrl-C ends it.",
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from mfclip.data.left_out import LeftOut
 from mfclip.errors import DataError
 
 Incomplete = Literal["stop", "warn"]
@@ -23,6 +24,8 @@ class Faults:
         self._stops = incomplete == "stop"
         self._faults: list[str] = []
         self._remarks: list[str] = []
+        self.left_out = LeftOut()
+        """Files among the images that are none; told with the remarks."""
 
     def missing(self, text: str) -> None:
         """Something that should be there and is not: an error unless the user allows it."""
@@ -34,7 +37,9 @@ class Faults:
 
     def settle(self) -> None:
         """Warn of the remarks; raise :class:`DataError` with all faults, or warn of them too."""
-        told = [] if self._stops else self._faults
+        told = [] if self._stops else list(self._faults)
+        if self.left_out:
+            told.append(f"left out (no images): {self.left_out}")
         for text in [*told, *self._remarks]:
             warnings.warn(f"{self._root}: {text}", stacklevel=3)
         if self._stops and self._faults:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mfclip.data.finding import walk_images
 from mfclip.data.labels import HierarchicalLabel
+from mfclip.data.left_out import LeftOut
 from mfclip.data.manifest import Manifest, Row, Split
 from mfclip.errors import DataError
+from mfclip_data.faults import some
 
 SPLIT_FOLDERS: dict[str, Split] = {
     "train": "train",
@@ -35,7 +38,7 @@ class FolderLayout:
 
 
 def read_folder(root: Path, layout: FolderLayout) -> Manifest:
-    """List the images of ``root`` by class, sorted.
+    """List the images of ``root`` by class, sorted. Warns of what is left out.
 
     Raises
     ------
@@ -46,27 +49,35 @@ def read_folder(root: Path, layout: FolderLayout) -> Manifest:
     if not root.is_dir():
         state = "is a file" if root.exists() else "does not exist"
         raise DataError(f"{root}: {state}, where a folder of images is wanted; check root")
-    rows = tuple(_rows(root, layout))
+    left_out = LeftOut()
+    rows = tuple(_rows(root, layout, left_out))
     _check(root, layout, rows)
+    if left_out:
+        warnings.warn(f"{root}: left out (no images): {left_out}", stacklevel=2)
+    strays = list(_strays(root, layout))
+    if strays:
+        warnings.warn(f"{root}: left out (in no class folder): {some(strays)}", stacklevel=2)
     return Manifest(root, rows)
 
 
-def _rows(root: Path, layout: FolderLayout) -> Iterator[Row]:
-    yield from _class_rows(root, root, layout, "")
+def _rows(root: Path, layout: FolderLayout, left_out: LeftOut) -> Iterator[Row]:
+    yield from _class_rows(root, root, layout, "", left_out)
     for folder in _subfolders(root):
         split = SPLIT_FOLDERS.get(folder.name.lower())
         if split is not None:
-            yield from _class_rows(root, folder, layout, split)
+            yield from _class_rows(root, folder, layout, split, left_out)
 
 
-def _class_rows(root: Path, above: Path, layout: FolderLayout, split: Split) -> Iterator[Row]:
+def _class_rows(
+    root: Path, above: Path, layout: FolderLayout, split: Split, left_out: LeftOut
+) -> Iterator[Row]:
     for folder in _subfolders(above):
         name = folder.name.lower()
         if name == layout.real.lower():
-            for image in walk_images(folder):
+            for image in walk_images(folder, left_out):
                 yield Row(image.relative_to(root), HierarchicalLabel("real"), split)
         elif name == layout.fake.lower():
-            for image in walk_images(folder):
+            for image in walk_images(folder, left_out):
                 yield Row(image.relative_to(root), _fake(image.relative_to(folder), layout), split)
 
 
@@ -75,6 +86,17 @@ def _fake(inside: Path, layout: FolderLayout) -> HierarchicalLabel:
     generator = inside.parts[0] if len(inside.parts) > 1 else ""
     forgery, family = layout.levels.get(generator, ("", ""))
     return HierarchicalLabel("fake", forgery, family, generator)
+
+
+def _strays(root: Path, layout: FolderLayout) -> Iterator[str]:
+    """What lies beside the folders of classes and splits; hidden entries aside."""
+    classes = {layout.real.lower(), layout.fake.lower()}
+    for above in (root, *(f for f in _subfolders(root) if f.name.lower() in SPLIT_FOLDERS)):
+        known = classes | (SPLIT_FOLDERS.keys() if above == root else set())
+        for entry in sorted(above.iterdir()):
+            folder = entry.is_dir()
+            if not (entry.name.startswith(".") or (folder and entry.name.lower() in known)):
+                yield f"{entry.relative_to(root).as_posix()}{'/' if folder else ''}"
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from mfclip.data.finding import SUFFIXES
+from mfclip.data.finding import is_image
+from mfclip.data.left_out import HIDDEN, LeftOut
 
 
 def spaced(total: int, wanted: int) -> list[int]:
@@ -20,12 +21,20 @@ def spaced(total: int, wanted: int) -> list[int]:
     return [(2 * number + 1) * total // (2 * wanted) for number in range(wanted)]
 
 
-def list_frames(folder: Path) -> list[Path]:
-    """The images right in a folder, in the order of the numbers in their names."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if not entry.name.startswith(".")]
-    images = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
-    return [folder / name for name in sorted(images, key=natural)]
+def list_frames(folder: Path, left_out: LeftOut) -> list[Path]:
+    """The images right in a folder, in the order of the numbers in their names.
+
+    ``left_out`` counts the rest.
+    """
+    names = sorted(os.listdir(folder), key=natural)  # noqa: PTH208 - the names alone
+    return [folder / name for name in names if _is_frame(folder / name, left_out)]
+
+
+def _is_frame(path: Path, left_out: LeftOut) -> bool:
+    if path.name.startswith("."):
+        left_out.add(path, HIDDEN)
+        return False
+    return is_image(path, left_out)
 
 
 def natural(name: str) -> tuple[tuple[bool, int, str], ...]:

@@ -71,7 +71,7 @@ def read_genface(root: Path, layout: Layout, faults: Faults) -> Manifest:
 def _rows(root: Path, layout: Layout, unnamed: dict[str, int], faults: Faults) -> Iterator[Row]:
     ignored = set(map(plain, layout.ignore))
     told: set[PurePath] = set()
-    for image in walk_images(root):
+    for image in walk_images(root, faults.left_out):
         path = image.relative_to(root)
         names = [plain(name) for name in path.parent.parts]
         if ignored & set(names):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mfclip.data.left_out import LeftOut
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.splits import assign_splits
 from mfclip.errors import DataError
@@ -90,7 +91,9 @@ def _rows(
     folder = folders[video.id]
     if folder is None:
         return
-    frames = list_frames(folder)
+    # Beside the frames that an import extracted lies its own record; that is nothing to tell.
+    own = folder == video.footage.frames
+    frames = list_frames(folder, faults.left_out if own else LeftOut())
     if not frames:
         faults.missing(f"video {video.id} is empty: no image in {folder}")
     identity = circles[video.people[0]] if video.people else ""

@@ -48,7 +48,8 @@ class FolderData(Dataset):
     """Images in folders by class: ``real/`` and ``fake/``, or ``fake/<generator>/``.
 
     Above these there may be folders ``train``, ``val`` and ``test``. Folder names match in any
-    case. Images may lie any number of folders deep; hidden files and other files are left out.
+    case. Images may lie any number of folders deep, and are told by their names or their first
+    bytes. What is left out is counted in a warning.
     """
 
     use: Literal["folder"] = "folder"

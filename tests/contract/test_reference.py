@@ -16,7 +16,8 @@ import pytest
 from pydantic import BaseModel
 
 from mfclip import errors, hookspecs, registry
-from mfclip.cli.app import DEBUG_OPTION, INTERRUPTED, build_tree, command_tree
+from mfclip.cli.app import DEBUG_OPTION, build_tree, command_tree
+from mfclip.cli.interrupts import HUNG_UP, INTERRUPTED, TERMINATED
 from mfclip.describe import field_docs
 from mfclip.detector import protocols
 from mfclip.discovery import discover
@@ -293,5 +294,5 @@ def test_every_error_and_exit_code_is_described():
         row = rf"^\| `{error.exit_code}` \| `{error.__name__}` \|"
         assert re.search(row, text, re.M), error.__name__
         assert f"### {error.__name__}\n" in text
-    for code in (0, 1, 2, INTERRUPTED):
+    for code in (0, 1, 2, HUNG_UP, INTERRUPTED, TERMINATED):
         assert re.search(rf"^\| `{code}` \|  \|", text, re.M), code

@@ -267,7 +267,7 @@ def test_robustness_end_to_end(place):
 
 def test_help_does_not_load_torch():
     program = (
-        "import sys; from mfclip.cli.app import main; sys.argv = ['mfclip', 'bench', '--help']\n"
+        "import sys; from mfclip.cli import main; sys.argv = ['mfclip', 'bench', '--help']\n"
         "try: main()\nexcept SystemExit: pass\n"
         "assert not {'torch', 'numpy', 'jinja2'} & set(sys.modules)"
     )

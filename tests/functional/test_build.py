@@ -51,7 +51,9 @@ def test_next_command_works_as_printed(
 ) -> None:
     words = shlex.split(built.stdout.split("next:")[1])
     done = command(*words, cwd=workplace)
-    assert done.stdout.splitlines()[0] == "path,p_fake,verdict,threshold,status"
+    assert done.stdout.splitlines()[0] == (
+        "path,p_fake,verdict,threshold,operating_point,status,reason"
+    )
     assert len(done.stdout.splitlines()) == 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,9 @@ def test_score_names_every_broken_file_and_goes_on(
         if row["p_fake"]:
             fake = float(row["p_fake"]) >= float(row["threshold"])
             assert row["verdict"] == ("fake" if fake else "real")
+        assert bool(row["reason"]) == (row["status"] != "ok")
+        assert row["operating_point"] == "balanced"
+    assert rows["empty.jpg"]["reason"] == "has no bytes"
     assert "4 of 7 files could not be scored" in done.stderr
 
 
@@ -97,6 +101,54 @@ def test_score_writes_json_lines(bundle: Path, images: Path, command, tmp_path: 
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [Path(row["path"]).name for row in rows] == ["0.png", "1.png", "2.png"]
     assert all(0 <= row["p_fake"] <= 1 for row in rows)
+
+
+def test_score_takes_a_threshold_and_says_why_it_cannot(
+    bundle: Path, images: Path, command
+) -> None:
+    words = ["mfclip", "score", bundle, images / "*.png", "--format"]
+    done = command(*words, "jsonl", "--threshold", "0.001")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {(row["verdict"], row["threshold"], row["operating_point"]) for row in rows} == {
+        ("fake", 0.001, "given")
+    }
+    table = command(*words, "table", "--threshold", "balanced").stdout.splitlines()
+    assert table[0].split() == ["P_FAKE", "VERDICT", "THRESHOLD", "POINT", "STATUS", "PATH"]
+    done = command(*words, "csv", "--threshold", "fpr-1", code=2)
+    assert "'fpr-1' could not be fitted: needs at least 100 real" in done.stderr
+    assert "allowed: balanced, a number 0-1" in done.stderr
+
+
+def test_score_and_explain_count_what_they_leave_out(
+    bundle: Path, images: Path, command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mixed"
+    shutil.copytree(images, folder, ignore=shutil.ignore_patterns("*.jpg"))
+    (folder / "0.png").rename(folder / "photo")
+    (folder / "clip.mp4").write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0isom")
+    for name in ("a.txt", "b.TXT", ".DS_Store"):
+        (folder / name).write_text("words")
+    told = "left out: 2 .txt, 1 .mp4, 1 hidden (no images)"
+    done = command("mfclip", "score", bundle, folder)
+    assert "photo" in done.stdout
+    assert done.stderr.splitlines()[-1] == told
+    explained = [
+        "mfclip",
+        "explain",
+        bundle,
+        folder,
+        "--method",
+        "none",
+        "--out",
+        tmp_path / "page",
+    ]
+    assert told in command(*explained).stderr.splitlines()
+    shutil.rmtree(tmp_path / "page")
+    for words in (["mfclip", "score", bundle, folder], explained):
+        done = command(*words, "--strict", code=5)
+        assert f"  1 .mp4, such as {folder / 'clip.mp4'}" in done.stderr
+        assert not done.stdout
+    assert not (tmp_path / "page").exists()
 
 
 def test_evaluate_repeats_the_figures_of_the_build(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -18,16 +19,16 @@ from mfclip.cli.data import data_tree
 from mfclip.cli.doctor import doctor
 from mfclip.cli.evaluate import evaluate
 from mfclip.cli.explain import explain
+from mfclip.cli.interrupts import Stop
 from mfclip.cli.new_plugin import new_plugin
 from mfclip.cli.score import score
 from mfclip.errors import MfclipError
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 DEBUG_OPTION = "--debug"
 """Taken by every command, anywhere on its line: errors come with their traceback."""
 DEBUG_VARIABLE = "MFCLIP_DEBUG"
 """Environment variable with the same effect, unless it is empty."""
+_FORMATTED = warnings.formatwarning
 PLAIN: dict[str, Any] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
@@ -79,35 +80,43 @@ def build_tree() -> typer.Typer:
     return app
 
 
-def main() -> None:
+def main(stop: Stop) -> None:
     """Run ``mfclip``."""
-    _run(command_tree())
+    _run(command_tree(), stop)
 
 
-def build_main() -> None:
+def build_main(stop: Stop) -> None:
     """Run ``mfclip-build``."""
-    _run(build_tree())
+    _run(build_tree(), stop)
 
 
-def _run(app: Callable[[], object]) -> None:
+def _run(app: Callable[[], object], stop: Stop) -> None:
     """Run the command; without ``--debug`` (or MFCLIP_DEBUG) an error is a message, not a trace."""
     debug = DEBUG_OPTION in sys.argv or bool(os.environ.get(DEBUG_VARIABLE))
     sys.argv = [word for word in sys.argv if word != DEBUG_OPTION]
+    if not debug:
+        warnings.formatwarning = _plain_warning
     try:
         app()
-    except MfclipError as error:
-        if debug:
+    except (MfclipError, OSError) as error:
+        if debug or stop.raised:
             raise
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if debug:
-            raise
-        typer.echo(f"error: {_os_error_text(error)}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        text = str(error) if isinstance(error, MfclipError) else _os_error_text(error)
+        typer.echo(f"error: {text}", err=True)
+        sys.exit(error.exit_code if isinstance(error, MfclipError) else 1)
+
+
+def _plain_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """What is remarked on the user's files, without the line of code that remarks it."""
+    if category is UserWarning:
+        return f"warning: {message}\n"
+    return _FORMATTED(message, category, filename, lineno, line)
 
 
 def _os_error_text(error: OSError) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mfclip.cli import bench_options
+from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, Precision, Registry
 from mfclip.errors import TablesDiffer, UsageError
 
@@ -123,11 +124,8 @@ def _run(
         registry=registry,
         text_side=text_side,
     )
-    try:
+    with goes_on("the same command goes on from here"):
         return run(grid, events, hands, restart=restart, title=title)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from here", err=True)
-        raise
 
 
 def _plugins(registry: str | None) -> tuple[Catalogue, Plugins]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, Registry
 
 if TYPE_CHECKING:
@@ -67,16 +68,17 @@ def build(
             return
         from mfclip.building.run import build as run
 
-        built = run(
-            read,
-            folder,
-            plugins=plugins,
-            events=events,
-            device=device,
-            resume=resume,
-            restart=restart,
-            text_side=not image_side_only,
-        )
+        with goes_on("the same command with --resume goes on from here"):
+            built = run(
+                read,
+                folder,
+                plugins=plugins,
+                events=events,
+                device=device,
+                resume=resume,
+                restart=restart,
+                text_side=not image_side_only,
+            )
     _tell(built)
 
 

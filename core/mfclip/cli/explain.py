@@ -12,6 +12,7 @@ from mfclip.cli.evaluate import Split, choose_split, read_data
 from mfclip.cli.options import Device, Precision, Registry
 
 if TYPE_CHECKING:
+    from mfclip.data.left_out import LeftOut
     from mfclip.explain.attribution import Method
     from mfclip.explain.run import Outcome
 
@@ -65,6 +66,9 @@ def explain(
         list[Plane] | None,
         typer.Option("--projection", help="Of the embeddings; repeatable. Default: pca."),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where a folder holds anything but images.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
@@ -76,12 +80,16 @@ def explain(
     Files that cannot be read, or show nothing, are listed on the page and the run goes on; then
     the command ends with exit code 9 and says how many there were.
     """
-    from mfclip.data.images import find_images
+    from mfclip.data.finding import find_images, require_all
+    from mfclip.data.left_out import LeftOut
     from mfclip.explain.attribution import MapSettings
     from mfclip.explain.detectors import load_all
     from mfclip.explain.run import PAGE, ExplainSettings
     from mfclip.explain.run import explain as write
 
+    if strict:
+        require_all(images)
+    left_out = LeftOut()
     settings = ExplainSettings(
         methods=_methods(method),
         maps=MapSettings(baseline=baseline, window=window, passes=batch_size),
@@ -95,8 +103,8 @@ def explain(
     )
     for one in detectors:
         typer.echo(f"{one.name}: {one.judge.arithmetic}", err=True)
-    outcome = write(detectors, list(find_images(images)), out, settings, data=manifest)
-    _tell(outcome, out / PAGE)
+    outcome = write(detectors, list(find_images(images, left_out)), out, settings, data=manifest)
+    _tell(outcome, out / PAGE, left_out)
 
 
 def _methods(named: list[Maps] | None) -> tuple[Method, ...]:
@@ -110,10 +118,12 @@ def _methods(named: list[Maps] | None) -> tuple[Method, ...]:
     return tuple(one for one in METHODS if one in asked)
 
 
-def _tell(outcome: Outcome, page: Path) -> None:
+def _tell(outcome: Outcome, page: Path, left_out: LeftOut) -> None:
     from mfclip.errors import SomeFilesFailed
 
     typer.echo(f"wrote {page}", err=True)
+    if left_out:
+        typer.echo(f"left out: {left_out} (no images)", err=True)
     if outcome.failed:
         raise SomeFilesFailed(
             f"{outcome.failed} of {outcome.images} files could not be explained; "

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, Precision, Registry
+from mfclip.cli.score_rows import COLUMNS, Format, pour, sink_for
 
 if TYPE_CHECKING:
+    from mfclip.data.left_out import LeftOut
+    from mfclip.inference.loaded import LoadedDetector
+    from mfclip.inference.points import Point
     from mfclip.inference.score import Score
 
-COLUMNS = ("path", "p_fake", "verdict", "threshold", "status")
 
-Format = Literal["table", "csv", "jsonl"]
+@dataclass(frozen=True)
+class Job:
+    """What to score, and how."""
 
-
-class Sink(Protocol):
-    """Takes one row after the other."""
-
-    def write(self, row: dict[str, str | float | None]) -> None:
-        """Write one row."""
+    loaded: LoadedDetector
+    paths: Sequence[str]
+    threshold: str | None
+    point: Point
+    """What the threshold means for this detector."""
+    batch_size: int
+    workers: int | None
 
 
 def score(
@@ -36,6 +45,23 @@ def score(
         typer.Option("--format", help="Default: a table on a terminal, CSV elsewhere."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the rows to this file.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an unfinished --out, if there is one.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Discard an unfinished --out and begin again.")
+    ] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            "--threshold",
+            metavar="NAME|NUMBER",
+            help="balanced, fpr-1, fpr-5, or a number 0-1. Default: the detector's own.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where a folder holds anything but images.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
@@ -45,106 +71,133 @@ def score(
     """Score images: p_fake is the calibrated probability that a face is forged (0-1).
 
     Files that cannot be read get a status of their own and the run goes on; then the command
-    ends with exit code 9 and says how many there were.
+    ends with exit code 9 and says how many there were. Files of folders that are no images are
+    left out and counted.
     """
-    from mfclip.data.images import find_images
+    from mfclip.cli.score_run import check_place
+    from mfclip.data.finding import find_images, require_all
+    from mfclip.data.left_out import LeftOut
+
+    check_place(out, resume=resume, restart=restart)
+    if strict:
+        require_all(paths)
+    left_out = LeftOut()
+    found = find_images(paths, left_out)
+
     from mfclip.inference.loaded import load
-    from mfclip.inference.score import score_paths
+    from mfclip.inference.points import choose_point
 
     loaded = load(bundle, device=device, precision=precision, registry=registry)
     typer.echo(str(loaded.arithmetic), err=True)
-    found = find_images(paths)
-    rows = score_paths(loaded, found, batch_size=batch_size, workers=workers)
-    if out is None:
-        _finish(_pour(rows, sys.stdout, form or ("table" if sys.stdout.isatty() else "csv")))
-        return
-    from mfclip.files import open_atomically
-
-    with open_atomically(out) as stream:
-        counts = _pour(rows, stream, form or ("jsonl" if out.suffix == ".jsonl" else "csv"))
-    typer.echo(f"wrote {out}", err=True)
-    _finish(counts)
+    point = choose_point(loaded.operating, threshold)
+    job = Job(loaded, paths, threshold, point, batch_size, workers)
+    counts = _print(job, found, form) if out is None else _save(job, found, form, out, resume)
+    _finish(counts, left_out)
 
 
-def _pour(rows: Iterable[Score], stream: IO[str], form: Format) -> dict[str, int]:
-    """Write the rows as they come, and count verdicts and statuses."""
-    counts: dict[str, int] = {}
-    for row in _written(rows, _sink(stream, form)):
-        key = row.verdict or row.status
-        counts[key] = counts.get(key, 0) + 1
+def _print(job: Job, found: Iterator[Path], form: Format | None) -> Counter[str]:
+    """Rows to the standard output."""
+    from mfclip.cli.score_run import ENCODING
+
+    # Names of files are written as the bytes that they are.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors=ENCODING["errors"])
+    terminal = sys.stdout.isatty()
+    sink = sink_for(sys.stdout, form or ("table" if terminal else "csv"))
+    counts: Counter[str] = Counter()
+    sink.begin()
+    with _shown(job, hidden=terminal) as tell:
+        pour(_scores(job, found, tell), sys.stdout, sink, counts, job.batch_size)
     return counts
 
 
-def _written(rows: Iterable[Score], sink: Sink) -> Iterator[Score]:
-    for row in rows:
-        sink.write(
-            {
-                "path": str(row.path),
-                "p_fake": None if row.p_fake is None else round(row.p_fake, 6),
-                "verdict": row.verdict,
-                "threshold": round(row.threshold, 6),
-                "status": row.status,
-            }
-        )
-        yield row
+def _save(
+    job: Job, found: Iterator[Path], form: Format | None, out: Path, resume: bool
+) -> Counter[str]:
+    """Rows to a file, which appears when they are complete."""
+    from mfclip.cli.score_run import open_rows
+
+    form = form or ("jsonl" if out.suffix == ".jsonl" else "csv")
+    conditions = _conditions(job, form)
+    with (
+        goes_on("the same command with --resume goes on from here"),
+        open_rows(out, form, conditions, found, batch_size=job.batch_size, resume=resume) as rows,
+        _shown(job, done=rows.counts.total()) as tell,
+    ):
+        sink = sink_for(rows.stream, form)
+        pour(_scores(job, found, tell), rows.stream, sink, rows.counts, job.batch_size)
+    typer.echo(f"wrote {out}", err=True)
+    return rows.counts
 
 
-def _finish(counts: dict[str, int]) -> None:
+def _conditions(job: Job, form: Format) -> dict[str, Any]:
+    """What the rows depend on, besides the files."""
+    from mfclip import __version__
+
+    about = job.loaded.bundle.about
+    relative = any(not Path(pattern).is_absolute() for pattern in job.paths)
+    return {
+        "mfclip": __version__,
+        "weights": about.weights_sha256,
+        "preprocessing": about.preprocessing.model_dump(mode="json"),
+        "temperature": job.loaded.operating.temperature,
+        "threshold": job.point.threshold,
+        "operating_point": job.point.name,
+        "device": job.loaded.device.type,
+        "precision": str(job.loaded.predictor.precision),
+        "format": form,
+        "columns": list(COLUMNS),
+        "paths": list(job.paths),
+        "folder": str(Path.cwd()) if relative else "",
+    }
+
+
+def _finish(counts: Counter[str], left_out: LeftOut) -> None:
     """Say what there was; a file that could not be scored makes the exit code tell of it."""
     from mfclip.errors import SomeFilesFailed
 
-    total = sum(counts.values())
+    total = counts.total()
     told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     typer.echo(f"{total} files: {told}" if total else "no files", err=True)
-    failed = total - counts.get("real", 0) - counts.get("fake", 0)
+    if left_out:
+        typer.echo(f"left out: {left_out} (no images)", err=True)
+    failed = total - counts["real"] - counts["fake"]
     if failed:
-        raise SomeFilesFailed(f"{failed} of {total} files could not be scored; see their status")
-
-
-def _sink(stream: IO[str], form: Format) -> Sink:
-    sinks: dict[Format, Callable[[IO[str]], Sink]] = {
-        "csv": CsvSink,
-        "jsonl": JsonSink,
-        "table": TableSink,
-    }
-    return sinks[form](stream)
-
-
-class CsvSink:
-    """Rows as CSV with a header."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        self._writer.writeheader()
-
-    def write(self, row: dict[str, str | float | None]) -> None:
-        """Write one row."""
-        self._writer.writerow(row)
-
-
-class JsonSink:
-    """Rows as one JSON object a line."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-
-    def write(self, row: dict[str, str | float | None]) -> None:
-        """Write one row."""
-        self._stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-class TableSink:
-    """Rows in columns for people; printed as they come, so any number of files fits."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-        self._stream.write(
-            f"{'P_FAKE':>7}  {'VERDICT':<7}  {'THRESHOLD':>9}  {'STATUS':<13}  PATH\n"
+        raise SomeFilesFailed(
+            f"{failed} of {total} files could not be scored; see their status and reason"
         )
 
-    def write(self, row: dict[str, str | float | None]) -> None:
-        """Write one row."""
-        p_fake = "-" if row["p_fake"] is None else f"{row['p_fake']:.4f}"
-        verdict = row["verdict"] or "-"
-        fixed = f"{p_fake:>7}  {verdict:<7}  {row['threshold']:>9.4f}  {row['status']:<13}"
-        self._stream.write(f"{fixed}  {row['path']}\n")
+
+def _scores(job: Job, found: Iterator[Path], tell: Callable[[int], None]) -> Iterator[Score]:
+    from mfclip.inference.score import score_paths
+
+    scores = score_paths(
+        job.loaded,
+        found,
+        batch_size=job.batch_size,
+        workers=job.workers,
+        threshold=job.threshold,
+        progress=tell,
+    )
+    with closing(scores):  # ends the workers also while an error holds this frame
+        yield from scores
+
+
+@contextmanager
+def _shown(job: Job, *, hidden: bool = False, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal, which goes away again; nothing elsewhere.
+
+    Hidden where the rows themselves go to the terminal. Counting the files first is cheap
+    beside scoring them.
+    """
+    from mfclip.data.finding import find_images
+
+    if hidden or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from mfclip.cli.console import ConsoleEvents
+
+    total = sum(1 for _ in find_images(job.paths))
+    with ConsoleEvents() as events:
+        events.stage("Scoring")
+        yield lambda more: events.step(done + more, total)

@@ -8,6 +8,7 @@ crosses between processes costs a shared-memory file and a descriptor.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -93,6 +94,7 @@ def decode_batches(
         batch_sampler=tasks,  # type: ignore[arg-type]  # any iterable of tasks will do
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # a task is decoded as one
         num_workers=workers,
+        worker_init_fn=_leave_stopping_to_the_parent,
         pin_memory=pin_memory,
         generator=torch.Generator(),  # else each start would draw from the global generator
     )
@@ -168,6 +170,14 @@ def _shared(pixels: Tensor) -> Tensor:
             f"({' '.join(str(error).split())}). Make /dev/shm larger (docker: --shm-size=2g), or "
             "use smaller batches, or workers = 0"
         ) from None
+
+
+def _leave_stopping_to_the_parent(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal's group; here it would print a traceback.
+
+    The one that started us ends us. For SIGTERM torch has set a handler of its own.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _as_it_is(decoded: Decoded) -> Decoded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -161,7 +161,7 @@ def scoring_stream(
     workers: int | None = None,
     pin_memory: bool = False,
     smallest: int | None = None,
-) -> Iterator[ScoringBatch]:
+) -> Generator[ScoringBatch, None, None]:
     """Decode any number of files, in order and in constant memory.
 
     ``paths`` is read only some batches ahead. A file that cannot be decoded is reported by its

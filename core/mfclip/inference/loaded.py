@@ -13,6 +13,7 @@ import torch
 from mfclip.detector.bundle import Bundle, read_bundle
 from mfclip.evaluation.operating import OperatingPoints
 from mfclip.inference.inputs import ImageInput, each_image
+from mfclip.inference.points import choose_point
 from mfclip.inference.predict import Predictor
 from mfclip.inference.score import Score, score_batch
 
@@ -55,26 +56,34 @@ class LoadedDetector:
         return self.predictor.preprocessor.settings.smallest
 
     def score(
-        self, inputs: ImageInput | Iterable[ImageInput], *, batch_size: int = 24
+        self,
+        inputs: ImageInput | Iterable[ImageInput],
+        *,
+        batch_size: int = 24,
+        threshold: str | float | None = None,
     ) -> list[Score]:
         """One :class:`Score` an image, in order.
 
         ``inputs``: a path, a PIL image, an array (H, W, 3) of uint8 RGB, a tensor (3, H, W) or
         (B, 3, H, W) of uint8 or of floats in 0-1, or any number of these. Many files are scored
         faster by :func:`mfclip.inference.score.score_paths`, which decodes them in parallel.
+        ``threshold``: ``balanced``, ``fpr-1``, ``fpr-5``, or a number 0-1; without it,
+        :attr:`threshold`.
 
         Raises
         ------
         UsageError
-            For what is no image. A file that cannot be read is no error, nor is an image that is
-            too small or shows one colour: the status says why there is no verdict.
+            For what is no image, and where the detector has no such threshold. A file that
+            cannot be read is no error, nor is an image that is too small or shows one colour:
+            the status says why there is no verdict.
         """
+        point = choose_point(self.operating, threshold)
         stream = each_image(inputs, smallest=self.smallest)
         scores: list[Score] = []
         while given := list(islice(stream, batch_size)):
             paths, images, statuses, reasons = zip(*given, strict=True)
             readable = [image for image in images if image is not None]
-            scores += score_batch(self, paths, readable, statuses, reasons)
+            scores += score_batch(self, point, paths, readable, statuses, reasons)
         return scores
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from mfclip.data.images import ImageStatus
 from mfclip.data.labels import Label
+from mfclip.inference.points import BALANCED, Point, choose_point
 
 if TYPE_CHECKING:
     from mfclip.inference.loaded import LoadedDetector
@@ -28,12 +30,15 @@ class Score:
     verdict: Label | None
     """``fake`` where ``p_fake`` reaches the threshold, else ``real``; None without ``p_fake``."""
     threshold: float
-    """Fitted on validation, 0-1."""
+    """The one used, 0-1."""
     status: ImageStatus = ImageStatus.OK
     """``ok``, or what kind of trouble the image is."""
     reason: str = ""
     """What is wrong with the image, or a note on one that is ``ok``, as "first of 12 frames"; most
     often empty."""
+    operating_point: str = BALANCED
+    """Name of the threshold: ``balanced``, ``fpr-1``, ``fpr-5``, ``given`` (a number), or
+    ``unfitted`` where the detector has none fitted."""
 
 
 def score_paths(
@@ -42,8 +47,9 @@ def score_paths(
     *,
     batch_size: int = 24,
     workers: int | None = None,
+    threshold: str | float | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[Score]:
+) -> Generator[Score, None, None]:
     """Score files as they come: one :class:`Score` a path, in order, in constant memory.
 
     A file that cannot be read gets its status, as does an image that is too small or blank, and
@@ -55,9 +61,28 @@ def score_paths(
         Any number of them; taken from the iterator only as they are needed.
     workers
         Processes that decode; 0: none. Without it: one a core, at most eight.
+    threshold
+        ``balanced``, ``fpr-1``, ``fpr-5``, or a number 0-1; without it, the detector's own.
     progress
         Told the number of files done.
+
+    Raises
+    ------
+    UsageError
+        At once, where the detector has no such threshold.
     """
+    point = choose_point(loaded.operating, threshold)
+    return _score_paths(loaded, paths, point, batch_size, workers, progress)
+
+
+def _score_paths(
+    loaded: LoadedDetector,
+    paths: Iterable[Path],
+    point: Point,
+    batch_size: int,
+    workers: int | None,
+    progress: Callable[[int], None] | None,
+) -> Generator[Score, None, None]:
     from mfclip.data.loader import scoring_stream
 
     stream = scoring_stream(
@@ -68,15 +93,19 @@ def score_paths(
         smallest=loaded.smallest,
     )
     done = 0
-    for batch in stream:
-        yield from score_batch(loaded, batch.paths, batch.images, batch.statuses, batch.reasons)
-        done += len(batch.paths)
-        if progress:
-            progress(done)
+    with closing(stream):  # ends the workers also while an error holds this frame
+        for batch in stream:
+            yield from score_batch(
+                loaded, point, batch.paths, batch.images, batch.statuses, batch.reasons
+            )
+            done += len(batch.paths)
+            if progress:
+                progress(done)
 
 
 def score_batch(
     loaded: LoadedDetector,
+    point: Point,
     paths: Sequence[Path | None],
     images: Sequence[UInt8[Tensor, "3 h w"]],
     statuses: Sequence[ImageStatus],
@@ -84,10 +113,10 @@ def score_batch(
 ) -> Iterator[Score]:
     """One :class:`Score` a path; ``images`` has one only for each status that is ``ok``."""
     probabilities = iter(loaded.operating.p_fake(loaded.predictor(images)).tolist())
-    threshold = loaded.threshold
+    name, threshold = point
     for path, status, reason in zip(paths, statuses, reasons, strict=True):
         if status is ImageStatus.OK:
             p_fake = next(probabilities)
-            yield Score(path, p_fake, loaded.operating.verdict(p_fake), threshold, status, reason)
+            yield Score(path, p_fake, point.verdict(p_fake), threshold, status, reason, name)
         else:
-            yield Score(path, None, None, threshold, status, reason)
+            yield Score(path, None, None, threshold, status, reason, name)

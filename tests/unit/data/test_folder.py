@@ -77,7 +77,12 @@ def test_other_files_and_hidden_ones_are_left_out(tree: Tree) -> None:
         "masks/e.png",
         "f.jpg",
     )
-    assert set(listed(root)) == {"real/a.jpg", "fake/b.jpg"}
+    with pytest.warns(UserWarning, match="left out") as caught:
+        assert set(listed(root)) == {"real/a.jpg", "fake/b.jpg"}
+    assert [str(one.message) for one in caught] == [
+        f"{root}: left out (no images): 2 hidden, 1 .txt",
+        f"{root}: left out (in no class folder): f.jpg, masks/",
+    ]
 
 
 def test_names_in_any_case_and_names_of_ones_own(tree: Tree) -> None:

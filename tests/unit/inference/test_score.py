@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from mfclip.data.preprocess import Preprocessor
-from mfclip.evaluation.operating import OperatingPoints
+from mfclip.errors import UsageError
+from mfclip.evaluation.operating import AlarmThreshold, OperatingPoints
 from mfclip.inference.loaded import LoadedDetector
 from mfclip.inference.predict import Predictor
 from mfclip.inference.score import score_paths
@@ -106,6 +107,26 @@ def test_progress_is_told_the_files_done(loaded, paths):
 
 def test_no_files_no_scores(loaded):
     assert list(score_paths(loaded, [])) == loaded.score([]) == []
+
+
+def test_a_threshold_is_taken_by_name_or_number(loaded, paths, images):
+    operating = OperatingPoints(
+        threshold=0.5, alarms=(AlarmThreshold(limit=0.05, threshold=0.9),), reals=20, fakes=20
+    )
+    at = replace(loaded, operating=operating)
+    for wanted, name, value in (("fpr-5", "fpr-5", 0.9), (0.2, "given", 0.2)):
+        for scores in (
+            at.score(images, threshold=wanted),
+            score_paths(at, paths, threshold=wanted),
+        ):
+            for score in scores:
+                assert (score.operating_point, score.threshold) == (name, value)
+                if score.p_fake is not None:
+                    assert score.verdict == ("fake" if score.p_fake >= value else "real")
+    with pytest.raises(UsageError, match="fpr-1"):
+        score_paths(at, paths, threshold="fpr-1")  # at once, and not at the first score
+    with pytest.raises(UsageError, match="fpr-1"):
+        at.score(images, threshold="fpr-1")
 
 
 NOTHING = {

@@ -117,9 +117,13 @@ def _crew(folder: Path, stamp: Stamp, workers: int) -> Iterator[Iterator[bytes]]
     """
     reading, writing = os.pipe()
     numbers = (stamp.images, stamp.size, stamp.seed)
-    crew = [_hire(folder, (*numbers, share, workers), writing) for share in range(workers)]
-    os.close(writing)
+    crew: list[subprocess.Popen[bytes]] = []
     try:
+        try:
+            for share in range(workers):
+                crew.append(_hire(folder, (*numbers, share, workers), writing))
+        finally:
+            os.close(writing)
         with os.fdopen(reading, "rb") as lines:
             yield lines
         for process in crew:

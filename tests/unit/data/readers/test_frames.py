@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from mfclip.data.left_out import LeftOut
 from mfclip_data.frames import list_frames, natural, spaced
 
 
@@ -33,5 +34,8 @@ def test_positions_are_even_and_inside(total: int, wanted: int) -> None:
 def test_numbers_order_frames(tmp_path: Path) -> None:
     for name in ("10.png", "9.png", "2.jpg", "notes.txt", ".hidden.png"):
         (tmp_path / name).touch()
-    assert [path.name for path in list_frames(tmp_path)] == ["2.jpg", "9.png", "10.png"]
+    (tmp_path / "sub").mkdir()
+    left_out = LeftOut()
+    assert [path.name for path in list_frames(tmp_path, left_out)] == ["2.jpg", "9.png", "10.png"]
+    assert str(left_out) == "1 .txt, 1 folders, 1 hidden"
     assert sorted(["b2", "a10", "1", "a9"], key=natural) == ["1", "a9", "a10", "b2"]

@@ -1,0 +1,103 @@
+"""Operating points by name: which threshold on p_fake makes an image a fake."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mfclip.data.labels import Label
+from mfclip.errors import UsageError
+from mfclip.evaluation.operating import OperatingPoints
+
+BALANCED = "balanced"
+"""The threshold with the best balanced accuracy on validation."""
+UNFITTED = "unfitted"
+"""The threshold of a detector that has none fitted; it is what is used, but cannot be asked for."""
+GIVEN = "given"
+"""A threshold that the caller gave as a number."""
+
+
+class Point(NamedTuple):
+    """A threshold and what it is called."""
+
+    name: str
+    """``balanced``, ``fpr-1``, ``fpr-5``, ``unfitted`` or ``given``."""
+    threshold: float
+    """On ``p_fake``, 0-1."""
+
+    def verdict(self, p_fake: float) -> Label:
+        """``fake`` where ``p_fake`` reaches the threshold, else ``real``."""
+        return "fake" if p_fake >= self.threshold else "real"
+
+
+def choose_point(operating: OperatingPoints, wanted: str | float | None = None) -> Point:
+    """The operating point that is meant by a name or by a number.
+
+    Parameters
+    ----------
+    wanted
+        ``balanced``, ``fpr-N`` (at most N % of the validation reals are flagged), or a number
+        0-1, also as text. Without it: the threshold of the detector, fitted or not.
+
+    Raises
+    ------
+    UsageError
+        For another name, a number outside 0-1, and a point that could not be fitted.
+    """
+    if wanted is None:
+        return Point(BALANCED if operating.fitted else UNFITTED, operating.threshold)
+    if isinstance(wanted, str) and wanted == BALANCED:
+        return _balanced(operating)
+    if isinstance(wanted, str) and wanted in names(operating):
+        return _alarm(operating, wanted)
+    return Point(GIVEN, _number(operating, wanted))
+
+
+def names(operating: OperatingPoints) -> tuple[str, ...]:
+    """Names that the detector knows, also of points that could not be fitted."""
+    return (BALANCED, *(name for name, _, _ in _alarms(operating)))
+
+
+def _alarms(operating: OperatingPoints) -> Iterator[tuple[str, float | None, str]]:
+    for alarm in operating.alarms:
+        yield f"fpr-{100 * alarm.limit:g}", alarm.threshold, alarm.reason
+
+
+def _balanced(operating: OperatingPoints) -> Point:
+    if operating.fitted:
+        return Point(BALANCED, operating.threshold)
+    raise UsageError(
+        f"threshold {BALANCED!r}: this detector has none ({_unfitted(operating)}); give a "
+        f"number 0-1, or no threshold for the {operating.threshold:g} that it has"
+    )
+
+
+def _unfitted(operating: OperatingPoints) -> str:
+    return "; ".join(operating.notes) or "nothing was fitted on validation images"
+
+
+def _alarm(operating: OperatingPoints, wanted: str) -> Point:
+    threshold, reason = next((at, why) for name, at, why in _alarms(operating) if name == wanted)
+    if threshold is None:
+        raise UsageError(
+            f"threshold {wanted!r} could not be fitted: {reason}; {_allowed(operating)}"
+        )
+    return Point(wanted, threshold)
+
+
+def _number(operating: OperatingPoints, wanted: str | float) -> float:
+    try:
+        number = float(wanted)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:  # false for NaN as well
+        why = "" if operating.fitted else f" of this detector ({_unfitted(operating)})"
+        raise UsageError(f"threshold {wanted!r} is no operating point{why}; {_allowed(operating)}")
+    return number
+
+
+def _allowed(operating: OperatingPoints) -> str:
+    fitted = [BALANCED] if operating.fitted else []
+    fitted += [name for name, threshold, _ in _alarms(operating) if threshold is not None]
+    return f"allowed: {', '.join([*fitted, 'a number 0-1'])}"

@@ -1,0 +1,61 @@
+"""Operating points by name."""
+
+import math
+
+import pytest
+
+from mfclip.errors import UsageError
+from mfclip.evaluation.operating import AlarmThreshold, OperatingPoints
+from mfclip.inference.points import Point, choose_point, names
+
+FITTED = OperatingPoints(
+    threshold=0.4,
+    alarms=(
+        AlarmThreshold(limit=0.01, reason="needs at least 100 real validation images, got 50"),
+        AlarmThreshold(limit=0.05, threshold=0.7),
+    ),
+    reals=50,
+    fakes=50,
+)
+UNFITTED = OperatingPoints(notes=("not fitted: validation has 0 real and 3 fake images",))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "point"),
+    [
+        (None, ("balanced", 0.4)),
+        ("balanced", ("balanced", 0.4)),
+        ("fpr-5", ("fpr-5", 0.7)),
+        ("0.25", ("given", 0.25)),
+        (0.25, ("given", 0.25)),
+        (0, ("given", 0.0)),
+        (1, ("given", 1.0)),
+    ],
+)
+def test_a_name_or_a_number_is_a_threshold(wanted, point) -> None:
+    assert choose_point(FITTED, wanted) == point
+
+
+def test_a_point_that_was_not_fitted_says_why_and_what_there_is() -> None:
+    with pytest.raises(UsageError, match=r"'fpr-1' could not be fitted: needs at least 100") as why:
+        choose_point(FITTED, "fpr-1")
+    assert str(why.value).endswith("allowed: balanced, fpr-5, a number 0-1")
+    for wanted in ("balanced", "fpr-1"):
+        with pytest.raises(UsageError, match="validation has 0 real and 3 fake"):
+            choose_point(UNFITTED, wanted)
+
+
+@pytest.mark.parametrize("wanted", ["fpr-2", "", "nan", "1.01", -0.1, math.inf, math.nan])
+def test_anything_else_is_refused(wanted) -> None:
+    with pytest.raises(UsageError, match=r"no operating point; allowed: balanced, fpr-5, a num"):
+        choose_point(FITTED, wanted)
+    assert names(FITTED) == ("balanced", "fpr-1", "fpr-5")
+
+
+def test_an_unfitted_detector_has_its_threshold_and_says_so() -> None:
+    assert choose_point(UNFITTED) == ("unfitted", 0.5)
+
+
+def test_the_threshold_itself_is_fake() -> None:
+    assert Point("given", 0.3).verdict(0.3) == "fake"
+    assert Point("given", 0.3).verdict(math.nextafter(0.3, 0)) == "real"
