@@ -66,7 +66,7 @@ def assemble(
     UsageError
         Where ``prompts`` is needed and not given.
     """
-    context = recipe.context(len(prompts.labels) if prompts else None, pretrained=pretrained)
+    context = recipe.context(len(prompts) if prompts else None, pretrained=pretrained)
     if recipe.detector is not None:
         module = _module(recipe.detector, "detector", context)
         label = label_of("detector", recipe.detector)
