@@ -11,7 +11,7 @@ that base (``[vision.image] use = "cvit"``).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 KINDS = ("encoder", "prompts", "alignment", "loss", "detector", "dataset", "corruption")
 """Every kind of part, in the order in which the documentation shows them."""
 
-OutputName = Literal["logits", "visual", "text", "predicted_text", "similarity"]
+OutputName = str
+"""Name of an output: one of :data:`mfclip.output_names.STANDARD`, or a plugin's own, such as
+``acme.map``, which lies in :attr:`mfclip.detector.outputs.Outputs.extra`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +151,18 @@ class Alignment(Part):
 
 
 class Loss(Part):
-    """Builds a module: (outputs, targets) -> unweighted scalar."""
+    """Builds a module: (outputs, targets) -> unweighted scalar.
+
+    A loss may read outputs that a third party's detector gives it: it names them in ``needs``,
+    as ``acme.map``, and reads ``outputs.extra["acme.map"]``.
+    """
 
     kind: ClassVar[str] = "loss"
     needs: ClassVar[frozenset[OutputName]] = frozenset({"logits"})
     """The outputs it reads. The detector has a text predictor only where one is needed."""
+    shapes: ClassVar[Mapping[str, tuple[str | int, ...]]] = {}
+    """Shapes of outputs of its own for the conformance suite, e.g. ``{"acme.map": ("batch", 1, 8,
+    8)}``; sizes are numbers, ``"batch"`` or ``"width"``. Without one: ``("batch", "width")``."""
 
     weight: float = Field(default=1.0, ge=0)
     """Factor of this term in the sum."""
@@ -172,7 +181,7 @@ class Detector(Part):
 
     kind: ClassVar[str] = "detector"
     gives: ClassVar[frozenset[OutputName]] = frozenset({"logits"})
-    """The outputs that its losses can read in training."""
+    """The outputs that its losses can read in training. Names of its own are in ``extra``."""
 
     @abstractmethod
     def build(self, context: BuildContext) -> nn.Module:

@@ -13,7 +13,8 @@ import pluggy
 
 from mfclip import hookspecs
 from mfclip.hookspecs import HOOKS
-from mfclip.parts import BASES, OutputName, Part
+from mfclip.output_names import AXES, STANDARD, are_outputs, are_shapes
+from mfclip.parts import BASES, Part
 from mfclip.plugin_versions import Deprecation, deprecated_attributes, deprecated_hooks
 from mfclip.recipe.slots import members_of
 from mfclip.suggest import did_you_mean
@@ -218,11 +219,14 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _are_outputs(value: object) -> bool:
-    return isinstance(value, frozenset) and value <= set(get_args(OutputName))
-
-
-_OUTPUTS = f"a frozenset with some of {', '.join(map(repr, get_args(OutputName)))}"
+_OUTPUTS = (
+    f"a frozenset with some of {', '.join(map(repr, STANDARD))}, or names of your own like "
+    "'acme.map'"
+)
+_SHAPES = (
+    "shapes of outputs of your own like {'acme.map': ('batch', 1, 8, 8)}, of whole numbers and "
+    f"{' or '.join(map(repr, AXES))}"
+)
 _ATTRIBUTES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "paper": (_is_text, "a text"),
     "extra": (lambda value: value is None or _is_text(value), "a text or None"),
@@ -231,8 +235,9 @@ _ATTRIBUTES: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a tuple of texts, such as ('timm',)",
     ),
     "synthetic": (lambda value: isinstance(value, bool), "True or False"),
-    "needs": (_are_outputs, _OUTPUTS),
-    "gives": (_are_outputs, _OUTPUTS),
+    "needs": (are_outputs, _OUTPUTS),
+    "gives": (are_outputs, _OUTPUTS),
+    "shapes": (are_shapes, _SHAPES),
 }
 """Attributes of the bases, and what they may be: pydantic does not check class attributes."""
 
@@ -242,4 +247,8 @@ def _attribute_problem(schema: type[Part]) -> str | None:
         if hasattr(schema, name) and not fits(getattr(schema, name)):
             got = getattr(schema, name)
             return f"{schema.__name__} has {name} = {got!r}; it should be {meaning}"
+    unread = sorted(set(getattr(schema, "shapes", ())) - getattr(schema, "needs", frozenset()))
+    if unread:
+        named = ", ".join(map(repr, unread))
+        return f"{schema.__name__} has a shape of {named}, which its `needs` does not name"
     return None

@@ -25,8 +25,13 @@ SOURCE = """
         return [AcmeLoss]
 """
 OUTPUTS = (
-    "a frozenset with some of 'logits', 'visual', 'text', 'predicted_text', 'similarity'"
-)  # fmt: skip
+    "a frozenset with some of 'logits', 'visual', 'text', 'predicted_text', 'similarity', or names "
+    "of your own like 'acme.map'"
+)
+SHAPES = (
+    "shapes of outputs of your own like {'acme.map': ('batch', 1, 8, 8)}, of whole numbers and "
+    "'batch' or 'width'"
+)
 WRONG = {
     "modules: ClassVar = 'timm'": (
         "AcmeLoss has modules = 'timm'; it should be a tuple of texts, such as ('timm',)"
@@ -39,6 +44,24 @@ WRONG = {
     "needs: ClassVar = {'logits'}": f"AcmeLoss has needs = {{'logits'}}; it should be {OUTPUTS}",
     "needs: ClassVar = frozenset(['logit'])": (
         f"AcmeLoss has needs = frozenset({{'logit'}}); it should be {OUTPUTS}"
+    ),
+    "needs: ClassVar = frozenset(['Acme.Map'])": (
+        f"AcmeLoss has needs = frozenset({{'Acme.Map'}}); it should be {OUTPUTS}"
+    ),
+    "needs: ClassVar = frozenset(['a.b.c'])": (
+        f"AcmeLoss has needs = frozenset({{'a.b.c'}}); it should be {OUTPUTS}"
+    ),
+    "shapes: ClassVar = {'acme.map': ['batch']}": (
+        f"AcmeLoss has shapes = {{'acme.map': ['batch']}}; it should be {SHAPES}"
+    ),
+    "shapes: ClassVar = {'acme.map': ('batch', 'height')}": (
+        f"AcmeLoss has shapes = {{'acme.map': ('batch', 'height')}}; it should be {SHAPES}"
+    ),
+    "shapes: ClassVar = {'visual': ('batch', 8)}": (
+        f"AcmeLoss has shapes = {{'visual': ('batch', 8)}}; it should be {SHAPES}"
+    ),
+    "shapes: ClassVar = {'acme.map': ('batch', 8)}": (
+        "AcmeLoss has a shape of 'acme.map', which its `needs` does not name"
     ),
     "kind: ClassVar = 'term'": "AcmeLoss sets kind to 'term'; leave it to its base: 'loss'",
     "model_config = ConfigDict(extra='allow')": (
@@ -62,7 +85,16 @@ def test_a_schema_that_cannot_serve_is_refused(install_plugin, body):
     assert plugins.get("loss", "acme-loss") is None
 
 
-@pytest.mark.parametrize("body", ["modules: ClassVar = ('timm',)", "paper: ClassVar = 'III-C'"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "modules: ClassVar = ('timm',)",
+        "paper: ClassVar = 'III-C'",
+        "needs: ClassVar = frozenset(['logits', 'acme.map', 'noise_map', 'text-map'])",
+        "needs: ClassVar = frozenset(['acme.logit'])\n"
+        "        shapes: ClassVar = {'acme.logit': ('batch', 1, 8, 'width')}",
+    ],
+)
 def test_sound_attributes_pass(install_plugin, body):
     install_plugin(SOURCE.replace("BODY", body))
     plugins = discover()

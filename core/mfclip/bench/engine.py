@@ -90,7 +90,7 @@ def count_cost(cell: Cell, plugins: Plugins) -> DetectorCost:
     parts = cost(
         bundle.detector(),
         cell.recipe.preprocessing.size,
-        len(bundle.prompts.labels) if bundle.prompts else 1,
+        len(bundle.prompts) if bundle.prompts else 1,
         cell.recipe.training.batch_size,
     )
     whole = [part for part in parts if "." not in part.path]

@@ -100,4 +100,4 @@ def _prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | No
 
 
 def _distinct(prompts: PromptTable | None) -> int:
-    return len(prompts.labels) if prompts is not None else 1
+    return len(prompts) if prompts is not None else 1

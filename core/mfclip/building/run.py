@@ -159,7 +159,7 @@ def _train(
     events.stage(f"Training on {device}")
     return train(
         plan.detector,
-        losses(recipe, len(plan.prompts.labels) if plan.prompts else None),
+        losses(recipe, len(plan.prompts) if plan.prompts else None),
         train=manifest.of_split("train"),
         val=manifest.of_split("val"),
         prompts=plan.prompts,

@@ -1,4 +1,4 @@
-"""The prompt table: the distinct labels of a data set, rendered and tokenised once."""
+"""The prompt table: the distinct texts of a data set's labels, rendered and tokenised once."""
 
 from __future__ import annotations
 
@@ -27,18 +27,26 @@ CONTEXT = 77
 
 @dataclass(frozen=True, eq=False)
 class PromptTable:
-    """K labels, S sentences each. A sample carries the number of its row."""
+    """K distinct texts of S sentences each. A sample carries the number of its label's row.
+
+    Labels that differ only in what the prompts leave out, such as the generator at two levels,
+    read the same and share a row: nothing tells their samples apart by their texts.
+    """
 
     labels: tuple[HierarchicalLabel, ...]
-    """K distinct labels."""
+    """Every label, each once, those of a row together; K or more."""
+    rows: tuple[int, ...]
+    """For each label its row, 0 to K - 1."""
     sentences: tuple[tuple[str, ...], ...]
-    """For each label its S sentences, coarse to fine."""
+    """For each row its S sentences, coarse to fine."""
     tokens: Int64[Tensor, "K S 77"]
     """CLIP's byte-pair tokens of the sentences."""
 
     @staticmethod
     def make(labels: Iterable[HierarchicalLabel], renderer: PromptRenderer) -> PromptTable:
         """Render and tokenise distinct labels; nothing is downloaded.
+
+        Texts are distinct where their tokens are: case and spaces count for nothing in CLIP's.
 
         Raises
         ------
@@ -53,11 +61,21 @@ class PromptTable:
             raise DataError("no labels to make prompts from; the training split is empty")
         sentences = tuple(tuple(renderer.render(label)) for label in distinct)
         _check_counts(distinct, sentences)
-        return PromptTable(distinct, sentences, _tokenise(sentences))
+        tokens = _tokenise(sentences)
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for place, text in enumerate(tokens.flatten(1).tolist()):
+            alike.setdefault(tuple(text), []).append(place)
+        firsts = [places[0] for places in alike.values()]
+        return PromptTable(
+            labels=tuple(distinct[place] for places in alike.values() for place in places),
+            rows=tuple(row for row, places in enumerate(alike.values()) for _ in places),
+            sentences=tuple(sentences[place] for place in firsts),
+            tokens=tokens[firsts],
+        )
 
     def __len__(self) -> int:
-        """K."""
-        return len(self.labels)
+        """K: rows, which can be fewer than labels."""
+        return len(self.sentences)
 
     def row(self, label: HierarchicalLabel) -> int:
         """Number of the label's row. Raises :class:`DataError` for a label it does not hold."""
@@ -70,29 +88,44 @@ class PromptTable:
 
     @cached_property
     def _rows(self) -> dict[HierarchicalLabel, int]:
-        return {label: row for row, label in enumerate(self.labels)}
+        return dict(zip(self.labels, self.rows, strict=True))
+
+    def _labels_of(self, row: int) -> list[HierarchicalLabel]:
+        return [label for label, own in zip(self.labels, self.rows, strict=True) if own == row]
 
     def to_json(self) -> str:
-        """Labels, sentences and tokens as text; tokens without their padding."""
-        entries = [
-            {"label": asdict(label), "sentences": sentences, "tokens": _unpadded(tokens)}
-            for label, sentences, tokens in zip(
-                self.labels, self.sentences, self.tokens, strict=True
-            )
-        ]
+        """Labels, sentences and tokens as text; tokens without their padding.
+
+        One entry a row. Its further labels stand under ``also``, which tables of one label a row
+        lack: they are as they were before rows could be shared.
+        """
+        entries = []
+        for row, (sentences, tokens) in enumerate(zip(self.sentences, self.tokens, strict=True)):
+            first, *others = map(asdict, self._labels_of(row))
+            also = {"also": others} if others else {}
+            entry = {"label": first, **also, "sentences": sentences, "tokens": _unpadded(tokens)}
+            entries.append(entry)
         return json.dumps({"context": CONTEXT, "prompts": entries}, indent=1, ensure_ascii=False)
 
     @staticmethod
     def from_json(text: str) -> PromptTable:
-        """Read what :meth:`to_json` wrote. Raises :class:`BundleError` for anything else."""
+        """Read what :meth:`to_json` wrote, row for row. Raises :class:`BundleError` otherwise.
+
+        Tables from before rows were shared keep their rows, also those that read the same.
+        """
         try:
             entries = json.loads(text)["prompts"]
-            labels = tuple(HierarchicalLabel(**entry["label"]) for entry in entries)
+            own = [
+                (HierarchicalLabel(**label), row)
+                for row, entry in enumerate(entries)
+                for label in (entry["label"], *entry.get("also", ()))
+            ]
             sentences = tuple(tuple(entry["sentences"]) for entry in entries)
             tokens = torch.stack([_padded(entry["tokens"]) for entry in entries])
-        except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
             raise BundleError(f"the prompt table is damaged: {error}") from error
-        return PromptTable(labels, sentences, tokens)
+        labels, rows = tuple(label for label, _ in own), tuple(row for _, row in own)
+        return PromptTable(labels, rows, sentences, tokens)
 
 
 def _named(label: HierarchicalLabel) -> str:

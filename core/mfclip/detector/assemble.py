@@ -67,10 +67,11 @@ def assemble(
     UsageError
         Where ``prompts`` is needed and not given.
     """
-    context = recipe.context(len(prompts.labels) if prompts else None, pretrained=pretrained)
+    context = recipe.context(len(prompts) if prompts else None, pretrained=pretrained)
     if recipe.detector is not None:
         module = _module(recipe.detector, "detector", context)
-        return PluginDetector(module, label_of("detector", recipe.detector))
+        label = label_of("detector", recipe.detector)
+        return PluginDetector(module, label, recipe.detector.gives)
     if recipe.vision is None:
         raise UsageError("the recipe has neither `vision` nor `detector`: nothing to assemble")
     if text_side and recipe.text and prompts is None:

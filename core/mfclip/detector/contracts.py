@@ -5,6 +5,8 @@ Only shapes known without reading a value are compared, so the checks cost no sy
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor
 
 from mfclip.detector.outputs import Outputs
@@ -51,6 +53,16 @@ def expect_outputs(value: object, batch: int, label: str) -> Outputs:
     logits = outputs.logits if outputs else value
     checked = expect_tensor(logits, (batch, 2), label, "logits, one row an image, real first")
     return outputs or Outputs(logits=checked)
+
+
+def expect_given(outputs: Outputs, names: Iterable[str], label: str) -> None:
+    """Check that the outputs that a detector promises are there; it says so in training only."""
+    absent = [name for name in sorted(names) if outputs.get(name) is None]
+    if absent:
+        raise PluginError(
+            f"{label} gave no {', '.join(map(repr, absent))} in training, which its `gives` "
+            "names. Report it to the plugin's author, or take another part."
+        )
 
 
 def _received(value: object) -> str:

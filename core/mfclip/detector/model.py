@@ -5,7 +5,7 @@ Shape letters: B images, K distinct prompts of the data, S sentences a prompt, d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 import torch
@@ -13,7 +13,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mfclip.detector.contracts import expect_outputs, expect_similarity, expect_tensor
+from mfclip.detector.contracts import (
+    expect_given,
+    expect_outputs,
+    expect_similarity,
+    expect_tensor,
+)
 from mfclip.detector.head import Head
 from mfclip.detector.outputs import Outputs
 from mfclip.detector.protocols import Similarity
@@ -159,9 +164,12 @@ class VisionLanguageDetector(nn.Module):
 class PluginDetector(nn.Module):
     """A plugin's whole detector, behind the same call and outputs as our own."""
 
-    def __init__(self, inner: nn.Module, label: str = "detector") -> None:
+    def __init__(
+        self, inner: nn.Module, label: str = "detector", gives: Collection[str] = ()
+    ) -> None:
         super().__init__()
         self.inner = inner
+        self.gives = tuple(gives)
         self.labels = {"detector": label}
 
     def forward(
@@ -174,9 +182,13 @@ class PluginDetector(nn.Module):
         Raises
         ------
         PluginError
-            Where that is neither :class:`Outputs` nor a tensor, or not of shape (B, 2).
+            Where that is neither :class:`Outputs` nor a tensor, or not of shape (B, 2), and
+            where in training an output is absent that the part's ``gives`` names.
         """
-        return expect_outputs(self.inner(images), len(images), self.labels["detector"])
+        outputs = expect_outputs(self.inner(images), len(images), self.labels["detector"])
+        if self.training:
+            expect_given(outputs, self.gives, self.labels["detector"])
+        return outputs
 
     def visual_side(self) -> PluginDetector:
         """Itself: all of it runs when scoring."""

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mfclip.detector.protocols import Similarity
+from mfclip.output_names import STANDARD
 
 REAL, FAKE = 0, 1
 """Columns of the logits. Scores are always named ``p_fake``; these indices stay in here."""
@@ -29,7 +30,11 @@ class Outputs:
     similarity: Similarity | None = None
     """The alignment's two matrices; only while training."""
     extra: Mapping[str, Tensor] = field(default_factory=dict)
-    """Whatever else a detector's own losses read."""
+    """Whatever else a detector's own losses read, by the names of its ``gives``."""
+
+    def get(self, name: str) -> object:
+        """The output of that name, of its own field or in ``extra``; None where it is absent."""
+        return getattr(self, name) if name in STANDARD else self.extra.get(name)
 
 
 @dataclass(frozen=True)

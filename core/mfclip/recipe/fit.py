@@ -112,21 +112,32 @@ class Fit:
         given = self._outputs()
         for path, part in self.parts.items():
             if isinstance(part, Loss):
-                for output in sorted(part.needs - given):
+                for output in sorted(part.needs - given) if given is not None else ():
                     self._missing_output(output, path, part)
 
-    def _outputs(self) -> set[str]:
+    def _outputs(self) -> set[str] | None:
+        """What the recipe's detector gives; None where its part is not known."""
         if self._has("detector"):
             detector = self.parts.get(("detector",))
-            return set(detector.gives) if isinstance(detector, Detector) else set(_OUTPUTS)
+            return set(detector.gives) if isinstance(detector, Detector) else None
         given = {"logits", "visual"}
         given |= {"text", "predicted_text"} if self._has("text") else set()
         return given | ({"similarity"} if self._has("alignment") else set())
 
     def _missing_output(self, output: str, path: KeyPath, loss: Loss) -> None:
-        what = _OUTPUTS.get(output, output)
+        what = _OUTPUTS.get(output, f"the output '{output}'")
         if self._has("detector"):
             message = f"'{loss.use}' reads {what}, which {self._named(('detector',))} does not give"
+            detector = self.parts[("detector",)]
+            assert isinstance(detector, Detector)
+            gives = f"it gives: {', '.join(sorted(detector.gives)) or 'nothing'}"
+            self.problems.at(self.document.place((*path, "use")), path, message, gives)
+            return
+        if output not in _OUTPUTS:
+            message = (
+                f"'{loss.use}' reads {what}, which only a whole detector can give: the recipe "
+                "needs a [detector] that does"
+            )
             self.problems.at(self.document.place((*path, "use")), path, message)
             return
         table = "alignment" if output == "similarity" else "text"

@@ -140,7 +140,7 @@ class LossProbe(Probe):
         """Simulated outputs; logits that the loss does not need are NaN."""
         count = batch or self.batch
         targets = Targets(inputs.labels(count), inputs.prompt_rows(count, self.context.prompts))
-        return outputs_for(self.part.needs, count, WIDTH, seed), targets
+        return outputs_for(self.part.needs, count, WIDTH, seed, shapes=self.part.shapes), targets
 
     def halved(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """Outputs in bfloat16."""

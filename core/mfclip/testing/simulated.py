@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mfclip.detector.outputs import Outputs
-from mfclip.parts import OutputName
+from mfclip.output_names import STANDARD
 from mfclip.testing.inputs import embeddings
+
+Shapes = Mapping[str, tuple[str | int, ...]]
+DEFAULT_SHAPE = ("batch", "width")
+"""Of an output that a loss declares no shape for."""
 
 
 class SimulatedSimilarity(NamedTuple):
@@ -25,15 +29,26 @@ class SimulatedSimilarity(NamedTuple):
 
 
 def outputs_for(
-    needs: Collection[str], batch: int, width: int, seed: int = 0, *, normalised: bool = False
+    needs: Collection[str],
+    batch: int,
+    width: int,
+    seed: int = 0,
+    *,
+    normalised: bool = False,
+    shapes: Shapes | None = None,
 ) -> Outputs:
     """Outputs that hold what a loss needs and nothing else; every tensor takes gradients.
 
     Logits are always there in a detector's outputs. Where they are not needed they are NaN, so
     that a loss which reads them all the same is noticed.
+
+    Parameters
+    ----------
+    shapes
+        Of outputs beyond the standard ones, as ``Loss.shapes`` has them.
     """
 
-    def draw(name: OutputName, place: int) -> Tensor | None:
+    def draw(name: str, place: int) -> Tensor | None:
         drawn = embeddings(batch, 2 if name == "logits" else width, seed * 10 + place)
         return drawn.requires_grad_() if name in needs else None
 
@@ -46,7 +61,21 @@ def outputs_for(
         text=draw("text", 2),
         predicted_text=draw("predicted_text", 3),
         similarity=_similarity(batch, seed, normalised) if "similarity" in needs else None,
+        extra=_extra(sorted(set(needs) - set(STANDARD)), batch, width, seed, shapes or {}),
     )
+
+
+def _extra(
+    names: Sequence[str], batch: int, width: int, seed: int, shapes: Shapes
+) -> dict[str, Tensor]:
+    sizes = {"batch": batch, "width": width}
+    found = {}
+    for place, name in enumerate(names):
+        declared = shapes.get(name, DEFAULT_SHAPE)
+        shape = [sizes[size] if isinstance(size, str) else size for size in declared]
+        random = torch.Generator().manual_seed(1000 * (place + 1) + seed)
+        found[name] = torch.randn(shape, generator=random).requires_grad_()
+    return found
 
 
 def _similarity(batch: int, seed: int, normalised: bool) -> SimulatedSimilarity:
@@ -59,13 +88,20 @@ def _similarity(batch: int, seed: int, normalised: bool) -> SimulatedSimilarity:
 Change = Callable[[Tensor], Tensor]
 
 
-def changed(outputs: Outputs, change: Change, matrices: Change | None = None) -> Outputs:
+def changed(
+    outputs: Outputs,
+    change: Change,
+    matrices: Change | None = None,
+    extra: Callable[[str, Tensor], Tensor] | None = None,
+) -> Outputs:
     """The outputs with ``change`` applied to each tensor; the copies take gradients again.
 
     Parameters
     ----------
     matrices
         What is done to the matrices of the similarity; ``change`` too without it.
+    extra
+        What is done to the outputs beyond the standard ones, by name; ``change`` too without it.
     """
 
     def new(tensor: Tensor) -> Tensor:
@@ -78,4 +114,8 @@ def changed(outputs: Outputs, change: Change, matrices: Change | None = None) ->
         both = (similarity.v2l.detach(), similarity.l2v.detach())
         v2l, l2v = ((matrices or change)(matrix).requires_grad_() for matrix in both)
         similarity = SimulatedSimilarity(v2l, l2v, similarity.normalised)
-    return Outputs(new(outputs.logits), visual, text, predicted, similarity)
+    more = {
+        name: new(tensor) if extra is None else extra(name, tensor.detach()).requires_grad_()
+        for name, tensor in outputs.extra.items()
+    }
+    return Outputs(new(outputs.logits), visual, text, predicted, similarity, more)

@@ -27,7 +27,7 @@ def manifest(make_manifest: MakeManifest) -> Manifest:
 def prompts(manifest: Manifest) -> PromptTable:
     labels = manifest.labels()[::-1]
     tokens = torch.zeros(len(labels), 1, 77, dtype=torch.int64)
-    return PromptTable(labels, tuple(("x",) for _ in labels), tokens)
+    return PromptTable(labels, tuple(range(len(labels))), tuple(("x",) for _ in labels), tokens)
 
 
 def train(manifest: Manifest, prompts: PromptTable | None = None, **how: int) -> list[Batch]:
@@ -111,7 +111,7 @@ class TestTraining:
             train(manifest, start_batch=4)
         with pytest.raises(UsageError, match="batch_size must be 1 or more, got 0"):
             train(manifest, batch_size=0)
-        only_real = PromptTable((HierarchicalLabel("real"),), (("x",),), prompts.tokens[:1])
+        only_real = PromptTable((HierarchicalLabel("real"),), (0,), (("x",),), prompts.tokens[:1])
         with pytest.raises(DataError, match="no prompt for the label fake/FS/GAN/swapper"):
             train(manifest, only_real)
 

@@ -59,6 +59,43 @@ def test_labels_given_twice_make_one_row() -> None:
     assert PromptTable.make([REAL, REAL], Renderer("x")).labels == (REAL,)
 
 
+BLIND = Renderer("a {} face", "whoever made it")
+"""Says nothing of generators."""
+FAKES = tuple(HierarchicalLabel("fake", "FS", generator=name) for name in ("DeepFakes", "FaceSwap"))
+
+
+def test_labels_that_read_the_same_share_a_row() -> None:
+    shared = PromptTable.make([FAKES[0], REAL, FAKES[1]], BLIND)
+    assert len(shared) == 2
+    assert shared.tokens.shape == (2, 2, 77)
+    assert [shared.row(label) for label in (FAKES[0], REAL, FAKES[1])] == [0, 1, 0]
+    assert shared.labels == (*FAKES, REAL)
+    assert shared.sentences == (
+        ("a fake face", "whoever made it"),
+        ("a real face", BLIND.templates[1]),
+    )
+
+
+def test_case_and_spaces_make_no_other_text() -> None:
+    fakes = [HierarchicalLabel("fake", generator=name) for name in ("Face  Swap", "face swap", "x")]
+    table = PromptTable.make(fakes, Renderer("made by {by}"))
+    assert [table.row(label) for label in fakes] == [0, 0, 1]
+
+
+def test_shared_rows_round_trip() -> None:
+    shared = PromptTable.make([FAKES[0], REAL, FAKES[1]], BLIND)
+    again = PromptTable.from_json(shared.to_json())
+    assert (again.labels, again.rows) == (shared.labels, shared.rows)
+    assert again.sentences == shared.sentences
+    assert torch.equal(again.tokens, shared.tokens)
+    assert again.to_json() == shared.to_json()
+
+
+def test_rows_of_one_label_are_written_as_ever(table: PromptTable) -> None:
+    entries = json.loads(table.to_json())["prompts"]
+    assert [set(entry) for entry in entries] == [{"label", "sentences", "tokens"}] * 3
+
+
 def test_json_round_trip(table: PromptTable) -> None:
     again = PromptTable.from_json(table.to_json())
     assert again.labels == table.labels

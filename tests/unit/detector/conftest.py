@@ -176,7 +176,7 @@ LABELS = (
 def prompts() -> PromptTable:
     """K = 3, S = 2, tokens below 100."""
     tokens = torch.randint(1, 100, (3, 2, 77), generator=torch.Generator().manual_seed(0))
-    return PromptTable(LABELS, (("a", "b"),) * 3, tokens)
+    return PromptTable(LABELS, (0, 1, 2), (("a", "b"),) * 3, tokens)
 
 
 @pytest.fixture

@@ -59,7 +59,8 @@ UNFIT = {
     ),
     "echo without a text from the detector": (
         '[detector]\nuse = "whole"\n' + CONTRAST,
-        "recipe.toml:4: loss.0: 'contrast' reads the similarities, which 'whole' does not give",
+        "recipe.toml:4: loss.0: 'contrast' reads the similarities, which 'whole' does not give\n"
+        "    it gives: logits",
     ),
     "training without data": (
         EYE + PLAIN + TRAINING,

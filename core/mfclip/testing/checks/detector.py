@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from mfclip.detector.outputs import Outputs
+from mfclip.output_names import STANDARD
 from mfclip.testing.faults import Fault
 from mfclip.testing.probes import described
 from mfclip.testing.subject import Subject
@@ -14,10 +17,19 @@ def gives_in_training(subject: Subject) -> None:
     module = subject.fresh().train()
     result = module(*subject.probe.inputs())
     outputs = result if isinstance(result, Outputs) else Outputs(logits=result)
-    absent = sorted(name for name in promised if getattr(outputs, name, None) is None)
+    absent = sorted(name for name in promised if outputs.get(name) is None)
     if absent:
         raise Fault(
             f"outputs in `gives` are absent in training: {', '.join(absent)}",
             received=described(result),
             expected="mfclip.detector.outputs.Outputs with all of them",
+            advice="names other than the five standard ones lie in Outputs.extra",
         )
+    for name in sorted(promised - set(STANDARD)):
+        value = outputs.get(name)
+        if not isinstance(value, Tensor) or not value.isfinite().all():
+            raise Fault(
+                f"the output '{name}' cannot be read by a loss",
+                received=described(value),
+                expected="a tensor of finite numbers in Outputs.extra",
+            )

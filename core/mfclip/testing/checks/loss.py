@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from mfclip.detector.outputs import Outputs, Targets
-from mfclip.parts import OutputName
+from mfclip.output_names import STANDARD, is_output_name
+from mfclip.parts import Part
 from mfclip.plugin_checks import explain
 from mfclip.testing.compare import close_or_fault, finite_or_fault
 from mfclip.testing.faults import Fault
 from mfclip.testing.gradients import gradients, named
 from mfclip.testing.inputs import labels, prompt_rows
 from mfclip.testing.probes import WIDTH, leaves
-from mfclip.testing.simulated import changed, outputs_for
+from mfclip.testing.simulated import DEFAULT_SHAPE, changed, outputs_for
 from mfclip.testing.subject import Subject
 
-ALL_OUTPUTS: frozenset[OutputName] = frozenset(get_args(OutputName))
+ALL_OUTPUTS = frozenset(STANDARD)
 
 
 def needs_only(subject: Subject) -> None:
     """It reads no output that it does not list in `needs`: the others may not be there."""
-    unknown = _needs(subject) - ALL_OUTPUTS
+    unknown = {name for name in _needs(subject) if not is_output_name(name)}
     if unknown:
         raise Fault(
             "needs names outputs that no detector gives",
             received=", ".join(sorted(unknown)),
-            expected=f"some of {', '.join(sorted(ALL_OUTPUTS))}",
+            expected=f"some of {', '.join(sorted(ALL_OUTPUTS))}, or names like 'acme.map'",
         )
-    complete = _loss(subject, outputs_for(ALL_OUTPUTS, 3, WIDTH))
     try:
-        alone = _loss(subject, outputs_for(_needs(subject), 3, WIDTH))
+        complete = _loss(subject, _outputs(subject, ALL_OUTPUTS | _needs(subject)))
+    except KeyError as error:
+        raise Fault(
+            "the loss reads from `extra` what its `needs` does not name",
+            received=explain(error),
+            expected=f"names out of {', '.join(sorted(_needs(subject))) or 'nothing'}",
+            advice="list every output that forward reads in `needs`",
+        ) from error
+    try:
+        alone = _loss(subject, _outputs(subject, _needs(subject)))
     except Exception as error:
         raise _undeclared(subject, explain(error)) from error
     if bool(torch.isnan(alone)) and not bool(torch.isnan(complete)):
@@ -94,7 +103,7 @@ def both_similarities(subject: Subject) -> None:
         return
     _, targets = subject.probe.inputs(4)
     for normalised in (False, True):
-        outputs = outputs_for(_needs(subject), 4, WIDTH, normalised=normalised)
+        outputs = _outputs(subject, _needs(subject), 4, normalised=normalised)
         _finite(subject, outputs, targets, f"similarities with normalised={normalised}")
 
 
@@ -103,7 +112,12 @@ def order_independent(subject: Subject) -> None:
     """The order of the samples in a batch does not change the loss."""
     outputs, targets = subject.probe.inputs(5)
     order = torch.tensor([3, 0, 4, 1, 2])
-    mixed = changed(outputs, lambda t: t[order], lambda t: t[order][:, order])
+    mixed = changed(
+        outputs,
+        lambda t: t[order],
+        lambda t: t[order][:, order],
+        lambda name, t: _reordered(t, subject.schema, name, order),
+    )
     again = Targets(targets.label[order], targets.prompt[order])
     close_or_fault(
         subject.probe.run(subject.module, (outputs, targets)),
@@ -115,6 +129,21 @@ def order_independent(subject: Subject) -> None:
 
 def _needs(subject: Subject) -> frozenset[str]:
     return frozenset(getattr(subject.schema, "needs", ()))
+
+
+def _outputs(
+    subject: Subject, names: frozenset[str], batch: int = 3, *, normalised: bool = False
+) -> Outputs:
+    shapes = getattr(subject.schema, "shapes", {})
+    return outputs_for(names, batch, WIDTH, normalised=normalised, shapes=shapes)
+
+
+def _reordered(tensor: Tensor, schema: type[Part], name: str, order: Tensor) -> Tensor:
+    """The samples in another order, along every axis of the batch."""
+    for axis, size in enumerate(getattr(schema, "shapes", {}).get(name, DEFAULT_SHAPE)):
+        if size == "batch":
+            tensor = tensor.index_select(axis, order)
+    return tensor
 
 
 def _loss(subject: Subject, outputs: Outputs) -> Tensor:
@@ -131,6 +160,4 @@ def _without_logits(subject: Subject, outputs: Outputs) -> Outputs:
     if "logits" in _needs(subject):
         return outputs
     nothing = torch.full_like(outputs.logits, torch.nan).requires_grad_()
-    return Outputs(
-        nothing, outputs.visual, outputs.text, outputs.predicted_text, outputs.similarity
-    )
+    return replace(outputs, logits=nothing)
