@@ -162,7 +162,7 @@ def test_figures_are_those_of_the_scores_in_the_bundle(grid, place):
 
 def test_the_page_asks_for_nothing_from_elsewhere(grid, place):
     page = (place / "out/tables/cross-generator/index.html").read_text()
-    assert "http" not in page
+    assert "://" not in page
     assert "<script" not in page
     assert "prefers-color-scheme: dark" in page
     assert page.count("<svg") == 1

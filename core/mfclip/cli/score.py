@@ -88,11 +88,10 @@ def score(
     from mfclip.inference.points import choose_point
 
     loaded = load(bundle, device=device, precision=precision, registry=registry)
-    typer.echo(str(loaded.arithmetic), err=True)
     point = choose_point(loaded.operating, threshold)
     job = Job(loaded, paths, threshold, point, batch_size, workers)
     counts = _print(job, found, form) if out is None else _save(job, found, form, out, resume)
-    _finish(counts, left_out)
+    _finish(counts, left_out, str(loaded.arithmetic))
 
 
 def _print(job: Job, found: Iterator[Path], form: Format | None) -> Counter[str]:
@@ -140,6 +139,7 @@ def _conditions(job: Job, form: Format) -> dict[str, Any]:
         "mfclip": __version__,
         "weights": about.weights_sha256,
         "preprocessing": about.preprocessing.model_dump(mode="json"),
+        "reencode": job.loaded.predictor.preprocessor.reencode,
         "temperature": job.loaded.operating.temperature,
         "threshold": job.point.threshold,
         "operating_point": job.point.name,
@@ -152,13 +152,13 @@ def _conditions(job: Job, form: Format) -> dict[str, Any]:
     }
 
 
-def _finish(counts: Counter[str], left_out: LeftOut) -> None:
+def _finish(counts: Counter[str], left_out: LeftOut, arithmetic: str) -> None:
     """Say what there was; a file that could not be scored makes the exit code tell of it."""
     from mfclip.errors import SomeFilesFailed
 
     total = counts.total()
     told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    typer.echo(f"{total} files: {told}" if total else "no files", err=True)
+    typer.echo(f"{total} files: {told}; {arithmetic}" if total else "no files", err=True)
     if left_out:
         typer.echo(f"left out: {left_out} (no images)", err=True)
     failed = total - counts["real"] - counts["fake"]
