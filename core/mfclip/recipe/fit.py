@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
 
 from pydantic import BaseModel
 
 from mfclip.parts import BuildContext, Detector, Encoder, Loss, Part
 from mfclip.plugin_checks import explain
+from mfclip.recipe.doubt import UNKNOWN, InDoubt, is_in_doubt
 from mfclip.recipe.messages import Problems
 from mfclip.recipe.places import Document, KeyPath
 from mfclip.recipe.slots import parts_within
@@ -31,7 +32,10 @@ def parts_of(built: Mapping[KeyPath, BaseModel]) -> dict[KeyPath, Part]:
     for path, model in built.items():
         if isinstance(model, Part):
             parts[path] = model
-            parts |= {p: inner for p, inner in parts_within(model, path) if p not in built}
+            try:
+                parts |= {p: inner for p, inner in parts_within(model, path) if p not in built}
+            except InDoubt:  # a list of parts that is wrong
+                continue
     return parts
 
 
@@ -39,13 +43,16 @@ def parts_of(built: Mapping[KeyPath, BaseModel]) -> dict[KeyPath, Part]:
 class Fit:
     """The checks of one recipe.
 
-    Parts that did not resolve are absent from ``parts``; whether a table is there at all is
-    read from the document, so that one mistake is not told twice.
+    Parts that did not resolve are absent from ``parts``, and of those that did, values that are
+    wrong are in doubt; whether a table is there at all is read from the document. So one mistake
+    is not told twice.
     """
 
     parts: Mapping[KeyPath, Part]
     document: Document
     problems: Problems
+    doubts: Mapping[KeyPath, set[str]] = field(default_factory=dict)
+    """Fields in doubt, of the recipe (at the empty path), its tables and its parts."""
 
     def check(self) -> None:
         """Every check that needs no build context."""
@@ -59,14 +66,19 @@ class Fit:
     def check_misfits(self, context: BuildContext) -> None:
         """What the parts themselves say of the place that they are in."""
         for path, part in self.parts.items():
+            doubted = is_in_doubt(path, self.doubts) or _any_unknown(context)
             try:
-                misfits = list(part.misfits(context))
+                for misfit in part.misfits(context):
+                    place = (*path, *_keys(misfit.field))
+                    self.problems.add(self.document, place, misfit.message)
             except Exception as error:
-                message = f"'{part.use}' failed while its fit was checked: {explain(error)}"
-                self.problems.add(self.document, path, message)
-                continue
-            for misfit in misfits:
-                self.problems.add(self.document, (*path, *_keys(misfit.field)), misfit.message)
+                if not doubted:
+                    message = f"'{part.use}' failed while its fit was checked: {explain(error)}"
+                    self.problems.add(self.document, path, message)
+
+    def _misspelt(self, *names: str) -> bool:
+        """Whether one of the tables may be there under a name that is not known."""
+        return not {*names}.isdisjoint(self.doubts.get((), ())) and not any(map(self._has, names))
 
     def _has(self, name: str) -> bool:
         return name in self.document.tree
@@ -77,6 +89,8 @@ class Fit:
 
     def _lacks(self, needed: str, path: KeyPath, purpose: str) -> None:
         """Something at ``path`` needs a table; whoever switched that off is told."""
+        if self._misspelt(needed):
+            return
         off = self.document.removed.get(needed)
         if off is None:
             message = f"{self._named(path)} needs [{needed}] {purpose}"
@@ -87,6 +101,8 @@ class Fit:
             self.problems.at(off, (needed,), f"{message} {advice}")
 
     def _detector(self) -> None:
+        if self._misspelt("detector", "vision"):
+            return
         if not self._has("detector") and not self._has("vision"):
             switched_off = self.document.removed
             where = switched_off.get("vision") or switched_off.get("detector")
@@ -120,9 +136,14 @@ class Fit:
         if self._has("detector"):
             detector = self.parts.get(("detector",))
             return set(detector.gives) if isinstance(detector, Detector) else None
+        if self._misspelt("detector", "vision"):
+            return None
         given = {"logits", "visual"}
-        given |= {"text", "predicted_text"} if self._has("text") else set()
-        return given | ({"similarity"} if self._has("alignment") else set())
+        given |= (
+            {"text", "predicted_text"} if self._has("text") or self._misspelt("text") else set()
+        )
+        alignment = self._has("alignment") or self._misspelt("alignment")
+        return given | ({"similarity"} if alignment else set())
 
     def _missing_output(self, output: str, path: KeyPath, loss: Loss) -> None:
         what = _OUTPUTS.get(output, f"the output '{output}'")
@@ -151,7 +172,7 @@ class Fit:
             return
         if not self._has("data"):
             self._lacks("data", ("training",), "to train on")
-        if not self.document.tree.get("loss"):
+        if not self.document.tree.get("loss") and not self._misspelt("loss"):
             message = "training needs at least one [[loss]]"
             self.problems.add(self.document, ("training",), message)
 
@@ -160,7 +181,7 @@ class Fit:
         if not (isinstance(vision, Encoder) and isinstance(text, Encoder)):
             return
         widths = [self._width("vision", vision), self._width("text", text)]
-        if None in widths or widths[0] == widths[1]:
+        if any(width is None for width in widths) or widths[0] == widths[1]:
             return
         message = (
             "image and text embeddings are compared and must be equally wide, got "
@@ -180,11 +201,14 @@ class Fit:
 
     def _width(self, name: str, encoder: Encoder) -> int | None:
         try:
-            return encoder.width
+            width = encoder.width
         except Exception as error:
+            if is_in_doubt((name,), self.doubts):
+                return None
             message = f"the width of '{encoder.use}' cannot be had: {explain(error)}"
             self.problems.add(self.document, (name,), message)
             return None
+        return None if width is UNKNOWN else width
 
     def _modules(self) -> None:
         for path, part in self.parts.items():
@@ -194,6 +218,12 @@ class Fit:
                 what = part.extra or " ".join(absent)
                 message = f"'{part.use}' needs {names}, not installed here: pip install '{what}'"
                 self.problems.at(self.document.place((*path, "use")), path, message)
+
+
+def _any_unknown(context: BuildContext) -> bool:
+    return any(
+        value is UNKNOWN for value in (getattr(context, one.name) for one in fields(context))
+    )
 
 
 def _installed(module: str) -> bool:

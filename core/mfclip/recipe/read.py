@@ -7,8 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from mfclip.discovery import Plugins
 from mfclip.errors import UsageError
+from mfclip.parts import BuildContext
+from mfclip.recipe.doubt import UNKNOWN, InDoubt
 from mfclip.recipe.fit import Fit, parts_of
 from mfclip.recipe.merge import merge
 from mfclip.recipe.messages import Problems
@@ -24,8 +28,12 @@ if TYPE_CHECKING:
 
 RECORD = "from_assembly"
 """Key of a filled-in recipe that records where it began and changes nothing."""
-_CONTEXT = ("preprocessing", "prompts", "training")
-"""Tables that the build context is made of."""
+_CONTEXT = {
+    "image_size": ("preprocessing", "size"),
+    "sentences": ("prompts", "sentences"),
+    "batch_size": ("training", "batch_size"),
+}
+"""What of which table becomes what of the build context."""
 
 
 def read_recipe(
@@ -127,11 +135,29 @@ class _Reader:
         return None
 
     def _fit(self, resolver: Resolver, pretrained: bool) -> None:
-        fit = Fit(parts_of(resolver.built), resolver.document, self.problems)
+        fit = Fit(parts_of(resolver.built), resolver.document, self.problems, resolver.doubts)
         fit.check()
-        if not any((name,) in resolver.failed for name in _CONTEXT):
-            present = {n: resolver.built[n,] for n in _CONTEXT if (n,) in resolver.built}
-            fit.check_misfits(Recipe(**present).context(pretrained=pretrained))
+        fit.check_misfits(_context(resolver, pretrained))
+
+
+def _context(resolver: Resolver, pretrained: bool) -> BuildContext:
+    """What the parts are told as far as it is known."""
+    context = BuildContext(pretrained=pretrained)
+    missed = resolver.doubts.get((), set())
+    for field, (table, attribute) in _CONTEXT.items():
+        model = resolver.built.get((table,), Recipe.model_fields[table].default)
+        if (table,) in resolver.failed or table in missed:
+            context = replace(context, **{field: UNKNOWN})
+        elif model is not None:
+            context = replace(context, **{field: _peek(model, attribute)})
+    return context
+
+
+def _peek(model: BaseModel, attribute: str) -> Any:
+    try:
+        return getattr(model, attribute)
+    except InDoubt:
+        return UNKNOWN
 
 
 def _empty(like: Document) -> Document:

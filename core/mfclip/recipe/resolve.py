@@ -12,6 +12,7 @@ from mfclip.describe import field_docs
 from mfclip.discovery import Offer, Plugins
 from mfclip.parts import Part
 from mfclip.plugin_checks import explain
+from mfclip.recipe.doubt import InDoubt, is_in_doubt, masked, meant_by, names_any
 from mfclip.recipe.merge import join
 from mfclip.recipe.messages import (
     Problems,
@@ -40,29 +41,56 @@ class Resolver:
     complete: bool = True
     """False where the assembly is unknown: what is absent may have been meant to come from it."""
     built: dict[KeyPath, BaseModel] = field(default_factory=dict)
-    """Every part and table that came about."""
+    """Every part and table that came about, with what is wrong in them in doubt."""
     failed: set[KeyPath] = field(default_factory=set)
     """Where none did."""
+    doubts: dict[KeyPath, set[str]] = field(default_factory=dict)
+    """Fields of parts and tables whose values are in doubt, because something is wrong there."""
 
     def fill(self, schema: type[Schema], table: Mapping[str, Any], path: KeyPath) -> Schema | None:
-        """The schema with the table's values; None where any is wrong."""
-        known = len(self.problems.found)
+        """The schema with the table's values, those that are wrong in doubt.
+
+        None where it cannot be had without the wrong ones.
+        """
         values: dict[str, Any] = {}
+        doubts: set[str] = set()
         for key, value in table.items():
             here = (*path, key)
             if key not in schema.model_fields:
                 self._unknown_key(schema, key, value, path)
+                doubts |= self._meant(schema, key, table, path)
+                continue
+            filled = self._field(schema, key, value, here)
+            if filled is not None:
+                values[key] = filled
             else:
-                filled = self._field(schema, key, value, here)
-                if filled is not None:
-                    values[key] = filled
-                else:
-                    self.failed.add(here)
-        model = self._validate(schema, values, path)
-        if model is None or len(self.problems.found) > known:
+                self.failed.add(here)
+                doubts.add(key)
+        model = self._validate(schema, values, path, doubts)
+        if doubts:
+            self.doubts[path] = doubts
+        if model is None:
             return None
-        self.built[path] = model
-        return model
+        self.built[path] = masked(model, doubts) if doubts else model
+        return self.built[path]  # type: ignore[return-value]  # of this schema
+
+    def _meant(
+        self, schema: type[BaseModel], key: str, table: Mapping[str, Any], path: KeyPath
+    ) -> set[str]:
+        """Fields that an unknown key puts in doubt. No table is taken for just any other one."""
+        strength = self._strength((*path, key))
+        given = [name for name in table if self._strength((*path, name)) >= strength]
+        meant = meant_by(key, schema.model_fields, given)
+        return meant if path or len(meant) == 1 else set()
+
+    def _strength(self, path: KeyPath) -> int:
+        """Whose word a key is, the strongest last: a default's, the assembly's, the recipe's."""
+        if path not in self.document.places:
+            return 0
+        origin = self.document.place(path).origin
+        if origin.startswith("--set"):
+            return 3
+        return 2 if origin == self.document.place(()).origin else 1
 
     def _field(self, schema: type[BaseModel], key: str, value: Any, path: KeyPath) -> Any:
         info = schema.model_fields[key]
@@ -95,7 +123,8 @@ class Resolver:
             self.problems.add(self.document, path, message)
             return None
         parts = [self.part(slot.base, item, (*path, i)) for i, item in enumerate(value)]
-        return tuple(part for part in parts if part is not None)
+        found = tuple(part for part in parts if part is not None)
+        return found if len(found) == len(parts) else None
 
     def part(
         self, base: type[Part], value: Any, path: KeyPath, default: object = None
@@ -161,23 +190,42 @@ class Resolver:
         )
 
     def _validate(
-        self, schema: type[Schema], values: dict[str, Any], path: KeyPath
+        self, schema: type[Schema], values: dict[str, Any], path: KeyPath, doubts: set[str]
     ) -> Schema | None:
+        """The schema without its wrong values, which are told and join ``doubts``."""
         try:
             return schema.model_validate(values)
         except ValidationError as error:
-            for inner, message in wrong_values(error, values):
-                self._wrong_value(schema, (*path, *inner), inner, message)
+            found = list(wrong_values(error, values))
+            for inner, message in found:
+                self._wrong_value(schema, path, inner, message, doubts)
+            wrong = {str(inner[0]) for inner, _ in found if inner}
+            doubts |= wrong
+            if wrong & values.keys():
+                sound = {key: value for key, value in values.items() if key not in wrong}
+                return self._validate(schema, sound, path, doubts)
+        except InDoubt:  # a check of the schema's own looks into a part that is wrong
+            pass
         except Exception as error:
-            message = f"{schema.__name__} failed while it was checked: {explain(error)}"
-            self.problems.add(self.document, path, message)
+            if not is_in_doubt(path, self.doubts):
+                message = f"{schema.__name__} failed while it was checked: {explain(error)}"
+                self.problems.add(self.document, path, message)
         return None
 
     def _wrong_value(
-        self, schema: type[BaseModel], path: KeyPath, inner: KeyPath, message: str
+        self,
+        schema: type[BaseModel],
+        table: KeyPath,
+        inner: KeyPath,
+        message: str,
+        doubts: set[str],
     ) -> None:
+        """Tell a finding of the schema's, unless it may only follow from another mistake."""
+        path = (*table, *inner)
+        if not inner and names_any(message, doubts):
+            return
         if message == "is missing":
-            if path in self.failed or not self.complete:
+            if inner[0] in doubts or path in self.failed or not self.complete:
                 return
             described = field_docs(schema).get(str(inner[0])) if len(inner) == 1 else None
             message += f": {' '.join(described.split())}" if described else ""
