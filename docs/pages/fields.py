@@ -96,6 +96,8 @@ def _limits(field: FieldInfo) -> Iterator[str]:
             number = getattr(limit, attribute)
             text = isinstance(limit, MinLen) and field.annotation is str
             yield "not empty" if text else words.format(number)
+        elif pattern := getattr(limit, "pattern", None):
+            yield f"matches `{pattern}`".replace("|", "\\|")
         elif isinstance(limit, BaseMetadata):
             raise TypeError(f"no words for the limit {limit!r}; add them to {__name__}")
 

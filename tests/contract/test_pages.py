@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,8 @@ PAGES = [
     file
     for folder in ("core", "plugins")
     for file in sorted((ROOT / folder).rglob("*"))
-    if file.suffix in {".j2", ".html", ".py"} and "<html" in file.read_text(encoding="utf-8")
+    if file.suffix in {".j2", ".html", ".py"}
+    and {"<html", "<head"} <= set(re.findall(r"<h\w+", file.read_text(encoding="utf-8")))
 ]
 """Whatever holds the beginning of a page, template or program."""
 
