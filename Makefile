@@ -17,7 +17,7 @@ test-bf16: $(INSTALLED)  ## what depends on the arithmetic, as on a CPU with bfl
 		tests/unit/detector tests/unit/explain tests/unit/inference tests/unit/training
 
 stress: $(INSTALLED)  ## half an hour of kills, damaged files and full disks; not part of check
-	$(BIN)/python tests/stress/run.py --out docs/stress-table.md
+	$(BIN)/python tests/stress/run.py --out docs/stress.md
 
 check: format lint types imports test test-bf16  ## everything a change must pass
 

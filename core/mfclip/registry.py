@@ -201,13 +201,18 @@ class _Reader:
         yield from ((*path, key) for key in self._table(document, path) or ())
 
     def _fill(self, schema: type[Schema], document: Document, path: KeyPath) -> Schema | None:
-        """The schema of a table; an assembly's head takes only the keys that it knows."""
+        """The schema of a table, None where anything in it is wrong.
+
+        An assembly's head takes only the keys that it knows.
+        """
         table = self._table(document, path)
         if table is None:
             return None
         if schema is AssemblyHead:
             table = {key: table[key] for key in table if key in schema.model_fields}
-        return Resolver(document, Plugins(), self.problems).fill(schema, table, path)
+        resolver = Resolver(document, Plugins(), self.problems)
+        found = resolver.fill(schema, table, path)
+        return None if resolver.doubts else found
 
     def _part(self, document: Document, path: KeyPath) -> None:
         kind, name = str(path[1]), str(path[2])

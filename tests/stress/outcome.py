@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +17,15 @@ MEMORY = 1200
 """MiB that a process may hold for a damaged file of a few kilobytes; 550 are the program."""
 SHOWN = 10
 """Failures that are spelt out."""
+
+INTRO = """\
+# Under stress
+
+`make stress` does on purpose what goes wrong by itself: `kill -9` at random moments of builds and
+benchmarks, which must go on to the same weights; files with bits, bytes, lines and values changed,
+which must end in a status or a named error, within ten seconds and in little memory; disks, shared
+memory and homes with too little room. All is drawn from one seed. The last run:
+"""
 
 TINY = """
 recipe = 1
@@ -141,7 +152,8 @@ def page(outcomes: Sequence[Outcome], seed: int, seconds: float) -> str:
     failed = [f"* {one.what}: {text}" for one in outcomes for text in one.failures[:SHOWN]]
     return "\n".join(
         [
-            f"Seed {seed}, {seconds / 60:.0f} minutes.",
+            INTRO,
+            f"Seed {seed}, {seconds / 60:.0f} minutes, {_machine()}.",
             "",
             "| trial | tries | failed | what became of them | slowest, s | memory, MiB |",
             "|:--|--:|--:|:--|--:|--:|",
@@ -151,6 +163,11 @@ def page(outcomes: Sequence[Outcome], seed: int, seconds: float) -> str:
             "",
         ]
     )
+
+
+def _machine() -> str:
+    cores = f"{os.cpu_count()} cores ({platform.machine()})"
+    return f"{cores}, Python {platform.python_version()}"
 
 
 def _found(one: Outcome) -> str:
