@@ -34,6 +34,10 @@ _held: dict[Path, tuple[int, int]] = {}
 """File descriptor and thread of each lock that this process holds."""
 
 
+class CannotWriteError(UsageError):
+    """Nothing can be written beside the target."""
+
+
 @dataclass(frozen=True)
 class Holder:
     """Who writes."""
@@ -62,8 +66,9 @@ def holding(target: Path, *, waiting: Callable[[str], None] | None = None) -> It
     Raises
     ------
     UsageError
-        Where somebody else holds it and ``waiting`` is None (pid, host and since when), and where
-        nothing can be written beside the target.
+        Where somebody else holds it and ``waiting`` is None: pid, host and since when.
+    CannotWriteError
+        Where nothing can be written beside the target.
     """
     file = lock_file(target)
     own = _held.get(file)
@@ -108,7 +113,7 @@ def _open(file: Path, target: Path) -> int:
         file.parent.mkdir(parents=True, exist_ok=True)
         return os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise UsageError(
+        raise CannotWriteError(
             f"{target} cannot be written: {error.strerror or error} ({file}); choose another place"
         ) from error
 

@@ -20,6 +20,28 @@ COUNT = 75
 """Of each kind."""
 CODES = {0, 2, 3, 4, 5, 6, 7, 8, 9}
 """Exit codes with a meaning; 1 is for errors of the system, which no text can cause."""
+REGISTRY = """
+[plugins]
+disabled = ["some-plugin", "another"]
+
+[assemblies.own-small]
+summary = "Ours, for tries."
+paper = ""
+extends = "mfclip-small"
+
+[assemblies.own-small.vision.image]
+channels = [8, 8, 16, 16, 16]
+depth = 1
+
+[assemblies.own]
+summary = "Ours."
+extends = "cvit"
+
+[[assemblies.own.loss]]
+use = "cross-entropy"
+weight = 0.5
+"""
+"""A user's registry file."""
 VALUES = (
     *("-1", "0", "1e400", "nan", "99999999999999999999", "true", '""', "[]", "{}", "null"),
     *('"../../x"', '"\\u0000"', "1979-05-27", "'a'", '"é"', "[[[[[[1]]]]]]", "real", "fake"),
@@ -30,8 +52,9 @@ def trials(place: Place, draw: random.Random) -> list[Outcome]:
     """300 damaged files, each given to the command that reads it."""
     bundle = place.bundle()
     manifest = _manifest(place)
-    registry = Path(__file__).parents[2] / "registry.toml"
-    image = next(manifest.parent.glob("**/*.jpg"))
+    registry = place.folder / "registry.toml"
+    registry.write_text(REGISTRY, encoding="utf-8")
+    image = next((place.folder / "pictures-of-sample").glob("**/*.jpg"))
     work = place.folder / "texts"
     work.mkdir()
     # Imported once: each try is a fork of this process, which takes milliseconds.
@@ -51,7 +74,8 @@ def trials(place: Place, draw: random.Random) -> list[Outcome]:
         file: Path, words: Sequence[str], last: Sequence[str] = ()
     ) -> Callable[[int], list[str]]:
         def make(number: int) -> list[str]:
-            copy = work / f"{number}-{file.name}"
+            beside = file.parent if file.suffix == ".csv" else work
+            copy = beside / f"{number}-{file.name}"
             copy.write_bytes(damaged(file.read_bytes(), draw))
             return [*words, str(copy), *last]
 
@@ -72,16 +96,19 @@ def trials(place: Place, draw: random.Random) -> list[Outcome]:
 
 
 def _manifest(place: Place) -> Path:
+    """The sample set's, beside its pictures: mutated copies lie there too."""
     from mfclip.data.sample import sample_folder
 
     place.bundle()  # has drawn the sample set
-    return sample_folder(96, 64, 0) / "manifest.csv"
+    copy = place.folder / "pictures-of-sample"
+    shutil.copytree(sample_folder(96, 64, 0), copy)
+    return copy / "manifest.csv"
 
 
 def damaged(data: bytes, draw: random.Random) -> bytes:
     """One to three changes, most often to values: what still parses gets furthest."""
-    for _ in range(draw.choice((1, 1, 2, 3))):
-        data = draw.choice((_line, _value, _value, _value, _value, _bytes, _brackets))(data, draw)
+    for _ in range(draw.choice((1, 1, 1, 2))):
+        data = draw.choice((*[_number] * 6, _value, _value, _line, _bytes, _brackets))(data, draw)
     return data
 
 
@@ -98,6 +125,19 @@ def _line(data: bytes, draw: random.Random) -> bytes:
     elif kind == 3:
         lines.insert(draw.randrange(len(lines) + 1), line)
     return b"\n".join(lines)
+
+
+def _number(data: bytes, draw: random.Random) -> bytes:
+    """A number replaced by one that may still be meant: near, small, large."""
+    found = list(re.finditer(rb"(?<![\w.])\d+(\.\d+)?(?![\w.])", data[:20_000]))
+    if not found:
+        return data
+    place = draw.choice(found)
+    number = float(place.group())
+    new = draw.choice((number * 2, number + 1, number - 1, 0, 1, 3, 7, 64, 10**6, 2**31, 2**40))
+    whole = b"." not in place.group()
+    text = str(int(new)) if whole else repr(float(new))
+    return data[: place.start()] + text.encode() + data[place.end() :]
 
 
 def _value(data: bytes, draw: random.Random) -> bytes:
@@ -138,9 +178,10 @@ def _tried(what: str, make: Callable[[int], list[str]], count: int, work: Path) 
         wrong = _wrong(code, memory, said, seconds)
         if wrong:
             outcome.failures.append(f"try {number}: {wrong}: {' '.join(said.split())[-300:]}")
-        else:  # what failed stays, to be looked at
-            for path in work.glob(f"*{number}*"):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        elif (made := Path(next(word for word in words[2:] if f"{number}" in word))).is_dir():
+            shutil.rmtree(made)  # what failed stays, to be looked at
+        else:
+            made.unlink()
     return outcome
 
 

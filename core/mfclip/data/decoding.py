@@ -55,6 +55,8 @@ class Decoded(NamedTuple):
     """By the file's place in its task; such a file has no pixels and no size."""
     notes: dict[int, str]
     """By the file's place: what there is to say of a decoded one, as "first of 12 frames"."""
+    trouble: str = ""
+    """Why the pixels could not be handed over; then none are here."""
 
     def images(self) -> list[UInt8[Tensor, "3 height width"]]:
         """Views of the images, in the order of the task, failures left out."""
@@ -87,7 +89,7 @@ def decode_batches(
     Raises
     ------
     UsageError
-        When a worker process is killed from outside.
+        When a worker process is killed from outside, or shared memory is too small.
     """
     loader = DataLoader(
         _Decoder(smallest),
@@ -101,6 +103,8 @@ def decode_batches(
     batches = iter(loader)
     try:
         while (decoded := _next(batches)) is not None:
+            if decoded.trouble:
+                raise UsageError(decoded.trouble)
             yield decoded
     finally:
         del batches  # ends the workers now, also while an exception still holds this frame
@@ -144,7 +148,10 @@ class _Decoder(Dataset[Decoded]):
             )
             sizes.append((pixels.shape[0], pixels.shape[1]))
         joined = torch.cat(parts) if parts else torch.empty(0, dtype=torch.uint8)
-        return Decoded(_shared(joined), sizes, failures, notes)
+        trouble = _share(joined)
+        if trouble:
+            return Decoded(torch.empty(0, dtype=torch.uint8), [], {}, {}, trouble)
+        return Decoded(joined, sizes, failures, notes)
 
     def _read(self, path: Path) -> Picture:
         picture = read_picture(path)
@@ -153,23 +160,23 @@ class _Decoder(Dataset[Decoded]):
         return picture
 
 
-def _shared(pixels: Tensor) -> Tensor:
-    """In a worker, the same pixels in shared memory.
+def _share(pixels: Tensor) -> str:
+    """In a worker, move the pixels into shared memory; what is wrong where that fails.
 
     Left to itself, PyTorch moves them there in a thread whose errors nobody hears: with /dev/shm
     full, whoever waits for the batch would wait for ever.
     """
     if get_worker_info() is None:
-        return pixels
+        return ""
     try:
         pixels.share_memory_()  # type: ignore[no-untyped-call]
-        return pixels
     except RuntimeError as error:
-        raise UsageError(
+        return (
             f"{pixels.numel() / 2**20:.1f} MiB of pixels do not fit into shared memory "
             f"({' '.join(str(error).split())}). Make /dev/shm larger (docker: --shm-size=2g), or "
             "use smaller batches, or workers = 0"
-        ) from None
+        )
+    return ""
 
 
 def _leave_stopping_to_the_parent(worker: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mfclip.data import decoding
 from mfclip.data.decoding import MAX_WORKERS, decode_batches, worker_count
@@ -145,3 +146,21 @@ def test_worker_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker_count(0, 100) == 0
     with pytest.raises(UsageError, match="workers must be 0 or more"):
         worker_count(-1, 100)
+
+
+def test_pixels_that_do_not_fit_into_shared_memory_are_an_error_of_the_batch(
+    tmp_path, monkeypatch
+) -> None:
+    """PyTorch by itself loses the error in a thread, and the reader waits for ever."""
+
+    def full(tensor: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)  # the workers are forked from here
+    for number in range(2):
+        Image.effect_noise((20, 20), 50).convert("RGB").save(tmp_path / f"{number}.png")
+    tasks = [[tmp_path / "0.png"], [tmp_path / "1.png"]]
+    with pytest.raises(
+        UsageError, match=r"^0\.0 MiB of pixels do not fit.*--shm-size.*workers = 0$"
+    ):
+        list(decode_batches(tasks, workers=1))

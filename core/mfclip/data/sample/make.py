@@ -14,7 +14,7 @@ from mfclip.data.manifest import Manifest, write_manifest
 from mfclip.data.sample.place import Stamp, appearing, is_finished
 from mfclip.data.sample.plan import Item, plan
 from mfclip.errors import DataError
-from mfclip.locks import holding
+from mfclip.locks import CannotWriteError, holding
 
 MANIFEST = "manifest.csv"
 FEW = 24
@@ -68,7 +68,7 @@ def make_sample(
                 for count, _ in enumerate(done, start=1):
                     if progress:
                         progress(count, images)
-    except OSError as error:
+    except (OSError, CannotWriteError) as error:
         raise DataError(
             f"{folder}: the sample set cannot be written there: {error}; "
             "MFCLIP_CACHE names another folder for sample sets"
