@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from mfclip.bench.protocols import Experiment, Protocol
 from mfclip.building.reading import dataset_of
 from mfclip.data.manifest import Manifest, write_manifest
 from mfclip.errors import PluginError, UsageError
+from mfclip.locks import holding
 
 if TYPE_CHECKING:
     from mfclip.discovery import Plugins
@@ -115,6 +117,21 @@ def training_manifest(manifest: Manifest, experiment: Experiment) -> Manifest:
         if row.split == "test" or (row.split and experiment.train.takes(row))
     )
     return Manifest(manifest.root.resolve(), rows)
+
+
+@contextmanager
+def holding_seeds(out: Path, seeds: Sequence[int]) -> Iterator[None]:
+    """Within the block, nobody else trains cells of these seeds in the folder of a grid.
+
+    Other seeds may be trained there at the same time. Raises :class:`UsageError` where somebody
+    trains one of these.
+    """
+    place = out.resolve()
+    with ExitStack() as stack:
+        for seed in sorted(set(seeds)):
+            # Beside the folder, which is not to be there before its first training.
+            stack.enter_context(holding(place.with_name(f"{place.name}.seed-{seed}")))
+        yield
 
 
 def run_grid(grid: Grid, trainer: Trainer, tell: Tell, *, restart: bool = False) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mfclip.bench.detectors import Candidate
 from mfclip.bench.drawings import PAINTER, painter
 from mfclip.bench.engine import Engine
-from mfclip.bench.grid import Grid, make_grid, require_unchanged, run_grid
+from mfclip.bench.grid import Grid, holding_seeds, make_grid, require_unchanged, run_grid
 from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.record import BenchRecord, CellFacts, DetectorCost, digest, write_record
 from mfclip.bench.scoring import conditions_of, read_scored, score_grid
@@ -19,7 +19,6 @@ from mfclip.building.reading import read_data
 from mfclip.data.audit import audit
 from mfclip.data.audit.refusal import require_sound
 from mfclip.detector.bundle_json import versions
-from mfclip.locks import holding
 
 if TYPE_CHECKING:
     from mfclip.building.events import BuildEvents
@@ -80,12 +79,12 @@ def run(
     Raises
     ------
     UsageError
-        Where the folder holds cells that were begun with something else, or another process runs
-        a benchmark there.
+        Where the folder holds cells that were begun with something else, or another process trains
+        cells of these seeds there.
     DataError
         Where the data check finds errors.
     """
-    with holding(grid.out):
+    with holding_seeds(grid.out, grid.seeds):
         return _run(grid, events, engine, restart=restart, title=title)
 
 

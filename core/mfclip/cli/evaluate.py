@@ -45,11 +45,11 @@ def evaluate(
     from mfclip.inference.loaded import load
     from mfclip.locks import holding
 
-    manifest = choose_split(read_data(data, registry), split, data)
-    for note in manifest.notes:
-        typer.echo(f"note: {data.name}: {note}", err=True)
-    loaded = load(bundle, device=device, precision=precision, registry=registry)
     with holding(out) if out is not None else nullcontext():
+        manifest = choose_split(read_data(data, registry), split, data)
+        for note in manifest.notes:
+            typer.echo(f"note: {data.name}: {note}", err=True)
+        loaded = load(bundle, device=device, precision=precision, registry=registry)
         table = _scores(loaded, manifest, batch_size, workers)
         found = _measured(loaded, table)
         typer.echo(str(loaded.arithmetic), err=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +41,8 @@ _CODECS = (
     *(JpegImagePlugin, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin),
 )
 """Imported before the workers are started, so that each of them finds them loaded."""
+GRACE = 0.2
+"""Seconds."""
 MAX_WORKERS = 8
 """Processes that are started unless a number is asked for."""
 
@@ -197,6 +200,8 @@ def _next(batches: Iterator[Decoded]) -> Decoded | None:
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
+        # A signal to the whole group ends a worker first: leave it the time to reach us as well.
+        time.sleep(GRACE)
         raise UsageError(
             f"a process that decodes images was killed ({error}). Most often memory ran out, "
             "or /dev/shm is too small (docker: --shm-size=2g). Use fewer workers, smaller "

@@ -9,6 +9,9 @@ import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor
 
+from mfclip.detector.contracts import label_of
+from mfclip.detector.failures import blaming
+
 if TYPE_CHECKING:
     from mfclip.data.loader import Batch
     from mfclip.parts import BuildContext
@@ -24,7 +27,10 @@ class Augmenter:
 
     def __init__(self, settings: AugmentationSettings, context: BuildContext) -> None:
         self.settings = settings
-        self._corruptions = [part.build(context) for part in settings.corruptions]
+        self._corruptions = []
+        for place, part in enumerate(settings.corruptions):
+            with blaming(label_of(f"augmentation.corruptions.{place}", part), "could not be built"):
+                self._corruptions.append(part.build(context))
 
     def __call__(
         self, batch: Batch, seed: int, epoch: int

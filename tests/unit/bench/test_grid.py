@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from mfclip.bench.cells import completed, differences
 from mfclip.bench.detectors import Candidate, Source, read_candidates
-from mfclip.bench.grid import Grid, make_grid
+from mfclip.bench.grid import Grid, holding_seeds, make_grid
 from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.run import run
 from mfclip.building.events import Silent
@@ -322,3 +323,26 @@ def test_differences_are_told_by_their_path():
         "gone: was 1, is nothing",
         'new: was nothing, is "xxxxxxxxxxxx…',
     ]
+
+
+def test_other_seeds_may_be_trained_in_the_same_folder_at_the_same_time(tmp_path):
+    def tried(seeds: list[int]) -> str:
+        told = []
+
+        def take() -> None:
+            try:
+                with holding_seeds(tmp_path / "grid", seeds):
+                    told.append("held")
+            except UsageError as error:
+                told.append(str(error))
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+        return told[0]
+
+    with holding_seeds(tmp_path / "grid", [0, 1]):
+        assert tried([2, 3]) == "held"
+        assert "seed-1 is being written by process" in tried([1, 2])
+    assert tried([0, 1]) == "held"
+    assert list(tmp_path.iterdir()) == []

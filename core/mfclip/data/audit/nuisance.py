@@ -22,6 +22,8 @@ LOW, HIGH = 0.4, 0.6
 """An AUC outside is a warning, where chance does not explain it."""
 DECIDES = 0.95
 """From here on (and below 1 minus it) a property decides the label alone, which is an error."""
+MILDEST = 92
+"""Highest JPEG quality that is advised for re-encoding."""
 _SURE = 2.5
 """Standard errors of a chance AUC that it must be away from one half."""
 
@@ -189,8 +191,8 @@ def _warning(
     )
     if decides and nuisance.curable:
         advice = (
-            'bring both through one encoder at one size: reencode = "jpeg:92" (or "png") under '
-            f"[data]; or {advice}"
+            "bring both through one encoder at one size: "
+            f'reencode = "jpeg:{_own_quality([*real, *fake])}" (or "png") under [data]; or {advice}'
         )
     return Finding(
         "error" if decides else "warning",
@@ -200,6 +202,15 @@ def _warning(
         advice,
         first_few(usual),
     )
+
+
+def _own_quality(probes: Sequence[Probe]) -> int:
+    """The quality of most of the JPEGs, 92 at most and where there are none.
+
+    An earlier compression shows least through one of the same quality.
+    """
+    levels = Counter(found.quality.level for found in probes if found.quality)
+    return min(MILDEST, levels.most_common(1)[0][0]) if levels else MILDEST
 
 
 def as_reencoded(found: Probe, reencode: str | None) -> Probe:
