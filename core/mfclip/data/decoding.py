@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
@@ -185,9 +187,19 @@ def _share(pixels: Tensor) -> str:
 def _leave_stopping_to_the_parent(worker: int) -> None:
     """Ctrl-C reaches every process of a terminal's group; here it would print a traceback.
 
-    The one that started us ends us. For SIGTERM torch has set a handler of its own.
+    The one that started us ends us. For SIGTERM torch has set a handler of its own. Where it ends
+    while it fetches pixels, the thread that hands them over has nobody left to tell.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = _unless_the_parent_has_gone
+
+
+def _unless_the_parent_has_gone(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """In a worker, instead of Python's own hook."""
+    if not issubclass(kind, ConnectionError | EOFError):
+        sys.__excepthook__(kind, error, trace)
 
 
 def _as_it_is(decoded: Decoded) -> Decoded:
