@@ -67,48 +67,23 @@ def build(
     TrainingError
         Where a loss stops being finite.
     """
-    with holding(folder):
-        return _build(
-            recipe,
-            folder,
-            plugins=plugins,
-            events=events,
-            device=device,
-            resume=resume,
-            restart=restart,
-            text_side=text_side,
-            synthetic=synthetic,
-        )
-
-
-def _build(
-    recipe: Recipe,
-    folder: Path,
-    *,
-    plugins: Plugins,
-    events: BuildEvents,
-    device: str,
-    resume: bool,
-    restart: bool,
-    text_side: bool,
-    synthetic: bool,
-) -> Built:
     started = time.monotonic()
     where = choose_device(device)
     if where.type == "cpu":
         keep_freed_memory()
-    run = open_run(folder, resume=resume, restart=restart)
-    plan = make_plan(recipe, events, synthetic=synthetic)
-    _check_start(plan, where)
-    trained: TrainingResult | None = None
-    measured: Measured | None = None
-    if recipe.training is not None:
-        trained = _train(plan, run, where, events, resume=resume)
-        measured = measure(plan, where, events)
-    events.stage("Writing the bundle")
-    seconds = time.monotonic() - started
-    write(folder, plan, trained, measured, plugins, run, seconds=seconds, text_side=text_side)
-    close_run(run)
+    with holding(folder):
+        run = open_run(folder, resume=resume, restart=restart)
+        plan = make_plan(recipe, events, synthetic=synthetic)
+        _check_start(plan, where)
+        trained: TrainingResult | None = None
+        measured: Measured | None = None
+        if recipe.training is not None:
+            trained = _train(plan, run, where, events, resume=resume)
+            measured = measure(plan, where, events)
+        events.stage("Writing the bundle")
+        seconds = time.monotonic() - started
+        write(folder, plan, trained, measured, plugins, run, seconds=seconds, text_side=text_side)
+        close_run(run)
     return Built(folder, measured, _example(plan), seconds)
 
 
@@ -121,7 +96,7 @@ def rehearse(
     resume: bool = False,
     restart: bool = False,
 ) -> Plan:
-    """Do all of a build that comes before its training, and write nothing.
+    """Do all of a build that comes before its training, and keep nothing of it.
 
     Raises
     ------
