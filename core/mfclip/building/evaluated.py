@@ -23,7 +23,7 @@ def write_evaluation(folder: Path, title: str, table: ScoreTable, found: Evaluat
         subject="these images",
         evaluation=found,
         scores=table,
-        versions=versions(),
+        versions=versions() | ({"scored in": found.precision} if found.precision else {}),
         absent={
             "training": "this report is of an evaluation; the bundle's own report has it",
             "samples": "this report has figures only",

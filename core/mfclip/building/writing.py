@@ -102,7 +102,7 @@ def report_data(
         findings=plan.audit.findings if plan.audit else None,
         recipe=to_toml(recipe),
         parts=plan.costs,
-        versions=versions(),
+        versions=versions() | ({"scored in": measured.precision} if measured else {}),
         timing=_timing(trained, seconds),
         absent={} if trained else {"training": "the recipe has no [training]: this is untrained"},
     )
