@@ -183,3 +183,20 @@ def test_a_dry_run_tells_what_would_stop_the_build(
     assert told in done.stderr
     assert out.with_name("out.partial").exists() is (prepare == "unfinished")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("vision.image.depth=1000000", "asks for a detector of more than"),
+        ("vision.image.mlp=1099511627776", "does not fit into memory"),
+    ],
+)
+def test_a_detector_out_of_all_proportion_is_refused_in_a_line(
+    workplace: Path, tmp_path: Path, command, change: str, told: str
+) -> None:
+    words = ("--recipe", "tiny.toml", "--out", tmp_path / "out", "--dry-run", "--set", change)
+    done = command("mfclip-build", *words, cwd=workplace, code=3)
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: ")

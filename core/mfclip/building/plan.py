@@ -20,6 +20,7 @@ from mfclip.detector.assemble import AnyDetector, assemble, build_part
 from mfclip.detector.contracts import label_of
 from mfclip.detector.cost import PartCost, cost
 from mfclip.detector.failures import blaming, naming_parts
+from mfclip.detector.limits import within_reason
 from mfclip.detector.protocols import PromptRenderer
 from mfclip.detector.shapes import checking_shapes
 from mfclip.evaluation.scores import ScoreTable
@@ -56,7 +57,8 @@ def make_plan(recipe: Recipe, events: BuildEvents, *, synthetic: bool = False) -
     prompts = _prompt_table(recipe, manifest)
     events.stage("Assembling the detector")
     torch.manual_seed(recipe.training.seed if recipe.training else 0)
-    detector = assemble(recipe, prompts)
+    with within_reason():
+        detector = assemble(recipe, prompts)
     with naming_parts(detector), checking_shapes(detector, recipe):
         size, pairs = recipe.preprocessing.size, recipe.context().batch_size
         costs = cost(detector, size, prompts_per_batch=_distinct(prompts), batch_size=pairs)

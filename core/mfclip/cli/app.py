@@ -104,6 +104,25 @@ def _run(app: Callable[[], object], stop: Stop) -> None:
         text = str(error) if isinstance(error, MfclipError) else _os_error_text(error)
         typer.echo(f"error: {text}", err=True)
         sys.exit(error.exit_code if isinstance(error, MfclipError) else 1)
+    except (MemoryError, RuntimeError) as error:
+        if debug or stop.raised or not _is_out_of_memory(error):
+            raise
+        typer.echo(f"error: {_memory_text(error)}", err=True)
+        sys.exit(1)
+
+
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """PyTorch raises RuntimeErrors, told apart by their texts: on a CPU, and on a GPU."""
+    signs = ("DefaultCPUAllocator", "out of memory")
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
+
+
+def _memory_text(error: MemoryError | RuntimeError) -> str:
+    return (
+        f"out of memory: {' '.join(str(error).split()) or 'no details'}. Use smaller batches "
+        "(training.batch_size, --batch-size), fewer workers or a smaller detector "
+        f"(run again with {DEBUG_OPTION} for the traceback)"
+    )
 
 
 def _plain_warning(

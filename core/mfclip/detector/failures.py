@@ -60,7 +60,12 @@ def naming_parts(*modules: nn.Module) -> Iterator[None]:
 
 def not_its_fault(error: BaseException) -> bool:
     """Errors that say themselves what is wrong, and a memory that is full."""
-    if isinstance(error, MfclipError | MemoryError | torch.OutOfMemoryError):
+    return isinstance(error, MfclipError) or is_out_of_memory(error)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Python's error, PyTorch's on a GPU, and the RuntimeError that it raises on a CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and _NO_MEMORY in str(error)
 
