@@ -11,8 +11,8 @@ import sys
 
 import torch
 
+from mfclip.compute.allocator import keep_freed_memory
 from mfclip.parts import BuildContext
-from mfclip.training.allocator import keep_freed_memory
 from mfclip_vision.parts import Cvit
 
 STEPS = 10

@@ -17,10 +17,10 @@ from functools import partial
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from mfclip.evaluation.bootstrap import Resampler, View, replicate
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
-from mfclip.evaluation.scores import ScoreTable
+from mfclip.metrics.bootstrap import Resampler, View, replicate
+from mfclip.metrics.operating import OperatingPoints, fit_operating_points
+from mfclip.metrics.scores import ScoreTable
 from mfclip.recipe.settings import EvaluationSettings
 
 GROUPS = 4

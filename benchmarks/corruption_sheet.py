@@ -13,10 +13,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from mfclip.data.sample.produce import scene_side
-from mfclip.data.sample.shot import draw_shot
 from mfclip.parts import BuildContext
 from mfclip_corruptions.plugin import mfclip_corruptions
+from mfclip_sample.produce import scene_side
+from mfclip_sample.shot import draw_shot
 
 MARGIN = 28
 """Pixels for the names above and the levels to the left."""

@@ -23,11 +23,11 @@ from torch import Tensor
 from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.assemble import assemble
 from mfclip.detector.model import VisionLanguageDetector
-from mfclip.discovery import discover
 from mfclip.inference.predict import Predictor
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import read_recipe_text
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 PLAIN = "plain, fp32"
 TARGET = 8

@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from mfclip.compute.devices import choose_device
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.loader import training_loader
 from mfclip.data.manifest import Manifest, Row
@@ -30,7 +31,6 @@ from mfclip.detector.model import PluginDetector
 from mfclip.detector.outputs import Outputs, Targets
 from mfclip.parts import BuildContext
 from mfclip.recipe.settings import PreprocessingSettings, TrainingSettings
-from mfclip.training.devices import choose_device
 from mfclip.training.loop import train
 from mfclip.training.progress import SilentProgress
 from mfclip.training.records import StepReport, TrainingPlan

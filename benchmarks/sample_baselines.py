@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mfclip.data.images import decode
 from mfclip.data.manifest import Manifest, read_manifest
-from mfclip.data.sample import GENERATORS, make_sample
+from mfclip_sample import GENERATORS, make_sample
 
 BINS = 56
 Features = NDArray[np.float64]

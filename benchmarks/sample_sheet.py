@@ -11,10 +11,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from mfclip.data.sample.finish import to_jpeg
-from mfclip.data.sample.forge.generators import FORGE
-from mfclip.data.sample.produce import scene_side
-from mfclip.data.sample.shot import Shot, draw_shot
+from mfclip_sample.finish import to_jpeg
+from mfclip_sample.forge.generators import FORGE
+from mfclip_sample.produce import scene_side
+from mfclip_sample.shot import Shot, draw_shot
 
 
 def main() -> None:

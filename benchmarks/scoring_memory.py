@@ -23,14 +23,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.description import needs_of
+from mfclip.bundle.folder import write_bundle
 from mfclip.detector.assemble import assemble
-from mfclip.detector.bundle import BundleContents, write_bundle
-from mfclip.detector.bundle_json import needs_of
-from mfclip.discovery import discover
 from mfclip.inference.loaded import load
 from mfclip.inference.score import score_paths
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 PICTURES = 50
 """Different files; the others are links to them."""

@@ -30,7 +30,7 @@ from mfclip.data.images import decode
 from mfclip.data.manifest import Manifest, read_manifest
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.prompts import PromptTable
-from mfclip.evaluation.metrics import roc_auc
+from mfclip.metrics.measures import roc_auc
 from mfclip.parts import BuildContext
 from mfclip.recipe.settings import PreprocessingSettings
 from mfclip_spa import InfoNCE, SamplePairAttention, contrastive_loss

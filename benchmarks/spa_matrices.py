@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mfclip.bundle.folder import Bundle
 from mfclip.data.manifest import read_manifest
-from mfclip.detector.bundle import Bundle
 from mfclip.evaluation.report.data import SimilarityMatrix
 from mfclip.evaluation.report.figures.similarity import gate_drawing, similarity_drawings
-from mfclip.evaluation.report.svg import as_file
 from mfclip.explain.agreement import agreement, common_pairs
 from mfclip.inference.loaded import load
+from mfclip.pages.svg import as_file
 
 
 def means(matrix: SimilarityMatrix) -> str:

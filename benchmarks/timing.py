@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from mfclip.training.precision import cpu_has
+from mfclip.compute.precision import cpu_has
 
 
 def fastest(ways: Mapping[str, Callable[[], object]], turns: int) -> dict[str, float]:

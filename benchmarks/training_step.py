@@ -22,19 +22,19 @@ from patch_selection import natural_like
 from timing import fastest, machine, table
 from torch import Tensor
 
+from mfclip.compute.precision import choose_precision, precision_name
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.prompts import PromptTable
 from mfclip.detector.assemble import assemble, losses
 from mfclip.detector.model import VisionLanguageDetector
 from mfclip.detector.outputs import Outputs, Targets
-from mfclip.discovery import discover
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import read_recipe_text
+from mfclip.recipe.registry import read_registry
 from mfclip.recipe.settings import TrainingSettings
-from mfclip.registry import read_registry
 from mfclip.training.objective import Objective, in_float32
 from mfclip.training.optimiser import make_optimiser
-from mfclip.training.precision import choose_precision, precision_name
 
 LABELS = [HierarchicalLabel("fake", "EFS", "diffusion", "DDPM"), HierarchicalLabel("real")]
 TARGET = 4

@@ -9,6 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mfclip.moved import follow_moves
+from mfclip.version import __version__
+
 if TYPE_CHECKING:
     from mfclip.hookspecs import hookimpl
     from mfclip.inference.loaded import load
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
         TextEncoder,
     )
 
-__version__ = "0.1.0"
 __all__ = [
     "Alignment",
     "BuildContext",
@@ -50,3 +52,6 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'mfclip' has no attribute {name!r}")
     return getattr(import_module(_ELSEWHERE.get(name, "mfclip.parts")), name)
+
+
+follow_moves()

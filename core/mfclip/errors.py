@@ -1,5 +1,8 @@
 """Every error the framework raises on purpose, and the exit code each one ends a command with."""
 
+import traceback
+from pathlib import Path
+
 
 class MfclipError(Exception):
     """Root of the family: the command line prints its text without a traceback."""
@@ -63,3 +66,20 @@ class TablesDiffer(MfclipError):
     """Saved detectors do not give the tables that were written."""
 
     exit_code = 10
+
+
+def in_one_line(error: BaseException) -> str:
+    """The error in one line; where it was raised, unless it says so already."""
+    text = f"{type(error).__name__}: {' '.join(_text_of(error).split())}".removesuffix(": ")
+    frames = traceback.extract_tb(error.__traceback__)
+    of_pluggy = type(error).__module__.partition(".")[0] == "pluggy"
+    if isinstance(error, ImportError | SyntaxError) or of_pluggy or not frames:
+        return text
+    return f"{text} ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # somebody's own __str__
+        return f"(its text cannot be had: {type(second).__name__})"

@@ -12,6 +12,7 @@ begins. One process at a time writes a folder: another is refused by :mod:`mfcli
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -19,6 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from platformdirs import user_cache_path
 
 from mfclip.locks import holding
 
@@ -149,3 +152,19 @@ def _sync_tree(folder: Path) -> None:
     for path in folder.rglob("*"):
         sync(path)
     sync(folder)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal. Raises :class:`OSError`."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where data that can be made again are kept.
+
+    ``MFCLIP_CACHE`` where that is set, else ``mfclip`` in the user's folder for caches (on Linux
+    ``XDG_CACHE_HOME``, or ``~/.cache``).
+    """
+    own = os.environ.get("MFCLIP_CACHE")
+    return Path(own).expanduser() if own else user_cache_path("mfclip", appauthor=False)

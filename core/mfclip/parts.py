@@ -13,7 +13,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    get_args,
+    get_origin,
+)
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mfclip.data.manifest import Manifest
-    from mfclip.detector.protocols import Corrupts, PromptRenderer
+    from mfclip.data.protocols import Corrupts, PromptRenderer
 
 KINDS = ("encoder", "prompts", "alignment", "loss", "detector", "dataset", "corruption")
 """Every kind of part, in the order in which the documentation shows them."""
@@ -68,7 +77,7 @@ class Misfit(NamedTuple):
 class Part(BaseModel):
     """Base of all parts. Subclasses set ``use: Literal["their-name"] = "their-name"``."""
 
-    # The docstrings under the fields describe them; mfclip.describe reads them when needed.
+    # The docstrings under the fields describe them; mfclip.recipe.describe reads them when needed.
     # The validator of a part is built when a recipe first uses it: of many installed parts, most
     # are only listed.
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, defer_build=True)
@@ -242,3 +251,15 @@ BASES: dict[str, type[Part]] = {
     base.kind: base for base in (Encoder, Prompts, Alignment, Loss, Detector, Dataset, Corruption)
 }
 """The base class of each kind."""
+MODULES: tuple[type[Part], ...] = (ImageEncoder, TextEncoder, Alignment, Loss, Detector)
+"""Bases whose parts build a ``torch.nn.Module``."""
+
+
+def members_of(annotation: Any) -> set[Any]:
+    """The types and literal values that an annotation is made of, at any depth."""
+    if get_origin(annotation) is Literal:
+        return set(get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        return members_of(get_args(annotation)[0])
+    inner = [arg for arg in get_args(annotation) if arg is not Ellipsis]
+    return {m for arg in inner for m in members_of(arg)} if inner else {annotation}

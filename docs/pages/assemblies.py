@@ -9,7 +9,7 @@ from typing import Any
 
 import tomli_w
 
-from mfclip.registry import SHIPPED, Assembly, read_registry
+from mfclip.recipe.registry import SHIPPED, Assembly, read_registry
 from pages.markdown import code, link, page, prose, table
 
 

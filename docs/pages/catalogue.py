@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from mfclip.discovery import GROUP, Offer, Plugins, discover
 from mfclip.parts import (
     Alignment,
     Corruption,
@@ -16,6 +15,7 @@ from mfclip.parts import (
     Prompts,
     TextEncoder,
 )
+from mfclip.plugins.discovery import GROUP, Offer, Plugins, discover
 from mfclip.recipe.messages import eligible, role
 from pages.markdown import link
 

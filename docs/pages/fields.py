@@ -12,8 +12,8 @@ from annotated_types import BaseMetadata, Ge, Gt, Le, Lt, MaxLen, MinLen, Multip
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from mfclip.describe import field_docs
 from mfclip.parts import Part
+from mfclip.recipe.describe import field_docs
 from mfclip.recipe.messages import role
 from mfclip.recipe.slots import slot_of, table_of
 from pages.catalogue import choices

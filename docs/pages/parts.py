@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mfclip.discovery import Offer
 from mfclip.hookspecs import HOOKS
 from mfclip.parts import Detector, Loss, Part
+from mfclip.plugins.discovery import Offer
 from mfclip.recipe.messages import eligible, role
 from pages.catalogue import BASES, heading, linked, shipped
 from pages.fields import field_table

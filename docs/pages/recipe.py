@@ -11,10 +11,10 @@ from mfclip.recipe.messages import Problems
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.overrides import read_overrides
 from mfclip.recipe.read import RECORD, read_recipe_text
+from mfclip.recipe.registry import ASSEMBLY_TABLES, read_registry
 from mfclip.recipe.render import to_toml
 from mfclip.recipe.slots import table_of
 from mfclip.recipe.source import parse
-from mfclip.registry import ASSEMBLY_TABLES, read_registry
 from pages.assemblies import toml
 from pages.catalogue import shipped
 from pages.fields import field_table

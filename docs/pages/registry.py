@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfclip.registry import ASSEMBLY_TABLES, AssemblyHead, PartTable, PluginsTable
+from mfclip.recipe.registry import ASSEMBLY_TABLES, AssemblyHead, PartTable, PluginsTable
 from pages.fields import field_table
 from pages.markdown import code, link, page
 

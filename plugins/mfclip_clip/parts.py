@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Misfit, TextEncoder
-from mfclip.weight_files import WeightFile, absent
+from mfclip.weights.files import WeightFile, absent
 
 if TYPE_CHECKING:
     from mfclip_clip.towers import ClipImageEncoder, ClipTextEncoder

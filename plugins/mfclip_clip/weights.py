@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from mfclip.errors import RecipeError
-from mfclip.weight_files import mismatch
+from mfclip.weights.files import mismatch
 from mfclip_clip.huggingface import is_transformers, merge_attention, transformers_name
 
 Tower = Literal["image", "text"]

@@ -7,7 +7,6 @@ and 123 the frame's place in the video. A folder is there whole or not at all.
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfclip.errors import DataError, MissingExtraError
-from mfclip.files import replace_folder, settled
+from mfclip.files import cache_folder, replace_folder, settled
 from mfclip.locks import holding
 from mfclip_data.frames import spaced
 
@@ -26,12 +25,8 @@ _STAMP = "source.json"
 
 
 def default_cache() -> Path:
-    """``frames`` in ``MFCLIP_CACHE``, else in ``mfclip`` of ``XDG_CACHE_HOME`` or ``~/.cache``."""
-    own = os.environ.get("MFCLIP_CACHE")
-    if own:
-        return Path(own).expanduser() / "frames"
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "mfclip" / "frames"
+    """Where frames are kept that nobody named another folder for."""
+    return cache_folder() / "frames"
 
 
 def cached_folder(video: Video, cache: Path, wanted: int) -> Path:

@@ -2,14 +2,14 @@
 
 from mfclip.hookspecs import hookimpl
 from mfclip.parts import Dataset
-from mfclip_data.parts import FolderData, ManifestData, SampleData
+from mfclip_data.parts import FolderData, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 
 
 @hookimpl
 def mfclip_datasets() -> list[type[Dataset]]:
-    """A manifest file, folders by class, the sample set, and readers of published data sets."""
+    """A manifest file, folders by class, and readers of published data sets."""
     return [
-        *(ManifestData, FolderData, SampleData),
+        *(ManifestData, FolderData),
         *(GenFace, Ffpp, CelebDf, Dfdc, DeeperForensics),
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Misfit
-from mfclip.weight_files import WeightFile, absent
+from mfclip.weights.files import WeightFile, absent
 
 if TYPE_CHECKING:
     from mfclip_vision.cvit import CvitEncoder

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mfclip.errors import RecipeError
 from mfclip.suggest import did_you_mean
-from mfclip.weight_files import mismatch
+from mfclip.weights.files import mismatch
 
 _REFUSALS = (AssertionError, RuntimeError, TypeError, ValueError)
 """What timm's models raise for options and images that they do not take."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mfclip.bench.variants import Ablation, read_ablation
-from mfclip.discovery import discover
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.model import Recipe
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = {

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mfclip.discovery import Plugins, discover
 from mfclip.errors import UsageError
 from mfclip.parts import BuildContext, Part
+from mfclip.plugins.discovery import Plugins, discover
 from mfclip.testing import parametrize_parts, part_checks
 from mfclip_clip.parts import ClipText, ClipVit
 from mfclip_corruptions.parts import (

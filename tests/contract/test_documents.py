@@ -14,9 +14,9 @@ import pytest
 from typer.main import get_command
 
 from mfclip.cli.app import DEBUG_OPTION, build_tree, command_tree
-from mfclip.discovery import discover
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

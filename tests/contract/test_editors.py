@@ -16,7 +16,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from mfclip.discovery import discover
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.schema import json_schema
 
 ROOT = Path(__file__).parents[2]

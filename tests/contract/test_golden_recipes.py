@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from mfclip.discovery import discover
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.scores import read_scores
 from mfclip.inference.loaded import load
+from mfclip.metrics.scores import read_scores
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
+from mfclip.recipe.registry import read_registry
 from mfclip.recipe.render import to_toml
-from mfclip.registry import read_registry
 
 GOLDEN = Path(__file__).with_name("golden")
 ASSEMBLIES = sorted(file.stem for file in GOLDEN.glob("*.toml"))

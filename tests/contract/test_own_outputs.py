@@ -9,10 +9,10 @@ import torch
 
 from mfclip.detector.assemble import assemble, losses
 from mfclip.detector.outputs import Targets
-from mfclip.discovery import Plugins, discover
 from mfclip.errors import PluginError, RecipeError
+from mfclip.plugins.discovery import Plugins, discover
 from mfclip.recipe.read import read_recipe_text
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 from mfclip.testing import ConformanceError, check_part, part_checks
 from mfclip.training.objective import Objective
 

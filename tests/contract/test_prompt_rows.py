@@ -13,10 +13,10 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.prompts import PromptTable
 from mfclip.detector.assemble import assemble
-from mfclip.discovery import discover
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import read_recipe
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 ROOT = Path(__file__).parents[2]
 EARLIER = Path(__file__).parent / "golden/prompts-a-row-a-label.json"

@@ -10,11 +10,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from mfclip.discovery import discover
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe, read_recipe_text
+from mfclip.recipe.registry import read_registry
 from mfclip.recipe.render import to_toml
 from mfclip.recipe.schema import json_schema
-from mfclip.registry import read_registry
 
 ROOT = Path(__file__).parents[2]
 RECIPES = [ROOT / "mfclip.toml", *sorted((ROOT / "recipes").glob("*.toml"))]

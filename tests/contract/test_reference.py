@@ -15,14 +15,16 @@ from typing import get_type_hints
 import pytest
 from pydantic import BaseModel
 
-from mfclip import errors, hookspecs, registry
+from mfclip import errors, hookspecs
 from mfclip.cli.app import DEBUG_OPTION, build_tree, command_tree
 from mfclip.cli.interrupts import HUNG_UP, INTERRUPTED, TERMINATED
-from mfclip.describe import field_docs
 from mfclip.detector import protocols
-from mfclip.discovery import discover
 from mfclip.parts import BASES, KINDS, Part
+from mfclip.plugins.discovery import discover
+from mfclip.recipe import registry
+from mfclip.recipe.describe import field_docs
 from mfclip.recipe.model import Recipe
+from mfclip.recipe.registry import read_registry
 from mfclip.recipe.settings import (
     AugmentationSettings,
     EvaluationSettings,
@@ -30,7 +32,6 @@ from mfclip.recipe.settings import (
     PreprocessingSettings,
     TrainingSettings,
 )
-from mfclip.registry import read_registry
 
 SHIPPED = [offer for offer in discover().offers if offer.distribution == "mfclip"]
 PACKAGES = ("mfclip", "mfclip.testing", "mfclip_spa")

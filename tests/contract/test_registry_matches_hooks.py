@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mfclip.discovery import Plugins, discover
+from mfclip.plugins.discovery import Plugins, discover
 from mfclip.recipe.read import read_recipe_text
+from mfclip.recipe.registry import Registry, read_registry
 from mfclip.recipe.render import to_toml
-from mfclip.registry import Registry, read_registry
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from mfclip.discovery import discover
 from mfclip.errors import RecipeError
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import read_recipe, read_recipe_text
+from mfclip.recipe.registry import read_registry
 from mfclip.recipe.render import to_toml
-from mfclip.registry import read_registry
 
 PLUGIN = """
     from typing import Literal

@@ -21,15 +21,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.description import needs_of
+from mfclip.bundle.folder import write_bundle
+from mfclip.bundle.weights import sha256
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.prompts import PromptTable
 from mfclip.detector.assemble import assemble
-from mfclip.detector.bundle import BundleContents, write_bundle
-from mfclip.detector.bundle_json import needs_of
-from mfclip.detector.weights import sha256
-from mfclip.discovery import discover
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 REPOSITORY = Path(__file__).parents[2]
 PROBE = Path(__file__).with_name("trust_probe.py")

@@ -11,13 +11,14 @@ import torch
 from safetensors.torch import save_file
 
 import mfclip
+from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.description import needs_of
+from mfclip.bundle.folder import write_bundle
 from mfclip.detector.assemble import assemble
-from mfclip.detector.bundle import BundleContents, write_bundle
-from mfclip.detector.bundle_json import needs_of
-from mfclip.discovery import discover
 from mfclip.errors import BundleError
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 ACME = """
     from typing import Literal

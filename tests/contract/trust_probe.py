@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 
 import mfclip
-from mfclip.discovery import discover
 from mfclip.errors import MfclipError
 from mfclip.inference.loaded import load
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 WATCHED = (
     *("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn"),

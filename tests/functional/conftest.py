@@ -94,6 +94,6 @@ def bundle(built: subprocess.CompletedProcess[str], workplace: Path) -> Path:
 @pytest.fixture(scope="session")
 def sample_manifest(bundle: Path) -> Path:
     """The table of the sample set that the tiny bundle was trained on."""
-    from mfclip.data.sample import sample_folder
+    from mfclip_sample import sample_folder
 
     return sample_folder(96, 64, 0) / "manifest.csv"

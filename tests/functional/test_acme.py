@@ -185,8 +185,9 @@ def test_the_recipes_that_it_ships_are_valid(environment: Environment, workplace
     (shown,) = re.findall(r"^```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     (workplace / "shown.toml").write_text(shown, encoding="utf-8")
     program = (
-        "import sys; from pathlib import Path; from mfclip.discovery import discover\n"
-        "from mfclip.recipe.read import read_recipe; from mfclip.registry import read_registry\n"
+        "import sys; from pathlib import Path; from mfclip.plugins.discovery import discover\n"
+        "from mfclip.recipe.read import read_recipe\n"
+        "from mfclip.recipe.registry import read_registry\n"
         "for file in map(Path, sys.argv[1:]):\n"
         "    recipe = read_recipe(file, plugins=discover(), registry=read_registry())\n"
         "    print(recipe.vision.use, recipe.vision.frozen)"

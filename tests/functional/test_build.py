@@ -58,8 +58,8 @@ def test_next_command_works_as_printed(
 
 
 def test_threshold_in_the_bundle_is_the_one_fitted_on_validation(bundle: Path) -> None:
-    from mfclip.evaluation.operating import fit_operating_points
-    from mfclip.evaluation.scores import read_scores
+    from mfclip.metrics.operating import fit_operating_points
+    from mfclip.metrics.scores import read_scores
 
     stored = json.loads((bundle / "bundle.json").read_text())["operating"]
     fitted = fit_operating_points(read_scores(bundle / "scores-validation.csv"))

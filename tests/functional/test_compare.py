@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfclip.evaluation.operating import OperatingPoints
-from mfclip.evaluation.scores import ScoreTable, write_scores
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.scores import ScoreTable, write_scores
 
 
 def write(folder: Path, name: str, scores: np.ndarray) -> Path:

@@ -18,10 +18,10 @@ from mfclip.building.events import Silent
 from mfclip.building.run import build
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row, Split, write_manifest
-from mfclip.discovery import discover
-from mfclip.evaluation.scores import ScoreTable, read_scores
+from mfclip.metrics.scores import ScoreTable, read_scores
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 RECIPE = """
 recipe = 1

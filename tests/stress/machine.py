@@ -67,7 +67,7 @@ def _full_disk(place: Place) -> Outcome:
 def _small_shm(place: Place) -> Outcome:
     """Workers with 1 MiB of shared memory: done, or told what to do."""
     outcome = Outcome("/dev/shm of 1 MiB, two workers")
-    from mfclip.data.sample import sample_folder
+    from mfclip_sample import sample_folder
 
     bundle, faces = place.bundle(), sample_folder(96, 64, 0)
     small = "mount -t tmpfs -o size=1m tmpfs /dev/shm\n"
@@ -99,7 +99,7 @@ def _large_faces(place: Place) -> Path:
 def _no_home(place: Place) -> Outcome:
     """A home that cannot be written, and no other place for a cache."""
     outcome = Outcome("read-only home")
-    from mfclip.data.sample import sample_folder
+    from mfclip_sample import sample_folder
 
     image = next(sample_folder(96, 64, 0).glob("**/*.jpg"))
     bundle, home = place.bundle(), place.folder / "home"

@@ -97,7 +97,7 @@ def trials(place: Place, draw: random.Random) -> list[Outcome]:
 
 def _manifest(place: Place) -> Path:
     """The sample set's, beside its pictures: mutated copies lie there too."""
-    from mfclip.data.sample import sample_folder
+    from mfclip_sample import sample_folder
 
     place.bundle()  # has drawn the sample set
     copy = place.folder / "pictures-of-sample"

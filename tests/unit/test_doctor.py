@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from mfclip.discovery import BrokenPlugin, PluginRemark, Plugins
 from mfclip.doctor import machine, packages
 from mfclip.doctor.examine import examine
 from mfclip.doctor.findings import Fault, Report, Table
 from mfclip.doctor.plugins import describe, find
-from mfclip.offers import LoadedPlugin
+from mfclip.plugins.discovery import BrokenPlugin, PluginRemark, Plugins
+from mfclip.plugins.offers import LoadedPlugin
 
 
 @pytest.fixture(autouse=True)

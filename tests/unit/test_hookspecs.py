@@ -7,10 +7,10 @@ import inspect
 import pytest
 
 from mfclip import hookspecs
-from mfclip.discovery import discover
 from mfclip.errors import PluginError
 from mfclip.hookspecs import HOOKS, hookspec
 from mfclip.parts import BASES, KINDS, Loss
+from mfclip.plugins.discovery import discover
 
 OLD = """
     from typing import Literal

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mfclip.bench.protocols import Condition, Experiment
-from mfclip.detector.bundle_json import BundleJson, needs_of, parse, versions
+from mfclip.bundle.description import BundleJson, needs_of, parse, versions
 from mfclip.errors import BundleError
 from mfclip.files import settled, write_text
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
-    from mfclip.discovery import Plugins
+    from mfclip.plugins.discovery import Plugins
     from mfclip.recipe.model import Recipe
 
 State = Literal["new", "unfinished", "finished"]

@@ -15,9 +15,9 @@ from mfclip.errors import RecipeError, UsageError
 from mfclip.recipe.read import read_recipe
 
 if TYPE_CHECKING:
-    from mfclip.discovery import Plugins
+    from mfclip.plugins.discovery import Plugins
     from mfclip.recipe.model import Recipe
-    from mfclip.registry import Registry
+    from mfclip.recipe.registry import Registry
 
 
 @dataclass(frozen=True)

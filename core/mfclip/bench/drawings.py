@@ -12,10 +12,10 @@ from mfclip.bench.protocols import Name
 from mfclip.bench.table import MEAN, Cell, Entry, Row, Table
 from mfclip.bench.tables import Study
 from mfclip.bench.text import WITHIN
-from mfclip.evaluation.results import Interval
+from mfclip.metrics.results import Interval
 
 if TYPE_CHECKING:
-    from mfclip.evaluation.report.svg import Drawing
+    from mfclip.pages.svg import Drawing
 
 BY: Mapping[Name, str] = {
     "cross-forgery": "forgery type",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mfclip.data.audit import Audit
     from mfclip.detector.cost import PartCost
     from mfclip.detector.protocols import Corrupts
-    from mfclip.discovery import Plugins
+    from mfclip.plugins.discovery import Plugins
     from mfclip.training.progress import TrainingProgress
 
 
@@ -63,7 +63,7 @@ def builder(plugins: Plugins, events: BuildEvents, *, device: str, text_side: bo
 
     def train(cell: Cell) -> str:
         from mfclip.building.run import build
-        from mfclip.training.devices import choose_device
+        from mfclip.compute.devices import choose_device
 
         build(
             cell.recipe,
@@ -82,7 +82,7 @@ def builder(plugins: Plugins, events: BuildEvents, *, device: str, text_side: bo
 
 def count_cost(cell: Cell, plugins: Plugins) -> DetectorCost:
     """Parameters and multiply-accumulates of the detector in a cell's bundle."""
-    from mfclip.detector.bundle import read_bundle
+    from mfclip.bundle.folder import read_bundle
     from mfclip.detector.cost import cost
 
     bundle = read_bundle(cell.bundle, plugins=plugins)

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from mfclip.bench.selections import Selection
 from mfclip.bench.table import Cell, Entry
 from mfclip.errors import DataError
-from mfclip.evaluation.bootstrap import THRESHOLD_FREE, Resampler, View, percentiles, replicate
-from mfclip.evaluation.metrics import roc_auc
-from mfclip.evaluation.operating import OperatingPoints
+from mfclip.metrics.bootstrap import THRESHOLD_FREE, Resampler, View, percentiles, replicate
+from mfclip.metrics.measures import roc_auc
+from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
     from mfclip.bench.protocols import Condition
-    from mfclip.evaluation.scores import ScoreTable
+    from mfclip.metrics.scores import ScoreTable
     from mfclip.recipe.settings import EvaluationSettings
 
 _AUC = THRESHOLD_FREE.index("roc_auc")

@@ -18,7 +18,7 @@ from mfclip.errors import PluginError, UsageError
 from mfclip.locks import holding
 
 if TYPE_CHECKING:
-    from mfclip.discovery import Plugins
+    from mfclip.plugins.discovery import Plugins
     from mfclip.recipe.model import Recipe
 
 Trainer = Callable[[Cell], str]

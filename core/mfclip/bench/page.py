@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mfclip.bench.drawings import Picture
     from mfclip.bench.record import BenchRecord
-    from mfclip.evaluation.report.svg import Drawing
+    from mfclip.pages.svg import Drawing
 
 ACROSS = 8
 """Test sets beside one another that a page of paper has room for."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,7 +10,6 @@ from mfclip.bench.selections import Frozen
 from mfclip.bench.table import Table
 from mfclip.bench.tables import Study
 from mfclip.errors import DataError
-from mfclip.files import write_text
 
 RECORD = "record.json"
 
@@ -79,37 +76,8 @@ class BenchRecord(Frozen):
     """The figures in full."""
 
 
-def write_record(folder: Path, record: BenchRecord) -> list[Path]:
-    """Write the tables in every form and their figures, then the record; returns the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {**rendered(record), RECORD: record.model_dump_json(indent=2) + "\n"}
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    return [folder / name for name in texts]
-
-
-def rendered(record: BenchRecord) -> Mapping[str, str]:
-    """The text of every file that shows the record's tables, figures among them, by name."""
-    from mfclip.bench.drawings import make_pictures
-    from mfclip.bench.page import to_html
-    from mfclip.bench.text import to_csv, to_latex, to_markdown
-    from mfclip.evaluation.report.svg import as_file
-
-    pictures = make_pictures(record.study, record.tables)
-    forms = {"md": to_markdown, "csv": to_csv, "tex": to_latex}
-    tables = {
-        f"{table.slug}.{suffix}": form(table)
-        for table in record.tables
-        for suffix, form in forms.items()
-    }
-    drawn = {
-        f"{one.name}.svg": as_file(one.drawing) for found in pictures.values() for one in found
-    }
-    return {**tables, **drawn, "index.html": to_html(record, pictures)}
-
-
 def read_record(file: Path) -> BenchRecord:
-    """Read what :func:`write_record` wrote.
+    """Read what :func:`mfclip.bench.writing.write_record` wrote.
 
     Raises
     ------
@@ -120,9 +88,3 @@ def read_record(file: Path) -> BenchRecord:
         return BenchRecord.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise DataError(f"{file} is no record of a benchmark: {error}") from error
-
-
-def digest(file: Path) -> str:
-    """SHA-256 of a file, hex."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -12,17 +12,19 @@ from mfclip.bench.drawings import PAINTER, painter
 from mfclip.bench.engine import Engine
 from mfclip.bench.grid import Grid, holding_seeds, make_grid, require_unchanged, run_grid
 from mfclip.bench.protocols import Options, make_protocol
-from mfclip.bench.record import BenchRecord, CellFacts, DetectorCost, digest, write_record
+from mfclip.bench.record import BenchRecord, CellFacts, DetectorCost
 from mfclip.bench.scoring import conditions_of, read_scored, score_grid
 from mfclip.bench.tables import Study, make_tables
+from mfclip.bench.writing import write_record
 from mfclip.building.reading import read_data
+from mfclip.bundle.description import versions
 from mfclip.data.audit import audit
 from mfclip.data.audit.refusal import require_sound
-from mfclip.detector.bundle_json import versions
+from mfclip.files import sha256
 
 if TYPE_CHECKING:
     from mfclip.building.events import BuildEvents
-    from mfclip.discovery import Plugins
+    from mfclip.plugins.discovery import Plugins
     from mfclip.recipe.model import Recipe
 
 
@@ -131,7 +133,7 @@ def record(grid: Grid, engine: Engine, title: str = "") -> BenchRecord:
         images={
             split: len([r for r in grid.manifest.rows if r.split == split]) for split in splits
         },
-        manifests={_below(grid, file): digest(file) for file in grid.manifests},
+        manifests={_below(grid, file): sha256(file) for file in grid.manifests},
         cells=tuple(_facts(grid, number) for number in range(len(grid.cells))),
         tables=tuple(tables),
     )
@@ -166,7 +168,7 @@ def _facts(grid: Grid, number: int) -> CellFacts:
         weights_sha256=known.weights_sha256,
         seconds=known.seconds,
         device=known.device,
-        scores={name: digest(grid.out / name) for name in files.values()},
+        scores={name: sha256(grid.out / name) for name in files.values()},
         conditions=files,
     )
 

@@ -10,8 +10,8 @@ from mfclip.bench.cells import Cell, Scoring
 from mfclip.bench.figures import Scored
 from mfclip.bench.protocols import Condition, Protocol
 from mfclip.errors import MissingExtraError, PluginError, UsageError
-from mfclip.evaluation.operating import OperatingPoints
-from mfclip.evaluation.scores import ScoreTable, read_scores, write_scores
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.scores import ScoreTable, read_scores, write_scores
 from mfclip.parts import BuildContext
 from mfclip.suggest import did_you_mean
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mfclip.bench.grid import Grid
     from mfclip.data.manifest import Manifest
     from mfclip.detector.protocols import Corrupts
-    from mfclip.discovery import Plugins
     from mfclip.inference.loaded import LoadedDetector
+    from mfclip.plugins.discovery import Plugins
 
 Score = Callable[[Condition | None], "NDArray[np.float64]"]
 """Log-odds of what a cell tests under a condition, in the manifest's order."""
@@ -164,7 +164,7 @@ def score_with(
     progress: Callable[[int, int], None] | None = None,
 ) -> Score:
     """A loaded detector as a function of the condition; ``tested`` says on which images."""
-    from mfclip.evaluation.corrupted import corrupted_log_odds
+    from mfclip.inference.corrupted import corrupted_log_odds
     from mfclip.inference.predict import predict_with
 
     training = loaded.recipe.training

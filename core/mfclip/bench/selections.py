@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mfclip.data.manifest import Manifest, Row
-    from mfclip.evaluation.scores import ScoreTable
+    from mfclip.metrics.scores import ScoreTable
 
 Level = Literal["forgery", "family", "generator", "group"]
 """A column of the manifest by which fakes are told apart."""

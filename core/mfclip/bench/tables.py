@@ -10,7 +10,7 @@ from mfclip.bench.protocols import PAPER, TITLES, Column, Experiment, Options, P
 from mfclip.bench.selections import Frozen
 from mfclip.bench.table import Cell, Row, Table, average, mean_table
 from mfclip.bench.table import Column as Head
-from mfclip.evaluation.cautions import FEW_IMAGES
+from mfclip.metrics.cautions import FEW_IMAGES
 from mfclip.recipe.settings import EvaluationSettings
 
 Read = Callable[[Experiment, str, int], Scored]

@@ -34,9 +34,9 @@ from mfclip.suggest import did_you_mean
 from mfclip.text import printable
 
 if TYPE_CHECKING:
-    from mfclip.discovery import Plugins
+    from mfclip.plugins.discovery import Plugins
     from mfclip.recipe.model import Recipe
-    from mfclip.registry import Registry
+    from mfclip.recipe.registry import Registry
 
 _TOP = ("title", "paper", "bases", "variants")
 _BASE = "base"

@@ -18,15 +18,17 @@ import numpy as np
 from mfclip.bench.drawings import PAINTER, painter
 from mfclip.bench.figures import Scored
 from mfclip.bench.protocols import Condition, Experiment
-from mfclip.bench.record import RECORD, BenchRecord, CellFacts, digest, read_record, rendered
+from mfclip.bench.record import RECORD, BenchRecord, CellFacts, read_record
 from mfclip.bench.scoring import score_with
 from mfclip.bench.table import Cell, Table
 from mfclip.bench.tables import make_tables
+from mfclip.bench.writing import rendered
 from mfclip.data.manifest import Manifest, read_manifest
 from mfclip.errors import BundleError, DataError
-from mfclip.evaluation.operating import fit_operating_points
-from mfclip.evaluation.scores import ScoreTable, read_scores
+from mfclip.files import sha256
 from mfclip.inference.loaded import LoadedDetector, load
+from mfclip.metrics.operating import fit_operating_points
+from mfclip.metrics.scores import ScoreTable, read_scores
 
 if TYPE_CHECKING:
     from mfclip.detector.protocols import Corrupts
@@ -159,15 +161,15 @@ class _Run:
             one: self._compared(facts.conditions[one.slug if one else ""], tested(one), score(one))
             for one in self.conditions(facts.experiment)
         }
-        for name, sha256 in facts.scores.items():
+        for name, written in facts.scores.items():
             if (self.out / name).is_file():
-                self._same(name, "content", digest(self.out / name), sha256)
+                self._same(name, "content", sha256(self.out / name), written)
         return Scored(operating, tables)
 
     def manifest(self, slug: str) -> Manifest:
         """Of an experiment."""
         name = f"manifests/{slug}.csv"
-        self._same(name, "content", digest(self.out / name), self.record.manifests[name])
+        self._same(name, "content", sha256(self.out / name), self.record.manifests[name])
         return read_manifest(self.out / name, self.root)
 
     def conditions(self, slug: str) -> list[Condition | None]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mfclip.detector.bundle_json import versions
+from mfclip.bundle.description import versions
+from mfclip.evaluation.markdown import render
 from mfclip.evaluation.report.data import ReportData
 from mfclip.evaluation.report.write import write_report
-from mfclip.evaluation.results import Evaluation
-from mfclip.evaluation.scores import ScoreTable, write_scores
 from mfclip.files import write_text
+from mfclip.metrics.results import Evaluation
+from mfclip.metrics.scores import ScoreTable, write_scores
 
 
 def write_evaluation(folder: Path, title: str, table: ScoreTable, found: Evaluation) -> None:
@@ -17,7 +18,7 @@ def write_evaluation(folder: Path, title: str, table: ScoreTable, found: Evaluat
     folder.mkdir(parents=True, exist_ok=True)
     write_scores(table, found.operating, folder / "scores.csv")
     write_text(folder / "metrics.json", found.model_dump_json(indent=2))
-    write_text(folder / "metrics.md", found.as_markdown())
+    write_text(folder / "metrics.md", render(found))
     data = ReportData(
         title=title,
         subject="these images",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from mfclip.detector.bundle import check_destination
+from mfclip.bundle.folder import check_destination
 from mfclip.errors import UsageError
 
 

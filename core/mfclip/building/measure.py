@@ -9,13 +9,13 @@ import torch
 
 from mfclip.building.events import BuildEvents
 from mfclip.building.plan import Plan
+from mfclip.compute.precision import choose_precision, precision_name
 from mfclip.data.manifest import Manifest
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
-from mfclip.evaluation.results import Evaluation
-from mfclip.evaluation.scores import ScoreTable
 from mfclip.inference.predict import predict_log_odds
-from mfclip.training.precision import choose_precision, precision_name
+from mfclip.metrics.operating import OperatingPoints, fit_operating_points
+from mfclip.metrics.results import Evaluation
+from mfclip.metrics.scores import ScoreTable
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 
 from mfclip.building.events import BuildEvents
 from mfclip.building.reading import read_data
+from mfclip.bundle.limits import within_reason
 from mfclip.data.audit import Audit, audit
 from mfclip.data.audit.refusal import require_sound
 from mfclip.data.labels import HierarchicalLabel
@@ -20,11 +21,10 @@ from mfclip.detector.assemble import AnyDetector, assemble, build_part
 from mfclip.detector.contracts import label_of
 from mfclip.detector.cost import PartCost, cost
 from mfclip.detector.failures import blaming, naming_parts
-from mfclip.detector.limits import within_reason
 from mfclip.detector.protocols import PromptRenderer
 from mfclip.detector.shapes import checking_shapes
-from mfclip.evaluation.scores import ScoreTable
-from mfclip.evaluation.videos import check_videos
+from mfclip.metrics.scores import ScoreTable
+from mfclip.metrics.videos import check_videos
 
 if TYPE_CHECKING:
     from mfclip.recipe.model import Recipe

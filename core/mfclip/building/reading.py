@@ -15,7 +15,7 @@ from mfclip.errors import PluginError, UsageError
 from mfclip.parts import BuildContext, Dataset
 
 if TYPE_CHECKING:
-    from mfclip.offers import Offer
+    from mfclip.plugins.offers import Offer
     from mfclip.recipe.model import Recipe
 
 Progress = Callable[[int, int], None]

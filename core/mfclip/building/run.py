@@ -13,15 +13,15 @@ from mfclip.building.folders import check_run, close_run, open_run
 from mfclip.building.measure import Measured, measure
 from mfclip.building.plan import Plan, make_plan
 from mfclip.building.writing import write
+from mfclip.compute.allocator import keep_freed_memory
+from mfclip.compute.devices import choose_device
+from mfclip.compute.precision import choose_precision
 from mfclip.detector.assemble import losses
-from mfclip.discovery import Plugins
 from mfclip.locks import holding
+from mfclip.plugins.discovery import Plugins
 from mfclip.recipe.model import Recipe
-from mfclip.training.allocator import keep_freed_memory
 from mfclip.training.augment import make_augmenter
-from mfclip.training.devices import choose_device
 from mfclip.training.loop import TrainingResult, train
-from mfclip.training.precision import choose_precision
 from mfclip.training.validation import check_splits
 
 MAY_CHANGE = {"name", "data", "training", "evaluation"}

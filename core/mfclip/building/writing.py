@@ -6,24 +6,25 @@ import tempfile
 from pathlib import Path
 
 from mfclip.building.measure import Measured
-from mfclip.building.pictures import (
+from mfclip.building.plan import Plan
+from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.description import needs_of, versions
+from mfclip.bundle.folder import write_bundle
+from mfclip.data.manifest import Split
+from mfclip.evaluation.evaluate import evaluate
+from mfclip.evaluation.report.data import EpochFigures, ReportData, Sample, SimilarityMatrix
+from mfclip.evaluation.report.write import write_report
+from mfclip.explain.pictures import (
     as_picture,
     load_images,
     patch_pictures,
     similarity_matrix,
     telling_rows,
 )
-from mfclip.building.plan import Plan
-from mfclip.data.manifest import Split
-from mfclip.detector.bundle import BundleContents, write_bundle
-from mfclip.detector.bundle_json import needs_of, versions
-from mfclip.discovery import Plugins
-from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import OperatingPoints
-from mfclip.evaluation.report.data import EpochFigures, ReportData, Sample, SimilarityMatrix
-from mfclip.evaluation.report.write import write_report
-from mfclip.evaluation.results import Evaluation
-from mfclip.evaluation.scores import write_scores
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.results import Evaluation
+from mfclip.metrics.scores import write_scores
+from mfclip.plugins.discovery import Plugins
 from mfclip.recipe.render import to_toml
 from mfclip.training.loop import EpochRecord, TrainingResult
 

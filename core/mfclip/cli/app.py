@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from mfclip import __version__
 from mfclip.cli.bench import bench
 from mfclip.cli.build import build
 from mfclip.cli.catalogue import assemblies, parts, schema
@@ -23,6 +22,7 @@ from mfclip.cli.interrupts import Stop
 from mfclip.cli.new_plugin import new_plugin
 from mfclip.cli.score import score
 from mfclip.errors import MfclipError
+from mfclip.version import __version__
 
 DEBUG_OPTION = "--debug"
 """Taken by every command, anywhere on its line: errors come with their traceback."""

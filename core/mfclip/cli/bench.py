@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mfclip.bench.run import Outcome
     from mfclip.building.events import BuildEvents
     from mfclip.detector.protocols import Corrupts
-    from mfclip.discovery import Plugins
-    from mfclip.registry import Registry as Catalogue
+    from mfclip.plugins.discovery import Plugins
+    from mfclip.recipe.registry import Registry as Catalogue
 
 OUT = Path("runs/bench")
 """Where everything goes without ``--out``."""
@@ -129,7 +129,7 @@ def _run(
 
 
 def _plugins(registry: str | None) -> tuple[Catalogue, Plugins]:
-    from mfclip.registry import plugins_for, read_registry
+    from mfclip.recipe.registry import plugins_for, read_registry
 
     catalogue = read_registry(Path(registry) if registry else None)
     plugins = plugins_for(catalogue)

@@ -13,7 +13,7 @@ from mfclip.cli.options import Device, Registry
 
 if TYPE_CHECKING:
     from mfclip.building.run import Built
-    from mfclip.discovery import Plugins
+    from mfclip.plugins.discovery import Plugins
     from mfclip.recipe.model import Recipe
 
 
@@ -86,7 +86,7 @@ def _read(
     path: Path, settings: list[str], registry: str | None, *, strict: bool
 ) -> tuple[Recipe, Plugins]:
     from mfclip.recipe.read import read_recipe
-    from mfclip.registry import plugins_for, read_registry
+    from mfclip.recipe.registry import plugins_for, read_registry
 
     catalogue = read_registry(Path(registry) if registry else None)
     plugins = plugins_for(catalogue)

@@ -11,7 +11,7 @@ import typer
 from mfclip.cli.options import Registry
 
 if TYPE_CHECKING:
-    from mfclip.discovery import BrokenPlugin, Offer, PluginRemark, Plugins
+    from mfclip.plugins.discovery import BrokenPlugin, Offer, PluginRemark, Plugins
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail where a plugin is not sound.")]
@@ -32,7 +32,7 @@ def parts(as_json: AsJson = False, strict: Strict = False, registry: Registry = 
 
 def assemblies(as_json: AsJson = False, registry: Registry = None) -> None:
     """List the named assemblies that a recipe can start from."""
-    from mfclip.registry import read_registry
+    from mfclip.recipe.registry import read_registry
 
     found = read_registry(Path(registry) if registry else None).assemblies
     if as_json:
@@ -52,8 +52,8 @@ def schema(
     registry: Registry = None,
 ) -> None:
     """Print the JSON Schema of a recipe over the installed parts, for editors and checks."""
+    from mfclip.recipe.registry import plugins_for, read_registry
     from mfclip.recipe.schema import json_schema
-    from mfclip.registry import plugins_for, read_registry
 
     catalogue = read_registry(Path(registry) if registry else None)
     text = json.dumps(json_schema(plugins_for(catalogue), catalogue), indent=2) + "\n"
@@ -67,7 +67,7 @@ def schema(
 
 
 def _plugins(registry: str | None) -> Plugins:
-    from mfclip.registry import plugins_for, read_registry
+    from mfclip.recipe.registry import plugins_for, read_registry
 
     return plugins_for(read_registry(Path(registry) if registry else None))
 

@@ -30,7 +30,8 @@ def compare(
     Identities and videos are kept whole. Nothing is scored anew.
     """
     from mfclip.evaluation.compare import compare as compared
-    from mfclip.evaluation.scores import read_scores
+    from mfclip.evaluation.compare_markdown import render
+    from mfclip.metrics.scores import read_scores
     from mfclip.recipe.settings import EvaluationSettings
 
     settings = EvaluationSettings(bootstrap=resamples, confidence=confidence, seed=seed)
@@ -38,7 +39,7 @@ def compare(
     compared_tables = compared(tables[0], tables[1], settings, (str(first), str(second)))
     precisions = (_precision_of(first), _precision_of(second))
     found = compared_tables.model_copy(update={"precisions": precisions})
-    typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
+    typer.echo(found.model_dump_json(indent=2) if as_json else render(found))
 
 
 def _scores_of(place: Path) -> Path:

@@ -148,7 +148,7 @@ def _of_recipe(file: Path, registry: str | None, events: ConsoleEvents) -> tuple
     """The data of a recipe, split as a build splits them."""
     from mfclip.building.reading import read_data
     from mfclip.recipe.read import read_recipe
-    from mfclip.registry import plugins_for, read_registry
+    from mfclip.recipe.registry import plugins_for, read_registry
 
     catalogue = read_registry(Path(registry) if registry else None)
     recipe = read_recipe(file, plugins=plugins_for(catalogue), registry=catalogue)
@@ -160,7 +160,7 @@ def _of_recipe(file: Path, registry: str | None, events: ConsoleEvents) -> tuple
 def _reader(kind: str, root: Path | None, settings: Sequence[str], registry: str | None) -> Dataset:
     """The part, checked as the ``[data]`` of a recipe is."""
     from mfclip.recipe.read import read_recipe_text
-    from mfclip.registry import plugins_for, read_registry
+    from mfclip.recipe.registry import plugins_for, read_registry
 
     catalogue = read_registry(Path(registry) if registry else None)
     plugins = plugins_for(catalogue)

@@ -12,9 +12,9 @@ from mfclip.cli.options import Device, Precision, Registry
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
-    from mfclip.evaluation.results import Evaluation
-    from mfclip.evaluation.scores import ScoreTable
     from mfclip.inference.loaded import LoadedDetector
+    from mfclip.metrics.results import Evaluation
+    from mfclip.metrics.scores import ScoreTable
 
 Split = Literal["all", "train", "val", "test"]
 
@@ -42,6 +42,7 @@ def evaluate(
 
     Nothing is fitted on these data.
     """
+    from mfclip.evaluation.markdown import render
     from mfclip.inference.loaded import load
     from mfclip.locks import holding
 
@@ -53,7 +54,7 @@ def evaluate(
         table = _scores(loaded, manifest, batch_size, workers)
         found = _measured(loaded, table)
         typer.echo(str(loaded.arithmetic), err=True)
-        typer.echo(found.model_dump_json(indent=2) if as_json else found.as_markdown())
+        typer.echo(found.model_dump_json(indent=2) if as_json else render(found))
         if out is not None:
             from mfclip.building.evaluated import write_evaluation
 
@@ -63,8 +64,8 @@ def evaluate(
 
 def _measured(loaded: LoadedDetector, table: ScoreTable) -> Evaluation:
     """The figures at the bundle's operating points, with the arithmetic that they belong to."""
+    from mfclip.compute.precision import precision_name
     from mfclip.evaluation.evaluate import evaluate as measure
-    from mfclip.training.precision import precision_name
 
     found = measure(table, loaded.operating, loaded.recipe.evaluation)
     return found.model_copy(update={"precision": precision_name(loaded.arithmetic.used)})
@@ -79,7 +80,7 @@ def read_data(data: Path, registry: str | None) -> Manifest:
     from mfclip.data.manifest import read_manifest
     from mfclip.errors import UsageError
     from mfclip.parts import BuildContext
-    from mfclip.registry import plugins_for, read_registry
+    from mfclip.recipe.registry import plugins_for, read_registry
 
     if data.is_file():
         return read_manifest(data)
@@ -112,8 +113,8 @@ def choose_split(manifest: Manifest, split: Split | None, data: Path) -> Manifes
 def _scores(
     loaded: LoadedDetector, manifest: Manifest, batch_size: int, workers: int | None
 ) -> ScoreTable:
-    from mfclip.evaluation.scores import ScoreTable
     from mfclip.inference.predict import predict_with
+    from mfclip.metrics.scores import ScoreTable
 
     return ScoreTable.from_manifest(
         manifest, predict_with(loaded.predictor, manifest, batch_size=batch_size, workers=workers)

@@ -131,7 +131,7 @@ def _save(
 
 def _conditions(job: Job, form: Format) -> dict[str, Any]:
     """What the rows depend on, besides the files."""
-    from mfclip import __version__
+    from mfclip.version import __version__
 
     about = job.loaded.bundle.about
     relative = any(not Path(pattern).is_absolute() for pattern in job.paths)

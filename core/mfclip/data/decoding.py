@@ -7,7 +7,6 @@ crosses between processes costs a shared-memory file and a descriptor.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -34,6 +33,7 @@ from PIL import (
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from mfclip.compute.cores import cores
 from mfclip.data.images import ImageError, Picture, read_picture
 from mfclip.data.scorable import unscorable
 from mfclip.errors import UsageError
@@ -122,7 +122,7 @@ def worker_count(asked: int | None, tasks: int) -> int:
     """
     if asked is not None and asked < 0:
         raise UsageError(f"workers must be 0 or more, got {asked}")
-    wanted = min(MAX_WORKERS, _cores()) if asked is None else asked
+    wanted = min(MAX_WORKERS, cores()) if asked is None else asked
     return min(wanted, tasks) if tasks > 1 else 0
 
 
@@ -219,10 +219,3 @@ def _next(batches: Iterator[Decoded]) -> Decoded | None:
             "or /dev/shm is too small (docker: --shm-size=2g). Use fewer workers, smaller "
             "batches, or workers = 0"
         ) from None
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

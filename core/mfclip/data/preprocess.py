@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mfclip.data.reencode import Reencoder
-from mfclip.recipe.settings import PreprocessingSettings
+from mfclip.data.settings import PreprocessingSettings
 
 
 class Preprocessor:

@@ -19,7 +19,7 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.errors import BundleError, DataError, RecipeError
 
 if TYPE_CHECKING:
-    from mfclip.detector.protocols import PromptRenderer
+    from mfclip.data.protocols import PromptRenderer
 
 CONTEXT = 77
 """Tokens of one sentence: start, text, end, and zeros."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from mfclip.detector.outputs import Outputs
 from mfclip.errors import PluginError
 from mfclip.parts import Part
-from mfclip.plugin_owners import owner_of
+from mfclip.plugins.owners import owner_of
 
 
 def label_of(path: str, part: Part) -> str:

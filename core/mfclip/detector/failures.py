@@ -13,8 +13,7 @@ from types import TracebackType
 import torch
 from torch import nn
 
-from mfclip.errors import MfclipError, PluginError
-from mfclip.plugin_checks import explain
+from mfclip.errors import MfclipError, PluginError, in_one_line
 
 ADVICE = "Report it to the plugin's author, or take another part; --debug shows the traceback."
 _NO_MEMORY = "can't allocate memory"
@@ -37,7 +36,7 @@ def blaming(label: str, what: str, inside: Mapping[int, str] | None = None) -> I
         culprit = _running(error.__traceback__, inside or {}) or label
         # An operating system's error mostly tells of the machine: a disk, a network.
         advice = "" if isinstance(error, OSError) else f". {ADVICE}"
-        raise PluginError(f"{culprit} {what}: {explain(error)}{advice}") from error
+        raise PluginError(f"{culprit} {what}: {in_one_line(error)}{advice}") from error
 
 
 @contextmanager
@@ -54,7 +53,7 @@ def naming_parts(*modules: nn.Module) -> Iterator[None]:
         label = _running(error.__traceback__, labels)
         if label is None or not_its_fault(error):
             raise
-        text = f"{label} failed in its forward pass: {explain(error)}. {ADVICE}"
+        text = f"{label} failed in its forward pass: {in_one_line(error)}. {ADVICE}"
         raise PluginError(text) from error
 
 

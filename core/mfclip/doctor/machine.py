@@ -11,8 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mfclip import __version__
+from mfclip.compute.cores import cores
 from mfclip.doctor.findings import Fault, Table
+from mfclip.files import cache_folder
+from mfclip.version import __version__
 
 TIMEOUT = 120.0
 """Seconds that importing torch may take."""
@@ -29,7 +31,7 @@ def machine() -> tuple[Table, list[Fault]]:
         ("interpreter", sys.executable),
         ("platform", platform.platform()),
         ("processor", _processor()),
-        ("cores", _cores()),
+        ("cores", f"{os.cpu_count()}, usable: {cores()}"),
         ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set")),
     ]
     seen, fault = ask_torch()
@@ -75,16 +77,9 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _cores() -> str:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{os.cpu_count()}, usable: {usable}"
-
-
 def cache() -> tuple[Table, list[Fault]]:
     """The folder of cached data sets, and the disk below it."""
-    from mfclip.data.sample.place import sample_folder
-
-    folder = sample_folder(1, 1, 0).parent
+    folder = cache_folder()
     there = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(there).free / 2**30
     faults = []

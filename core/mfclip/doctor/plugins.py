@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from mfclip.discovery import BrokenPlugin, PluginRemark, Plugins, discover
 from mfclip.doctor.findings import Cell, Fault, Table
 from mfclip.errors import MfclipError
-from mfclip.registry import SHIPPED, plugins_for, read_registry
+from mfclip.plugins.discovery import BrokenPlugin, PluginRemark, Plugins, discover
+from mfclip.recipe.registry import SHIPPED, plugins_for, read_registry
 
 _HEADING = ("plugin", "distribution", "version", "hooks", "parts", "seconds", "state")
 

@@ -9,7 +9,7 @@ def probe() -> list[tuple[str, str]]:
     """(what, value) pairs. Imports torch."""
     import torch
 
-    from mfclip.training.precision import choose_precision, cpu_has, precision_name
+    from mfclip.compute.precision import choose_precision, cpu_has, precision_name
 
     def precision(name: str) -> str:
         return precision_name(choose_precision("auto", torch.device(name)))

@@ -9,15 +9,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mfclip.evaluation.bootstrap import Resampler
-from mfclip.evaluation.cautions import row_warnings
-from mfclip.evaluation.counterparts import counterpart, named
-from mfclip.evaluation.delong import PairedTest, paired_test
-from mfclip.evaluation.matching import matched
-from mfclip.evaluation.paired import paired_bootstrap
-from mfclip.evaluation.results import Frozen
-from mfclip.evaluation.scores import ScoreTable
-from mfclip.evaluation.videos import by_video, has_videos
+from mfclip.metrics.bootstrap import Resampler
+from mfclip.metrics.cautions import row_warnings
+from mfclip.metrics.counterparts import counterpart, named
+from mfclip.metrics.delong import PairedTest, paired_test
+from mfclip.metrics.matching import matched
+from mfclip.metrics.paired import paired_bootstrap
+from mfclip.metrics.results import Frozen
+from mfclip.metrics.scores import ScoreTable
+from mfclip.metrics.videos import by_video, has_videos
 from mfclip.recipe.settings import EvaluationSettings
 
 Kind = Literal["overall", "group", "generator"]
@@ -58,12 +58,6 @@ class Comparison(Frozen):
     """Images that one of the two has no score for, left out of every figure."""
     videos: Comparison | None = None
     """The same by video, where two images or more are of one."""
-
-    def as_markdown(self) -> str:
-        """The tables as GitHub Markdown, AUCs in percent."""
-        from mfclip.evaluation.compare_markdown import render
-
-        return render(self)
 
 
 def compare(

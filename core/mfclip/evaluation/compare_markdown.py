@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from mfclip.evaluation.compare import ComparedRow, Comparison
-from mfclip.evaluation.delong import PairedTest
 from mfclip.evaluation.markdown import table
+from mfclip.metrics.delong import PairedTest
 
 HEAD = ["", "real", "fake", "units", "AUC A", "AUC B", "A − B", "p", "p, DeLong"]
 

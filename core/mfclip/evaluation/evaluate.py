@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mfclip.evaluation.bootstrap import (
+from mfclip.metrics.bootstrap import (
     AT_THRESHOLD,
     THRESHOLD_FREE,
     Resampler,
@@ -18,13 +18,13 @@ from mfclip.evaluation.bootstrap import (
     percentiles,
     replicate,
 )
-from mfclip.evaluation.cautions import evaluation_warnings, row_warnings
-from mfclip.evaluation.counterparts import counterpart, named
-from mfclip.evaluation.metrics import undefined
-from mfclip.evaluation.operating import OperatingPoints
-from mfclip.evaluation.results import HALF, Evaluation, Interval, Rates, Row
-from mfclip.evaluation.scores import ScoreTable
-from mfclip.evaluation.videos import by_video, has_videos
+from mfclip.metrics.cautions import evaluation_warnings, row_warnings
+from mfclip.metrics.counterparts import counterpart, named
+from mfclip.metrics.measures import undefined
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.results import HALF, Evaluation, Interval, Rates, Row
+from mfclip.metrics.scores import ScoreTable
+from mfclip.metrics.videos import by_video, has_videos
 from mfclip.recipe.settings import EvaluationSettings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mfclip.evaluation.results import METRICS, Evaluation, Row
+from mfclip.metrics.results import METRICS, Evaluation, Row
 from mfclip.text import markdown
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mfclip.building.pictures import PAIRS, cosines, load_images, pair_embeddings
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.detector.model import VisionLanguageDetector
 from mfclip.detector.protocols import ShowsGate
 from mfclip.evaluation.report.data import SimilarityMatrix
+from mfclip.explain.pictures import PAIRS, cosines, load_images, pair_embeddings
 
 if TYPE_CHECKING:
-    from mfclip.detector.bundle import Bundle
+    from mfclip.bundle.folder import Bundle
 
 
 @dataclass(frozen=True)

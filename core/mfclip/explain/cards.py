@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from mfclip.building.pictures import Image, as_picture
 from mfclip.data.images import ImageStatus
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.loader import scoring_stream
@@ -19,6 +18,7 @@ from mfclip.errors import UsageError
 from mfclip.explain.attribution import HeatMap, MapSettings, Method, heat_maps
 from mfclip.explain.detectors import Named
 from mfclip.explain.overlay import boxed, overlay
+from mfclip.explain.pictures import Image, as_picture
 from mfclip.explain.texture import PatchEnd, TextureReader
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mfclip.errors import UsageError
-from mfclip.evaluation.report.svg import SERIES
+from mfclip.pages.svg import SERIES
 
 if TYPE_CHECKING:
     from mfclip.inference.loaded import LoadedDetector

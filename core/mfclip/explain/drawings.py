@@ -12,10 +12,10 @@ from mfclip.data.manifest import Manifest
 from mfclip.evaluation.report.data import SimilarityMatrix
 from mfclip.evaluation.report.figures.embedding import Projection, embedding_drawing
 from mfclip.evaluation.report.figures.similarity import gate_drawing, similarity_drawings
-from mfclip.evaluation.report.svg import Drawing
 from mfclip.explain.agreement import Agreement, agreement, common_pairs, has_text_side
 from mfclip.explain.detectors import Named
 from mfclip.explain.embeddings import drawn_part, embeddings
+from mfclip.pages.svg import Drawing
 
 FEWEST = 4
 """Images that a projection needs."""

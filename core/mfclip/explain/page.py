@@ -78,7 +78,7 @@ def strength(one: MapCard) -> str:
 
 
 def _context(page: Page, cards: Iterator[Card | Failure]) -> dict[str, Any]:
-    from mfclip import __version__
+    from mfclip.version import __version__
 
     bench, failures = page.bench, list[Failure]()
 

@@ -13,7 +13,6 @@ import numpy as np
 from mfclip.data.manifest import Manifest
 from mfclip.errors import UsageError
 from mfclip.evaluation.report.figures.embedding import Projection
-from mfclip.evaluation.report.svg import as_file
 from mfclip.explain.attribution import MapSettings, Method, require_captum
 from mfclip.explain.cards import Card, Failure, Workbench
 from mfclip.explain.detectors import Named
@@ -21,6 +20,7 @@ from mfclip.explain.drawings import Drawings, make_drawings
 from mfclip.explain.page import Page, write_page
 from mfclip.explain.texture import NOISE_WHITE, texture_reader
 from mfclip.files import replace_folder, write_text
+from mfclip.pages.svg import as_file
 
 PAGE, NUMBERS = "explain.html", "explain.json"
 
@@ -134,7 +134,7 @@ class _Record:
             yield card
 
     def as_json(self) -> dict[str, Any]:
-        from mfclip import __version__
+        from mfclip.version import __version__
 
         return {
             "mfclip": __version__,
@@ -149,7 +149,7 @@ class _Record:
 
 
 def _described(one: Named) -> dict[str, Any]:
-    from mfclip.training.precision import precision_name
+    from mfclip.compute.precision import precision_name
 
     loaded = one.loaded
     return {

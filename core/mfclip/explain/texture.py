@@ -11,11 +11,11 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mfclip.building.pictures import as_picture
 from mfclip.detector.protocols import ShowsTexture, TextureView
 from mfclip.errors import UsageError
+from mfclip.explain.pictures import as_picture
 from mfclip.parts import BuildContext
-from mfclip.registry import plugins_for, read_registry
+from mfclip.recipe.registry import plugins_for, read_registry
 
 NOISE_WHITE = 12.0
 """Grey levels of residual that are shown as white. The same in every picture, so they compare."""

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mfclip.detector.bundle import Bundle, read_bundle
-from mfclip.evaluation.operating import OperatingPoints
+from mfclip.bundle.folder import Bundle, read_bundle
 from mfclip.inference.inputs import ImageInput, each_image
 from mfclip.inference.points import choose_point
 from mfclip.inference.predict import Predictor
 from mfclip.inference.score import Score, score_batch
+from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
+    from mfclip.compute.precision import Arithmetic
     from mfclip.recipe.model import Recipe
-    from mfclip.training.precision import Arithmetic
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ def load(
     UsageError
         Where the device or the precision cannot be had.
     """
-    from mfclip.registry import read_registry
-    from mfclip.training.devices import choose_device
-    from mfclip.training.precision import arithmetic_for
+    from mfclip.compute.devices import choose_device
+    from mfclip.compute.precision import arithmetic_for
+    from mfclip.recipe.registry import read_registry
 
     place = choose_device(device)
     catalogue = read_registry(None if registry is None else Path(registry))

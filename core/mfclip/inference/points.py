@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mfclip.data.labels import Label
 from mfclip.errors import UsageError
-from mfclip.evaluation.operating import OperatingPoints
+from mfclip.metrics.operating import OperatingPoints
 
 BALANCED = "balanced"
 """The threshold with the best balanced accuracy on validation."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -16,7 +16,30 @@ from mfclip.data.labels import Label
 from mfclip.inference.points import BALANCED, Point, choose_point
 
 if TYPE_CHECKING:
-    from mfclip.inference.loaded import LoadedDetector
+    import torch
+
+    from mfclip.inference.predict import Predictor
+    from mfclip.metrics.operating import OperatingPoints
+
+
+class Scores(Protocol):
+    """What scores images: :class:`mfclip.inference.loaded.LoadedDetector`."""
+
+    @property
+    def predictor(self) -> Predictor:
+        """Images -> log-odds."""
+
+    @property
+    def operating(self) -> OperatingPoints:
+        """Calibration and thresholds."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    @property
+    def smallest(self) -> int:
+        """Shortest side of an image that is scored, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +65,7 @@ class Score:
 
 
 def score_paths(
-    loaded: LoadedDetector,
+    loaded: Scores,
     paths: Iterable[Path],
     *,
     batch_size: int = 24,
@@ -76,7 +99,7 @@ def score_paths(
 
 
 def _score_paths(
-    loaded: LoadedDetector,
+    loaded: Scores,
     paths: Iterable[Path],
     point: Point,
     batch_size: int,
@@ -104,7 +127,7 @@ def _score_paths(
 
 
 def score_batch(
-    loaded: LoadedDetector,
+    loaded: Scores,
     point: Point,
     paths: Sequence[Path | None],
     images: Sequence[UInt8[Tensor, "3 h w"]],

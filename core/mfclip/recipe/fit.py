@@ -8,8 +8,8 @@ from importlib.util import find_spec
 
 from pydantic import BaseModel
 
+from mfclip.errors import in_one_line
 from mfclip.parts import BuildContext, Detector, Encoder, Loss, Part
-from mfclip.plugin_checks import explain
 from mfclip.recipe.doubt import UNKNOWN, InDoubt, is_in_doubt
 from mfclip.recipe.messages import Problems
 from mfclip.recipe.places import Document, KeyPath
@@ -73,7 +73,7 @@ class Fit:
                     self.problems.add(self.document, place, misfit.message)
             except Exception as error:
                 if not doubted:
-                    message = f"'{part.use}' failed while its fit was checked: {explain(error)}"
+                    message = f"'{part.use}' failed while its fit was checked: {in_one_line(error)}"
                     self.problems.add(self.document, path, message)
 
     def _misspelt(self, *names: str) -> bool:
@@ -205,7 +205,7 @@ class Fit:
         except Exception as error:
             if is_in_doubt((name,), self.doubts):
                 return None
-            message = f"the width of '{encoder.use}' cannot be had: {explain(error)}"
+            message = f"the width of '{encoder.use}' cannot be had: {in_one_line(error)}"
             self.problems.add(self.document, (name,), message)
             return None
         return None if width is UNKNOWN else width

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mfclip.discovery import Offer, Plugins
 from mfclip.errors import RecipeError
 from mfclip.parts import (
     BASES,
@@ -15,6 +14,7 @@ from mfclip.parts import (
     Part,
     TextEncoder,
 )
+from mfclip.plugins.discovery import Offer, Plugins
 from mfclip.recipe.places import Document, KeyPath, Place, dotted
 from mfclip.text import printable
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from mfclip.discovery import Plugins
 from mfclip.errors import UsageError
 from mfclip.parts import BuildContext
+from mfclip.plugins.discovery import Plugins
 from mfclip.recipe.doubt import UNKNOWN, InDoubt
 from mfclip.recipe.fit import Fit, parts_of
 from mfclip.recipe.merge import merge
@@ -24,7 +24,7 @@ from mfclip.recipe.source import load, parse
 from mfclip.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from mfclip.registry import Registry
+    from mfclip.recipe.registry import Registry
 
 RECORD = "from_assembly"
 """Key of a filled-in recipe that records where it began and changes nothing."""

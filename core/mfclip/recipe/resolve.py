@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mfclip.describe import field_docs
-from mfclip.discovery import Offer, Plugins
+from mfclip.errors import in_one_line
 from mfclip.parts import Part
-from mfclip.plugin_checks import explain
+from mfclip.plugins.discovery import Offer, Plugins
+from mfclip.recipe.describe import field_docs
 from mfclip.recipe.doubt import InDoubt, is_in_doubt, masked, meant_by, names_any
 from mfclip.recipe.merge import join
 from mfclip.recipe.messages import (
@@ -208,7 +208,7 @@ class Resolver:
             pass
         except Exception as error:
             if not is_in_doubt(path, self.doubts):
-                message = f"{schema.__name__} failed while it was checked: {explain(error)}"
+                message = f"{schema.__name__} failed while it was checked: {in_one_line(error)}"
                 self.problems.add(self.document, path, message)
         return None
 

@@ -7,15 +7,15 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
 
-from mfclip.describe import field_docs
-from mfclip.discovery import Offer, Plugins
 from mfclip.parts import Part
+from mfclip.plugins.discovery import Offer, Plugins
+from mfclip.recipe.describe import field_docs
 from mfclip.recipe.merge import REMOVABLE
 from mfclip.recipe.messages import a, eligible, role
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import RECORD
+from mfclip.recipe.registry import Registry, read_registry
 from mfclip.recipe.slots import Slot, slot_of, table_of
-from mfclip.registry import Registry, read_registry
 
 Json = dict[str, Any]
 

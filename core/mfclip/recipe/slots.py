@@ -6,12 +6,12 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from mfclip.parts import Part
+from mfclip.parts import Part, members_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +82,6 @@ def holds_path(annotation: Any, text: str) -> bool:
     """
     members = members_of(annotation)
     return Path in members and str not in members and text not in members
-
-
-def members_of(annotation: Any) -> set[Any]:
-    """The types and literal values that an annotation is made of, at any depth."""
-    if get_origin(annotation) is Literal:
-        return set(get_args(annotation))
-    if get_origin(annotation) is Annotated:
-        return members_of(get_args(annotation)[0])
-    inner = [arg for arg in get_args(annotation) if arg is not Ellipsis]
-    return {m for arg in inner for m in members_of(arg)} if inner else {annotation}
 
 
 def _bare(annotation: Any) -> Any:

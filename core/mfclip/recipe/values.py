@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from mfclip.parts import members_of
 from mfclip.recipe.messages import shown
 from mfclip.recipe.places import KeyPath
-from mfclip.recipe.slots import holds_path, members_of
+from mfclip.recipe.slots import holds_path
 from mfclip.suggest import did_you_mean
 
 _EXPECTED = {

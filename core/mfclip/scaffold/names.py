@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from mfclip.discovery import GROUP, Plugins
 from mfclip.errors import UsageError
+from mfclip.plugins.discovery import GROUP, Plugins
 
 EXAMPLE = "acme-encoder"
 """What messages show as a good name."""

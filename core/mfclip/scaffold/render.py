@@ -59,7 +59,7 @@ def render_fragment(names: Names, template: Template) -> str:
 
 def context(names: Names, template: Template) -> dict[str, str]:
     """What a template can name."""
-    from mfclip import __version__
+    from mfclip.version import __version__
 
     major, minor = __version__.split(".")[:2]
     return {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mfclip.discovery import discover
 from mfclip.errors import UsageError
 from mfclip.files import replace_folder
+from mfclip.plugins.discovery import discover
 from mfclip.scaffold.kinds import template_of
 from mfclip.scaffold.names import check_free, parse_name
 from mfclip.scaffold.render import part_name, render, render_fragment

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from mfclip.parts import (
+    MODULES,
     Alignment,
     Corruption,
     Dataset,
@@ -47,9 +48,6 @@ class Entry:
         """What it asks for: the first paragraph of the function's docstring, on one line."""
         return " ".join((self.load().__doc__ or "").partition("\n\n")[0].split())
 
-
-MODULES = (ImageEncoder, TextEncoder, Alignment, Loss, Detector)
-"""Kinds that build a ``torch.nn.Module``."""
 
 _IMAGES = (ImageEncoder, Detector)
 _GROUPS: tuple[tuple[str, tuple[type[Part], ...], str], ...] = (

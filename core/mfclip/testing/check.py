@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mfclip.errors import MissingExtraError
-from mfclip.plugin_checks import explain
+from mfclip.errors import MissingExtraError, in_one_line
 from mfclip.testing.faults import Fault
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Check:
         except Fault as fault:
             raise self._error(str(fault)) from fault.__cause__
         except Exception as error:
-            raise self._error(f"the part raised {explain(error)}") from error
+            raise self._error(f"the part raised {in_one_line(error)}") from error
 
     def _error(self, text: str) -> ConformanceError:
         return ConformanceError(self._subject.owner, [(self.name, text)])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mfclip.discovery import Offer, Plugins
 from mfclip.parts import Part
+from mfclip.plugins.discovery import Offer, Plugins
 from mfclip.recipe.slots import parts_within
 
 

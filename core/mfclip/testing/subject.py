@@ -7,10 +7,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mfclip.parts import BuildContext, Misfit, Part
-from mfclip.plugin_checks import explain
+from mfclip.errors import in_one_line
+from mfclip.parts import MODULES, BuildContext, Misfit, Part
 from mfclip.recipe.slots import parts_within
-from mfclip.testing.catalogue import MODULES
 from mfclip.testing.faults import Fault
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Subject:
         except Exception as error:
             raise Fault(
                 f"{self.schema.__name__}() cannot be made with its defaults",
-                received=explain(error),
+                received=in_one_line(error),
                 expected="defaults that its own checks accept",
             ) from error
 
@@ -90,7 +89,7 @@ class Subject:
                 return self.part.build(context)
             except Exception as error:
                 raise Fault(
-                    f"build({_shown(context)}) raised {explain(error)}",
+                    f"build({_shown(context)}) raised {in_one_line(error)}",
                     advice="where the part cannot work there, let misfits() say so",
                 ) from error
 

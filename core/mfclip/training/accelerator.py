@@ -10,8 +10,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 
+from mfclip.compute.precision import precision_name
 from mfclip.errors import UsageError
-from mfclip.training.precision import precision_name
 
 
 @contextmanager

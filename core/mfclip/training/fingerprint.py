@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from mfclip.compute.precision import precision_name
 from mfclip.errors import UsageError
 from mfclip.recipe.settings import TrainingSettings
 from mfclip.training.objective import Objective
-from mfclip.training.precision import precision_name
 from mfclip.training.weights import module_tensors
 
 if TYPE_CHECKING:

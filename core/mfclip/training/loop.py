@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from mfclip.compute.precision import choose_precision
 from mfclip.recipe.settings import TrainingSettings
 from mfclip.training.accelerator import accelerator_on
 from mfclip.training.job import Job
 from mfclip.training.objective import Objective
-from mfclip.training.precision import choose_precision
 from mfclip.training.records import EpochRecord, TrainingResult
 from mfclip.training.trainer import Trainer
 from mfclip.training.validation import check_splits

@@ -72,7 +72,7 @@ def judge(truth: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> Validation
     TrainingError
         Where one of them is not finite.
     """
-    from mfclip.evaluation.metrics import roc_auc
+    from mfclip.metrics.measures import roc_auc
 
     wrong = int((~np.isfinite(log_odds)).sum())
     if wrong:

@@ -14,24 +14,25 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from mfclip.detector.bundle_json import needs_of
+from mfclip.discovery import GROUP, Plugins, discover
+from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
+from mfclip.evaluation.scores import ScoreTable, write_scores
+from mfclip.registry import read_registry
 
+from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.folder import read_bundle, write_bundle
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.prompts import PromptTable
 from mfclip.detector.assemble import assemble
-from mfclip.detector.bundle import BundleContents, read_bundle, write_bundle
-from mfclip.detector.bundle_json import needs_of
 from mfclip.detector.model import VisionLanguageDetector
-from mfclip.discovery import GROUP, Plugins, discover
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
-from mfclip.evaluation.scores import ScoreTable, write_scores
 from mfclip.inference.loaded import load
 from mfclip.parts import Part
 from mfclip.recipe.read import read_recipe_text
 from mfclip.recipe.render import to_toml
-from mfclip.registry import read_registry
 
 HERE = Path(__file__).parent
 RECIPE = 'name = "golden"\nassembly = "{}"\n[data]\nuse = "sample"\n[training]\n'

@@ -13,12 +13,12 @@ from mfclip.bench.cells import Cell
 from mfclip.bench.engine import Engine
 from mfclip.bench.protocols import Condition
 from mfclip.bench.record import DetectorCost
+from mfclip.bundle.description import BundleJson, label_map, versions
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row, read_manifest
-from mfclip.detector.bundle_json import BundleJson, label_map, versions
-from mfclip.evaluation.operating import fit_operating_points
-from mfclip.evaluation.scores import ScoreTable, write_scores
 from mfclip.files import replace_folder
+from mfclip.metrics.operating import fit_operating_points
+from mfclip.metrics.scores import ScoreTable, write_scores
 from mfclip.recipe.model import Recipe
 
 REAL = ("real", "", "", "")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from mfclip.bench.detectors import Source, read_candidates, read_variants, sources
-from mfclip.discovery import discover
 from mfclip.errors import RecipeError, UsageError
-from mfclip.registry import read_registry
+from mfclip.plugins.discovery import discover
+from mfclip.recipe.registry import read_registry
 
 BASE = """
 recipe = 1

@@ -15,7 +15,7 @@ from mfclip.bench.selections import Selection
 from mfclip.bench.table import Cell, Column, Entry, Row, Table, mean_table
 from mfclip.bench.tables import Study
 from mfclip.evaluation.report.figures import generators, robustness
-from mfclip.evaluation.report.svg import as_file
+from mfclip.pages.svg import as_file
 from mfclip.recipe.settings import EvaluationSettings
 
 

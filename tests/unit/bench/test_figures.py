@@ -7,8 +7,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from mfclip.bench.figures import group_auc, measure
 from mfclip.bench.selections import Selection, Where
 from mfclip.errors import DataError
-from mfclip.evaluation.operating import OperatingPoints
-from mfclip.evaluation.scores import ScoreTable
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.scores import ScoreTable
 from mfclip.recipe.settings import EvaluationSettings
 
 from .conftest import REAL, data, rows

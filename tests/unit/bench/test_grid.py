@@ -16,9 +16,9 @@ from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.run import run
 from mfclip.building.events import Silent
 from mfclip.data.manifest import Manifest, read_manifest
-from mfclip.discovery import discover
 from mfclip.errors import DataError, UsageError
-from mfclip.registry import read_registry
+from mfclip.plugins.discovery import discover
+from mfclip.recipe.registry import read_registry
 
 from .conftest import REAL, data, rows
 

@@ -9,8 +9,9 @@ import pytest
 
 from mfclip.bench.drawings import PAINTER, painter
 from mfclip.bench.page import ACROSS
-from mfclip.bench.record import BenchRecord, DetectorCost, read_record, rendered, write_record
+from mfclip.bench.record import BenchRecord, DetectorCost, read_record
 from mfclip.bench.verify import _texts
+from mfclip.bench.writing import rendered, write_record
 
 from .conftest import COST
 from .test_drawings import crossed, study

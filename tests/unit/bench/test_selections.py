@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mfclip.bench.selections import LEVELS, Selection, Where, count, pair
-from mfclip.evaluation.scores import ScoreTable
+from mfclip.metrics.scores import ScoreTable
 
 from .conftest import REAL, data, rows
 

@@ -9,8 +9,8 @@ from mfclip.bench.figures import Scored
 from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.selections import Where
 from mfclip.bench.tables import Study, make_tables
-from mfclip.evaluation.operating import fit_operating_points
-from mfclip.evaluation.scores import ScoreTable
+from mfclip.metrics.operating import fit_operating_points
+from mfclip.metrics.scores import ScoreTable
 from mfclip.recipe.settings import EvaluationSettings
 
 from .conftest import REAL, data, rows

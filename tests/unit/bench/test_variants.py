@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from mfclip.bench.variants import read_ablation
-from mfclip.discovery import discover
 from mfclip.errors import RecipeError, UsageError
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 BASE = """
 recipe = 1
@@ -212,8 +212,8 @@ def test_reading_needs_no_torch():
 import sys
 from pathlib import Path
 from mfclip.bench.variants import read_ablation
-from mfclip.discovery import discover
-from mfclip.registry import read_registry
+from mfclip.plugins.discovery import discover
+from mfclip.recipe.registry import read_registry
 file = Path({str(root / "recipes/ablations/components.toml")!r})
 found = read_ablation(file, plugins=discover(), registry=read_registry())
 assert len(found.variants) == 10

@@ -9,10 +9,10 @@ from mfclip.building import plan
 from mfclip.building.events import Silent
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
-from mfclip.discovery import discover
 from mfclip.errors import DataError
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 RECIPE = """
 recipe = 1

@@ -143,7 +143,7 @@ def test_a_recipe_without_data_has_nothing_to_check() -> None:
 
 def test_another_part_in_the_place_of_the_folder_reader_is_named() -> None:
     from mfclip.building.reading import dataset_of
-    from mfclip.discovery import discover
+    from mfclip.plugins.discovery import discover
 
     offer = discover().get("dataset", "acme-set")
     assert offer is not None

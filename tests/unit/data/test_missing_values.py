@@ -11,10 +11,10 @@ from mfclip.data.audit import audit
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import read_manifest
 from mfclip.errors import DataError
-from mfclip.evaluation.bootstrap import clusters
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import OperatingPoints
-from mfclip.evaluation.scores import ScoreTable, read_scores, write_scores
+from mfclip.metrics.bootstrap import clusters
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.scores import ScoreTable, read_scores, write_scores
 from mfclip.recipe.settings import EvaluationSettings
 
 WORDS = ["", "nan", "NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaT", "None", "null", "NULL"]

@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.description import needs_of
+from mfclip.bundle.folder import Bundle, read_bundle
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.prompts import PromptTable
 from mfclip.detector.assemble import assemble
-from mfclip.detector.bundle import Bundle, BundleContents, read_bundle
-from mfclip.detector.bundle_json import needs_of
-from mfclip.discovery import Offer, Plugins
-from mfclip.evaluation.operating import OperatingPoints
+from mfclip.metrics.operating import OperatingPoints
 from mfclip.parts import (
     Alignment,
     BuildContext,
@@ -30,9 +30,10 @@ from mfclip.parts import (
     Prompts,
     TextEncoder,
 )
+from mfclip.plugins.discovery import Offer, Plugins
 from mfclip.recipe.model import Recipe
+from mfclip.recipe.registry import read_registry
 from mfclip.recipe.settings import PreprocessingSettings
-from mfclip.registry import read_registry
 
 WIDTH = 6
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.description import needs_of
+from mfclip.bundle.folder import write_bundle
 from mfclip.detector.assemble import assemble
-from mfclip.detector.bundle import BundleContents, write_bundle
-from mfclip.detector.bundle_json import needs_of
 from mfclip.errors import BundleError, PluginError, UsageError
 
 PROMPT = torch.tensor([0, 2, 1, 2])

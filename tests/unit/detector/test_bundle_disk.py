@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mfclip.detector.bundle import check_destination, write_bundle
+from mfclip.bundle.folder import check_destination, write_bundle
 from mfclip.errors import BundleError, UsageError
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mfclip.detector.bundle import write_bundle
-from mfclip.detector.bundle_json import needs_of
-from mfclip.discovery import BrokenPlugin, Plugins
+from mfclip.bundle.description import needs_of
+from mfclip.bundle.folder import write_bundle
 from mfclip.errors import BundleError, RecipeError
+from mfclip.plugins.discovery import BrokenPlugin, Plugins
 
 
 def change(folder, **values):
@@ -47,7 +47,7 @@ class TestRefused:
         self.refused(read, folder, r"model\.safetensors is not what was written: its sha256 is")
 
     def test_weights_that_are_no_safetensors(self, read, folder):
-        from mfclip.detector.weights import sha256
+        from mfclip.bundle.weights import sha256
 
         torch.save({"a": torch.ones(3)}, folder / "model.safetensors")
         change(folder, weights_sha256=sha256(folder / "model.safetensors"))
@@ -57,7 +57,7 @@ class TestRefused:
     def test_weights_of_another_detector(self, read, folder, offers):
         from safetensors.torch import save_file
 
-        from mfclip.detector.weights import sha256
+        from mfclip.bundle.weights import sha256
 
         save_file({"head.bias": torch.ones(2)}, folder / "model.safetensors")
         change(folder, weights_sha256=sha256(folder / "model.safetensors"))

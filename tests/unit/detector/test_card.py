@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from mfclip.bundle.folder import write_bundle
 from mfclip.data.labels import HierarchicalLabel
-from mfclip.detector.bundle import write_bundle
 
 
 class TestCard:

@@ -12,11 +12,11 @@ from mfclip.detector.failures import ADVICE, blaming, naming_parts
 from mfclip.detector.model import PluginDetector, VisionLanguageDetector
 from mfclip.detector.outputs import Outputs, Targets
 from mfclip.detector.shapes import checking_shapes
-from mfclip.discovery import discover
 from mfclip.errors import PluginError, TrainingError
 from mfclip.parts import BuildContext
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 from mfclip.training.objective import Objective
 
 PLUGIN = """

@@ -9,9 +9,9 @@ from torch import nn
 
 from mfclip.detector.assemble import assemble
 from mfclip.detector.head import Head
-from mfclip.discovery import discover
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 FEATURES = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
 

@@ -8,10 +8,11 @@ import pytest
 
 from mfclip.errors import DataError
 from mfclip.evaluation.compare import Comparison, compare
-from mfclip.evaluation.delong import paired_test
+from mfclip.evaluation.compare_markdown import render
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import OperatingPoints
-from mfclip.evaluation.videos import by_video
+from mfclip.metrics.delong import paired_test
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.videos import by_video
 from mfclip.recipe.settings import EvaluationSettings
 
 QUICK = EvaluationSettings(bootstrap=200)
@@ -109,7 +110,7 @@ def test_json_gives_the_same_comparison(pair):
 
 def test_the_table_holds_every_row_and_says_who_is_who(pair):
     found = compare(*pair, QUICK, ("runs/x", "runs/y"))
-    text = found.as_markdown()
+    text = render(found)
     lines = text.splitlines()
     assert lines[:3] == ["A: runs/x", "", "B: runs/y"]
     table = [line for line in lines if line.startswith("|")]
@@ -125,7 +126,7 @@ def test_the_table_holds_every_row_and_says_who_is_who(pair):
 
 def test_the_table_shows_what_is_missing(table_of):
     table = table_of([1, 1, 1], [0.0, 1.0, math.nan], video=["v", "v", "w"])
-    text = compare(table, table, QUICK).as_markdown()
+    text = render(compare(table, table, QUICK))
     assert "- overall: no real images" in text
     assert "- images without two scores, left out: 1" in text
     assert "By video" in text

@@ -9,9 +9,9 @@ import pytest
 from mfclip.errors import DataError
 from mfclip.evaluation import metrics
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
-from mfclip.evaluation.results import METRICS
-from mfclip.evaluation.videos import by_video
+from mfclip.metrics.operating import OperatingPoints, fit_operating_points
+from mfclip.metrics.results import METRICS
+from mfclip.metrics.videos import by_video
 from mfclip.recipe.settings import EvaluationSettings
 
 QUICK = EvaluationSettings(bootstrap=100)
@@ -183,10 +183,10 @@ def test_one_sided_data_give_reasons_and_no_exception(table_of, fake, reason):
 
 
 def test_a_seed_gives_the_same_report_again(grouped):
-    one, two = (evaluate(grouped, OperatingPoints(), QUICK).to_json() for _ in range(2))
+    one, two = (evaluate(grouped, OperatingPoints(), QUICK).model_dump_json() for _ in range(2))
     assert one == two
     other = QUICK.model_copy(update={"seed": 1})
-    assert evaluate(grouped, OperatingPoints(), other).to_json() != one
+    assert evaluate(grouped, OperatingPoints(), other).model_dump_json() != one
 
 
 def test_a_generator_does_not_depend_on_the_others(grouped):

@@ -7,20 +7,21 @@ import pytest
 import torch
 
 import mfclip
+from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.description import needs_of
+from mfclip.bundle.folder import write_bundle
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.prompts import PromptTable
 from mfclip.detector.assemble import assemble, losses
-from mfclip.detector.bundle import BundleContents, write_bundle
-from mfclip.detector.bundle_json import needs_of
 from mfclip.detector.cost import cost
 from mfclip.detector.outputs import Targets
-from mfclip.discovery import discover
 from mfclip.errors import BundleError, UsageError
-from mfclip.evaluation.operating import OperatingPoints
 from mfclip.inference.predict import Predictor
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
-from mfclip.registry import read_registry
+from mfclip.recipe.registry import read_registry
 
 SMALL = """
 recipe = 1

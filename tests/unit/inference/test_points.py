@@ -5,8 +5,8 @@ import math
 import pytest
 
 from mfclip.errors import UsageError
-from mfclip.evaluation.operating import AlarmThreshold, OperatingPoints
 from mfclip.inference.points import Point, choose_point, names
+from mfclip.metrics.operating import AlarmThreshold, OperatingPoints
 
 FITTED = OperatingPoints(
     threshold=0.4,

@@ -9,14 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+from mfclip.compute.precision import Arithmetic
 from mfclip.data.preprocess import Preprocessor
 from mfclip.errors import UsageError
-from mfclip.evaluation.operating import AlarmThreshold, OperatingPoints
 from mfclip.inference.loaded import LoadedDetector
 from mfclip.inference.predict import Predictor
 from mfclip.inference.score import score_paths
+from mfclip.metrics.operating import AlarmThreshold, OperatingPoints
 from mfclip.recipe.settings import PreprocessingSettings
-from mfclip.training.precision import Arithmetic
 
 BROKEN = {"gone.png": None, "empty.png": b"", "text.jpg": b"hello", "cut.png": b"\x89PNG\r\n\x1a\n"}
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal, Self
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from mfclip.discovery import BrokenPlugin, Offer, Plugins
 from mfclip.errors import RecipeError
 from mfclip.parts import (
     Alignment,
@@ -24,9 +23,10 @@ from mfclip.parts import (
     Prompts,
     TextEncoder,
 )
+from mfclip.plugins.discovery import BrokenPlugin, Offer, Plugins
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import read_recipe
-from mfclip.registry import Registry, read_registry
+from mfclip.recipe.registry import Registry, read_registry
 
 
 class _Inert:

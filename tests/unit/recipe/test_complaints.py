@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from mfclip.discovery import Plugins
 from mfclip.parts import Misfit
+from mfclip.plugins.discovery import Plugins
 
 EYES = "on offer: eye (acme), ear (acme), pair (acme)"
 EYE_TAKES = "eye takes: use, dim, patch, channels, scale, pool, bias, weights"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mfclip.discovery import Plugins
 from mfclip.parts import Encoder
+from mfclip.plugins.discovery import Plugins
 
 EYE = '[vision]\nuse = "eye"\n'
 TEXT = '[text]\nuse = "scribe"\n'

@@ -6,8 +6,8 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from mfclip.discovery import Plugins
 from mfclip.errors import UsageError
+from mfclip.plugins.discovery import Plugins
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import read_recipe, read_recipe_text
 

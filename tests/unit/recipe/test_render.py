@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from mfclip.discovery import Plugins
 from mfclip.errors import RecipeError
 from mfclip.parts import Detector
+from mfclip.plugins.discovery import Plugins
 from mfclip.recipe.model import Recipe
 from mfclip.recipe.read import read_recipe_text
 from mfclip.recipe.render import to_toml
@@ -66,7 +66,7 @@ def test_without_an_assembly_none_is_named(read):
 
 
 def test_the_assembly_is_remembered_but_no_longer_needed(read, plugins):
-    from mfclip.registry import read_registry
+    from mfclip.recipe.registry import read_registry
 
     recipe = read('assembly = "duo"\n[training]\nepochs = 2\n[data]\nuse = "shelf"\nroot = "x"\n')
     shipped_only = read_registry()
@@ -101,7 +101,7 @@ class Odd(Detector):
 
 
 def test_shapes_that_no_shipped_part_has(registry):
-    from mfclip.discovery import Offer
+    from mfclip.plugins.discovery import Offer
 
     plugins = Plugins((Offer("detector", "odd", Odd, "p", "d", "1"),))
     odd = Odd(

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import jsonschema
 import pytest
 
-from mfclip.discovery import Offer, Plugins
 from mfclip.parts import Detector
+from mfclip.plugins.discovery import Offer, Plugins
 from mfclip.recipe.merge import REMOVABLE
 from mfclip.recipe.render import to_toml
 from mfclip.recipe.schema import json_schema

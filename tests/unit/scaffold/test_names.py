@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from mfclip.discovery import Offer, Plugins
 from mfclip.errors import UsageError
 from mfclip.parts import Detector, ImageEncoder
+from mfclip.plugins.discovery import Offer, Plugins
 from mfclip.scaffold.names import LONGEST, LONGEST_PREFIX, check_free, parse_name
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from mfclip.data.audit.findings import Finding, Severity, first_few, naming, plural
 from mfclip.data.audit.probing import Probe, in_threads
 from mfclip.data.manifest import Manifest, Row
+from mfclip.files import sha256
 
 _KINDS: tuple[tuple[str, Severity, str, str], ...] = (
     ("duplicate-in-two-labels", "error", "with two labels", "keep the one whose label is true"),
@@ -63,7 +63,6 @@ def _kind(rows: Sequence[Row]) -> str:
 def _digest(path: Path) -> str:
     """SHA-256 of the content; empty for a file that has become unreadable."""
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256(path)
     except OSError:
         return ""

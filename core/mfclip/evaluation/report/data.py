@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol, TypedDict
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
-from mfclip.evaluation.results import Evaluation
-from mfclip.evaluation.scores import ScoreTable
+from mfclip.metrics.results import Evaluation
+from mfclip.metrics.scores import ScoreTable
 
 Section = Literal["results", "curves", "training", "similarity", "samples", "data", "recipe"]
 

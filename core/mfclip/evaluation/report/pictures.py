@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import ArrayLike, NDArray
 
-from mfclip.evaluation.operating import OperatingPoints
 from mfclip.evaluation.report.data import Sample
+from mfclip.metrics.operating import OperatingPoints
 
 
 @dataclass(frozen=True)

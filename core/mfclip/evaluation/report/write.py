@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mfclip.evaluation.operating import OperatingPoints
 from mfclip.evaluation.report.absent import absences
 from mfclip.evaluation.report.data import ReportData
-from mfclip.evaluation.report.words import count, magnitude, percent, points, span
-from mfclip.evaluation.results import METRICS, Evaluation
 from mfclip.files import write_bytes
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.results import METRICS, Evaluation
+from mfclip.pages.words import count, magnitude, percent, points, span
 
 TILES = ("roc_auc", "accuracy", "equal_error_rate", "tpr_at_fpr_5")
 """The figures at the top."""
@@ -48,8 +48,8 @@ def render_report(data: ReportData) -> str:
 
 def _context(data: ReportData) -> dict[str, Any]:
     """Everything the page shows."""
-    from mfclip import __version__
     from mfclip.evaluation.report.pictures import card
+    from mfclip.version import __version__
 
     operating = _operating(data)
     return {
@@ -91,13 +91,13 @@ def lead(evaluation: Evaluation, subject: str = "the test split") -> str:
 
 def _drawings(data: ReportData) -> dict[str, Any]:
     """The figures of each section."""
-    from mfclip.evaluation.calibration import calibration_of
     from mfclip.evaluation.report.figures.calibration import calibration_drawing
     from mfclip.evaluation.report.figures.forest import forest_drawing
     from mfclip.evaluation.report.figures.histogram import histogram_drawing
     from mfclip.evaluation.report.figures.roc import roc_drawings
     from mfclip.evaluation.report.figures.similarity import similarity_drawing
     from mfclip.evaluation.report.figures.training import training_drawings
+    from mfclip.metrics.calibration import calibration_of
 
     curves = []
     if data.evaluation is not None and data.scores is not None and len(data.scores.scored()):

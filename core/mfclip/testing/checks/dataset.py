@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mfclip.data.labels import LABELS
 from mfclip.data.manifest import Manifest
+from mfclip.errors import in_one_line
 from mfclip.parts import Dataset
-from mfclip.plugin_checks import explain
 from mfclip.testing.faults import Fault
 from mfclip.testing.subject import Subject
 
@@ -51,7 +51,7 @@ def shares_checked(subject: Subject) -> None:
     try:
         found = [misfit.field for misfit in part.misfits(subject.context)]
     except Exception as error:
-        raise Fault("misfits raised", received=explain(error)) from error
+        raise Fault("misfits raised", received=in_one_line(error)) from error
     if "split" not in found:
         raise Fault(
             "misfits does not refuse split = [0.5, 0.1, 0.1]",

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from mfclip.detector.outputs import Outputs, Targets
+from mfclip.errors import in_one_line
 from mfclip.output_names import STANDARD, is_output_name
 from mfclip.parts import Part
-from mfclip.plugin_checks import explain
 from mfclip.testing.compare import close_or_fault, finite_or_fault
 from mfclip.testing.faults import Fault
 from mfclip.testing.gradients import gradients, named
@@ -37,14 +37,14 @@ def needs_only(subject: Subject) -> None:
     except KeyError as error:
         raise Fault(
             "the loss reads from `extra` what its `needs` does not name",
-            received=explain(error),
+            received=in_one_line(error),
             expected=f"names out of {', '.join(sorted(_needs(subject))) or 'nothing'}",
             advice="list every output that forward reads in `needs`",
         ) from error
     try:
         alone = _loss(subject, _outputs(subject, _needs(subject)))
     except Exception as error:
-        raise _undeclared(subject, explain(error)) from error
+        raise _undeclared(subject, in_one_line(error)) from error
     if bool(torch.isnan(alone)) and not bool(torch.isnan(complete)):
         raise _undeclared(subject, "NaN, from logits that were NaN")
 

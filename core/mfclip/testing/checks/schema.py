@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
 
-from mfclip.describe import field_docs
-from mfclip.errors import MissingExtraError
+from mfclip.errors import MissingExtraError, in_one_line
 from mfclip.hookspecs import HOOKS
 from mfclip.parts import Encoder, ImageEncoder, Misfit, TextEncoder
-from mfclip.plugin_checks import explain, part_problem
+from mfclip.plugins.checks import part_problem
+from mfclip.recipe.describe import field_docs
 from mfclip.recipe.messages import Problems
 from mfclip.recipe.render import part_to_toml
 from mfclip.recipe.resolve import Resolver
@@ -135,7 +135,7 @@ def misfits_told(subject: Subject) -> None:
             found = list(part.misfits(replace(subject.context, **change)))
         except Exception as error:
             raise Fault(
-                f"misfits raised for {told}", received=explain(error), expected="Misfit tuples"
+                f"misfits raised for {told}", received=in_one_line(error), expected="Misfit tuples"
             ) from error
         for misfit in found:
             _check_misfit(part, misfit, told)

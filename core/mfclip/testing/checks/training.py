@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor, nn
 
-from mfclip.detector.weights import load_weights, save_weights
-from mfclip.plugin_checks import explain
+from mfclip.bundle.weights import load_weights, save_weights
+from mfclip.errors import in_one_line
 from mfclip.testing.compare import close_or_fault, equal_or_fault, finite_or_fault
 from mfclip.testing.faults import Fault
 from mfclip.testing.gradients import gradients, named, projected
@@ -68,7 +68,7 @@ def state_dict_round_trip(subject: Subject) -> None:
         except Exception as error:
             raise Fault(
                 "its state cannot be saved and loaded",
-                received=explain(error),
+                received=in_one_line(error),
                 expected="a state_dict of tensors that fits a new build with pretrained=False",
             ) from error
     with torch.no_grad():
@@ -154,7 +154,7 @@ def deep_copies(subject: Subject) -> None:
     try:
         twin = copy.deepcopy(module)
     except Exception as error:
-        raise Fault("copy.deepcopy fails", received=explain(error)) from error
+        raise Fault("copy.deepcopy fails", received=in_one_line(error)) from error
     outputs = subject.probe.run(twin, subject.probe.inputs())
     equal_or_fault(subject.reference, outputs, "a deep copy gives other outputs")
     shared = {p.data_ptr() for p in module.parameters() if p.numel()}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import fit_operating_points
 from mfclip.evaluation.report import ReportData, Sample, SimilarityMatrix
-from mfclip.evaluation.scores import ScoreTable
+from mfclip.metrics.operating import fit_operating_points
+from mfclip.metrics.scores import ScoreTable
 from mfclip.recipe.settings import EvaluationSettings
 
 QUICK = EvaluationSettings(bootstrap=100)

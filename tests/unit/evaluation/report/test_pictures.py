@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mfclip.evaluation.operating import OperatingPoints
 from mfclip.evaluation.report import Sample
 from mfclip.evaluation.report.pictures import as_pixels, card, data_uri
+from mfclip.metrics.operating import OperatingPoints
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from mfclip.evaluation.report.words import count, magnitude, percent, points, power, span
-from mfclip.evaluation.results import Interval
+from mfclip.metrics.results import Interval
+from mfclip.pages.words import count, magnitude, percent, points, power, span
 
 SPACE = "\N{NO-BREAK SPACE}"
 

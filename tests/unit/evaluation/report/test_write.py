@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import OperatingPoints
 from mfclip.evaluation.report import ReportData, render_report, write_report
 from mfclip.evaluation.report.write import lead
+from mfclip.metrics.operating import OperatingPoints
 from mfclip.recipe.settings import EvaluationSettings
 
 VOID = {"meta", "img", "br", "hr", "input", "link"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfclip.evaluation.calibration import CalibrationCurve
-from mfclip.evaluation.report.svg import INK, MUTED, SERIES, Drawing, draw
-from mfclip.evaluation.report.words import count, percent
+from mfclip.metrics.calibration import CalibrationCurve
+from mfclip.pages.svg import INK, MUTED, SERIES, Drawing, draw
+from mfclip.pages.words import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 
-from mfclip.evaluation.report.svg import MUTED, PAPER, SERIES, Drawing, below, draw, plain
-from mfclip.evaluation.report.words import count, percent
+from mfclip.pages.svg import MUTED, PAPER, SERIES, Drawing, below, draw, plain
+from mfclip.pages.words import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mfclip.evaluation.report.svg import INK, MUTED, SERIES, WIDE, Drawing, draw, plain
-from mfclip.evaluation.results import Evaluation, Row
+from mfclip.metrics.results import Evaluation, Row
+from mfclip.pages.svg import INK, MUTED, SERIES, WIDE, Drawing, draw, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

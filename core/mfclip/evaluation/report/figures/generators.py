@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mfclip.evaluation.report.svg import (
+from mfclip.metrics.results import Interval
+from mfclip.pages.svg import (
     INK,
     MUTED,
     PAPER,
@@ -18,7 +19,6 @@ from mfclip.evaluation.report.svg import (
     draw,
     plain,
 )
-from mfclip.evaluation.results import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mfclip.evaluation.operating import OperatingPoints
-from mfclip.evaluation.report.svg import FAKE, INK, REAL, Drawing, below, draw
-from mfclip.evaluation.report.words import count
-from mfclip.evaluation.scores import ScoreTable
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.scores import ScoreTable
+from mfclip.pages.svg import FAKE, INK, REAL, Drawing, below, draw
+from mfclip.pages.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from mfclip.evaluation.report.svg import (
+from mfclip.metrics.results import Interval
+from mfclip.pages.svg import (
     DASHES,
     MUTED,
     SERIES,
@@ -16,8 +17,7 @@ from mfclip.evaluation.report.svg import (
     draw_panels,
     plain,
 )
-from mfclip.evaluation.report.words import count
-from mfclip.evaluation.results import Interval
+from mfclip.pages.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

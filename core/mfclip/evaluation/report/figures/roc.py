@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mfclip.evaluation.metrics import RocCurve, roc_auc, roc_curve
-from mfclip.evaluation.report.svg import (
+from mfclip.metrics.measures import RocCurve, roc_auc, roc_curve
+from mfclip.metrics.results import HALF, Evaluation, Rates
+from mfclip.metrics.scores import ScoreTable
+from mfclip.pages.svg import (
     DASHES,
     INK,
     LINE,
@@ -20,9 +22,7 @@ from mfclip.evaluation.report.svg import (
     draw,
     plain,
 )
-from mfclip.evaluation.report.words import count, percent
-from mfclip.evaluation.results import HALF, Evaluation, Rates
-from mfclip.evaluation.scores import ScoreTable
+from mfclip.pages.words import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mfclip.evaluation.report.data import SimilarityMatrix
-from mfclip.evaluation.report.svg import PAPER, Drawing, draw, plain
-from mfclip.evaluation.report.words import count
+from mfclip.pages.svg import PAPER, Drawing, draw, plain
+from mfclip.pages.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

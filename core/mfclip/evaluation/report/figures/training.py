@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mfclip.evaluation.report.data import EpochFigures
-from mfclip.evaluation.report.svg import DASHES, INK, MUTED, SERIES, Drawing, below, draw, plain
-from mfclip.evaluation.report.words import count, percent, power
+from mfclip.pages.svg import DASHES, INK, MUTED, SERIES, Drawing, below, draw, plain
+from mfclip.pages.words import count, percent, power
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,14 +7,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from mfclip.evaluation.calibration import calibration_curve
 from mfclip.evaluation.report import SimilarityMatrix
 from mfclip.evaluation.report.figures.calibration import calibration_drawing
 from mfclip.evaluation.report.figures.embedding import embedding_drawing
 from mfclip.evaluation.report.figures.generators import generators_drawing
 from mfclip.evaluation.report.figures.robustness import robustness_drawing
 from mfclip.evaluation.report.figures.similarity import gate_drawing, similarity_drawings
-from mfclip.evaluation.results import Interval
+from mfclip.metrics.calibration import calibration_curve
+from mfclip.metrics.results import Interval
 
 NAMES = ["mfclip", "clip", "cvit"]
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from mfclip.evaluation.evaluate import evaluate
-from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
 from mfclip.evaluation.report import SimilarityMatrix
 from mfclip.evaluation.report.figures.forest import forest_drawing
 from mfclip.evaluation.report.figures.histogram import histogram_drawing
 from mfclip.evaluation.report.figures.roc import roc_drawings
 from mfclip.evaluation.report.figures.similarity import similarity_drawing
 from mfclip.evaluation.report.figures.training import training_drawings
+from mfclip.metrics.operating import OperatingPoints, fit_operating_points
 from mfclip.recipe.settings import EvaluationSettings
 
 QUICK = EvaluationSettings(bootstrap=100)

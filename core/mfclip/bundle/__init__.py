@@ -1,0 +1,1 @@
+"""The bundle: the folder that a build writes and :func:`mfclip.load` reads."""

@@ -1,0 +1,44 @@
+"""What a build hands over to be written as a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mfclip.metrics.operating import OperatingPoints
+
+if TYPE_CHECKING:
+    from mfclip.bundle.description import Need
+    from mfclip.data.prompts import PromptTable
+    from mfclip.detector.assemble import AnyDetector
+    from mfclip.recipe.model import Recipe
+
+
+@dataclass(frozen=True)
+class BundleContents:
+    """What goes into a bundle."""
+
+    detector: AnyDetector
+    """With the weights to keep."""
+    recipe: Recipe
+    """Every default filled in."""
+    prompts: PromptTable | None = None
+    """The table that the detector was trained with."""
+    needs: tuple[Need, ...] = ()
+    """Owners of the recipe's parts: :func:`mfclip.bundle.description.needs_of`."""
+    operating: OperatingPoints = field(default_factory=OperatingPoints)
+    """Temperature and thresholds."""
+    precision: Literal["", "fp32", "bf16"] = ""
+    """Arithmetic in which they were fitted; empty where nothing was."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """Test figures as JSON values; empty where there was no test."""
+    fingerprint: str = ""
+    """Of the training data's manifest."""
+    seed: int | None = None
+    """Of the training; None for an untrained detector."""
+    images: Mapping[str, int] = field(default_factory=dict)
+    """Images by split, for the model card."""
+    files: Mapping[str, str | bytes | Path] = field(default_factory=dict)
+    """Further files by their name inside the bundle; a path is copied."""

@@ -1,0 +1,246 @@
+"""``bundle.json``: what a bundle is, what it was made with, and what it needs to be loaded."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from mfclip.bundle.json_text import read_json
+from mfclip.data.labels import LABELS
+from mfclip.errors import BundleError
+from mfclip.metrics.operating import OperatingPoints
+from mfclip.plugins.checks import PART_NAME
+from mfclip.plugins.entry_points import normalise
+from mfclip.recipe.settings import PreprocessingSettings
+from mfclip.recipe.slots import parts_within
+
+if TYPE_CHECKING:
+    from mfclip.plugins.discovery import Plugins
+    from mfclip.recipe.model import Recipe
+
+FORMAT = 1
+"""Version of the format; raised when an older reader would misread a bundle."""
+
+
+def _inside(name: str) -> str:
+    """A file's name inside the bundle: nothing that could lead out of it."""
+    parts = name.split("/")
+    plain = all(part not in ("", ".", "..") for part in parts)
+    if plain and not re.search(r"[\\:\x00-\x1f]", name):
+        return name
+    raise ValueError(f"{name!r} is no name of a file inside the bundle")
+
+
+DISTRIBUTION = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+VERSION = r"^([A-Za-z0-9.!+_-]+|\?)$"
+"""What may stand in a command that a message tells people to run."""
+NAME = rf"^{PART_NAME.pattern}$"
+"""What a part, and a kind of part, is called."""
+UNKNOWN, NO_VERSION = "unknown", "?"
+"""A distribution whose metadata do not say."""
+
+FileName = Annotated[str, AfterValidator(_inside)]
+"""Relative, with ``/`` between its parts."""
+
+
+class Table(BaseModel):
+    """Base of what ``bundle.json`` holds. Keys of a later minor version are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class Need(Table):
+    """One part of the recipe and who provides it."""
+
+    kind: str = Field(pattern=NAME)
+    """Kind of part."""
+    name: str = Field(pattern=NAME)
+    """Its name in recipes."""
+    distribution: str = Field(pattern=DISTRIBUTION)
+    """What to install to have it."""
+    version: str = Field(pattern=VERSION)
+    """Version that the bundle was written with."""
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        if self.distribution == UNKNOWN:
+            return "install the plugin that offers it again"
+        exactly = "" if self.version == NO_VERSION else f"=={self.version}"
+        return f"pip install {self.distribution}{exactly}"
+
+
+class BundleJson(Table):
+    """The content of ``bundle.json``."""
+
+    format: int = FORMAT
+    """Version of this format."""
+    mfclip: str = Field(pattern=VERSION)
+    """Version of the framework that wrote the bundle."""
+    torch: str = Field(pattern=VERSION)
+    """Version of PyTorch that it was written with."""
+    python: str = Field(pattern=VERSION)
+    """Version of Python that it was written with."""
+    needs: tuple[Need, ...] = ()
+    """The recipe's parts and their owners."""
+    labels: dict[Literal["real", "fake"], Literal[0, 1]]
+    """Columns of the logits."""
+    preprocessing: PreprocessingSettings
+    """How a decoded image becomes the detector's input."""
+    operating: OperatingPoints = OperatingPoints()
+    """Calibration temperature and thresholds, fitted on validation."""
+    precision: Literal["", "fp32", "bf16"] = ""
+    """Arithmetic in which validation was scored, and so what the operating points and the figures
+    belong to. Empty: not known, or nothing was scored."""
+    text_side: bool
+    """Whether the weights of text encoder, predictor and alignment are in the bundle."""
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of ``model.safetensors``."""
+    data_fingerprint: str = ""
+    """Fingerprint of the training data's manifest; empty where there was none."""
+    seed: int | None = None
+    """Of the training; None for an untrained detector."""
+    files: tuple[FileName, ...]
+    """Every file of the bundle."""
+
+
+def label_map() -> dict[Literal["real", "fake"], Literal[0, 1]]:
+    """Columns of the logits by name."""
+    return {LABELS[0]: 0, LABELS[1]: 1}
+
+
+def versions() -> dict[str, str]:
+    """What this process runs on."""
+    return {
+        "mfclip": version("mfclip"),
+        "torch": version("torch"),
+        "python": platform.python_version(),
+    }
+
+
+def needs_of(recipe: Recipe, plugins: Plugins) -> tuple[Need, ...]:
+    """The recipe's parts with the distributions that offer them, each once, in its order."""
+    needs = {}
+    for _, part in parts_within(recipe):
+        offer = plugins.get(part.kind, part.use)
+        if offer is not None:
+            needs[part.kind, part.use] = Need(
+                kind=part.kind,
+                name=part.use,
+                distribution=_or(UNKNOWN, offer.distribution, DISTRIBUTION),
+                version=_or(NO_VERSION, offer.version, VERSION),
+            )
+    return tuple(needs.values())
+
+
+def require(needs: Iterable[Need], plugins: Plugins, origin: str) -> None:
+    """Raise :class:`BundleError` naming every part that cannot be had from its own distribution.
+
+    A part of the same name from another distribution is not that part.
+    """
+    lacking = [need for need in needs if not _offered(need, plugins)]
+    if not lacking:
+        return
+    lines = [
+        f"  {need.kind} {need.name!r} of {need.distribution} {need.version}"
+        f"{_reason(need, plugins)}: {_advice(need, plugins)}"
+        for need in lacking
+    ]
+    if any(line.endswith(need.install) for line, need in zip(lines, lacking, strict=True)):
+        lines.append("The bundle names these packages; install only what you trust: it will run.")
+    raise BundleError("\n".join([f"{origin} needs parts that are not installed:", *lines]))
+
+
+def require_listed(recipe: Recipe, needs: Iterable[Need], origin: str) -> None:
+    """Raise :class:`BundleError` where a recipe uses a part that ``bundle.json`` does not list."""
+    listed = {(need.kind, need.name) for need in needs}
+    for path, part in parts_within(recipe):
+        if (part.kind, part.use) not in listed:
+            place = ".".join(map(str, path))
+            raise BundleError(
+                f"{origin} contradicts itself: its recipe uses the {part.kind} {part.use!r} "
+                f"({place}), which bundle.json does not list under `needs`. Do not use it, or "
+                "build it anew."
+            )
+
+
+def changed_versions(needs: Iterable[Need], plugins: Plugins) -> list[str]:
+    """Which distributions have another version now than when the bundle was written."""
+    changed = {}
+    for need in needs:
+        offer = plugins.get(need.kind, need.name)
+        if offer is not None and offer.version != need.version:
+            changed[need.distribution] = (
+                f"{need.distribution} is {offer.version}, was {need.version}"
+            )
+    return list(changed.values())
+
+
+def parse(text: str, origin: str) -> BundleJson:
+    """The content of ``bundle.json``.
+
+    Raises
+    ------
+    BundleError
+        Where it is something else, or of a later format than this version knows.
+    """
+    try:
+        bundle = BundleJson.model_validate(read_json(text, origin))
+    except ValidationError as error:
+        raise BundleError(f"{origin} is no description of a bundle: {_first(error)}") from error
+    if bundle.format > FORMAT:
+        raise BundleError(
+            f"{origin} has format {bundle.format}; mfclip {version('mfclip')} reads up to "
+            f"{FORMAT}. Written by mfclip {bundle.mfclip}: install that version or a later one."
+        )
+    if bundle.labels != label_map():
+        raise BundleError(f"{origin} has the label map {bundle.labels}; known is {label_map()}")
+    return bundle
+
+
+def _or(fallback: str, text: str, pattern: str) -> str:
+    """Odd metadata of somebody's plugin must not lose a finished build."""
+    return text if re.fullmatch(pattern, text) else fallback
+
+
+def _offered(need: Need, plugins: Plugins) -> bool:
+    offer = plugins.get(need.kind, need.name)
+    return offer is not None and (
+        need.distribution == UNKNOWN
+        or normalise(offer.distribution) == normalise(need.distribution)
+    )
+
+
+def _is_off(need: Need, plugins: Plugins) -> bool:
+    return normalise(need.distribution) in map(normalise, plugins.disabled)
+
+
+def _reason(need: Need, plugins: Plugins) -> str:
+    """Why a part is not there although something of that name is installed."""
+    if _is_off(need, plugins):
+        return " (installed, but not allowed here)"
+    for broken in plugins.broken:
+        if normalise(broken.distribution) == normalise(need.distribution):
+            return f" (installed, but did not load: {broken.reason})"
+    offer = plugins.get(need.kind, need.name)
+    if offer is not None:
+        return f" (installed is another one, of {offer.distribution} {offer.version})"
+    return ""
+
+
+def _advice(need: Need, plugins: Plugins) -> str:
+    """What to do about a part that is not there."""
+    if _is_off(need, plugins):
+        return "see `disabled` and `allowed` under [plugins] in the registry file"
+    return need.install
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(step) for step in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])

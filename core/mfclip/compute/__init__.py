@@ -1,0 +1,1 @@
+"""What computes, and in which arithmetic: devices, precision, the memory allocator."""

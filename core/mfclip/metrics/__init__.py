@@ -1,0 +1,1 @@
+"""Measures of a table of scores, with their uncertainty. numpy and scipy only."""

@@ -1,0 +1,1 @@
+"""Pretrained weights: files of tensors that a user has, read without pickle."""
