@@ -118,7 +118,7 @@ class Decides(Protocol):
     def p_fake(self, log_odds: ArrayLike) -> Float64[NDArray[Any], "*shape"]:
         """Calibrated probability of fake, 0-1."""
 
-    def verdict(self, p_fake: float) -> Literal[real, fake]:
+    def verdict(self, p_fake: float) -> Literal["real", "fake"]:
         """What to call an image."""
 
 
