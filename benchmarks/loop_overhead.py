@@ -27,8 +27,8 @@ from mfclip.data.loader import training_loader
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.assemble import LossTerm
-from mfclip.detector.model import PluginDetector
 from mfclip.detector.outputs import Outputs, Targets
+from mfclip.detector.whole import PluginDetector
 from mfclip.parts import BuildContext
 from mfclip.recipe.settings import PreprocessingSettings, TrainingSettings
 from mfclip.training.loop import train

@@ -15,6 +15,7 @@ from mfclip.parts import (
     Dataset,
     Detector,
     Encoder,
+    Input,
     Loss,
     Prompts,
 )
@@ -61,6 +62,11 @@ def mfclip_corruptions() -> list[type[Corruption]]:  # type: ignore[empty-body]
     """Image corruptions with five levels of severity."""
 
 
+@hookspec
+def mfclip_inputs() -> list[type[Input]]:  # type: ignore[empty-body]
+    """Inputs beside the image, made once and kept: masks, maps, reconstructions."""
+
+
 HOOKS: dict[str, str] = {
     "mfclip_encoders": "encoder",
     "mfclip_prompts": "prompts",
@@ -69,6 +75,7 @@ HOOKS: dict[str, str] = {
     "mfclip_detectors": "detector",
     "mfclip_datasets": "dataset",
     "mfclip_corruptions": "corruption",
+    "mfclip_inputs": "input",
 }
 """Each hook and the kind of part that it offers."""
 

@@ -52,6 +52,7 @@ MOVED = {
     "mfclip.training.allocator": "mfclip.compute.allocator",
     "mfclip.training.devices": "mfclip.compute.devices",
     "mfclip.training.precision": "mfclip.compute.precision",
+    "mfclip.suggest": "mfclip.text",
     "mfclip.weight_files": "mfclip.weights.files",
 }
 """Earlier name -> name now; a package stands for everything in it."""

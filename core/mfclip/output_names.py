@@ -8,8 +8,10 @@ from difflib import get_close_matches
 
 STANDARD = ("logits", "visual", "text", "predicted_text", "similarity")
 """Fields of :class:`mfclip.detector.outputs.Outputs`. Every other output is in its ``extra``."""
+Shape = tuple[str | int, ...]
+"""Of an output: numbers, or words out of :data:`AXES`."""
 AXES = ("batch", "width")
-"""Words that a shape may use for a size: samples, and the width of the embeddings."""
+"""Words that have a meaning in a shape: samples, and the width of the embeddings."""
 _NAME = re.compile(r"([a-z][a-z0-9]*([-_][a-z0-9]+)*\.)?[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _TYPO = 0.8
 """Likeness (0-1) from which a name without a prefix is a standard one, misspelt."""
@@ -32,7 +34,7 @@ def are_outputs(value: object) -> bool:
 
 
 def are_shapes(value: object) -> bool:
-    """Whether it can be a loss's ``shapes``: sizes, at least one of each output of its own."""
+    """Whether it can be a part's ``shapes``: sizes, at least one of each output of its own."""
     return isinstance(value, Mapping) and all(
         is_output_name(name)
         and name not in STANDARD
@@ -44,4 +46,4 @@ def are_shapes(value: object) -> bool:
 
 
 def _is_size(size: object) -> bool:
-    return size in AXES if isinstance(size, str) else type(size) is int and size > 0
+    return size.isidentifier() if isinstance(size, str) else type(size) is int and size > 0

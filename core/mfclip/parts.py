@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mfclip.data.manifest import Manifest
-    from mfclip.data.protocols import Corrupts, PromptRenderer
+    from mfclip.data.protocols import Corrupts, MakesInput, PromptRenderer, Tokenises
 
-KINDS = ("encoder", "prompts", "alignment", "loss", "detector", "dataset", "corruption")
+KINDS = (
+    *("encoder", "prompts", "alignment", "loss", "detector", "dataset", "corruption"),
+    "input",
+)
 """Every kind of part, in the order in which the documentation shows them."""
 
 OutputName = str
@@ -107,6 +110,8 @@ class Encoder(Part):
     """Base of everything that turns an input into one embedding a sample."""
 
     kind: ClassVar[str] = "encoder"
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """Inputs beside the image that the module's ``forward`` takes; see :mod:`mfclip.reads`."""
 
     @property
     @abstractmethod
@@ -121,13 +126,23 @@ class Encoder(Part):
 class ImageEncoder(Encoder):
     """Builds a module: images (B, 3, H, W), float 0-1, RGB -> embeddings (B, d).
 
+    Its ``forward`` is handed what ``reads`` names by keyword, where there is any: see
+    :mod:`mfclip.reads`. An encoder inside another one is handed what the outer one passes on.
+
     Noise encoders have the same contract. What an encoder wants on top of the detector's one
     preprocessing (its own mean and standard deviation, a patch, a filter) it does itself.
     """
 
 
 class TextEncoder(Encoder):
-    """Builds a module: tokens (K, S, 77), int64, K distinct prompts of S sentences -> (K, d)."""
+    """Builds a module: tokens (K, S, L), int64, K distinct prompts of S sentences -> (K, d).
+
+    L is 77, and the tokens are CLIP's, unless the part brings a tokeniser of its own.
+    """
+
+    def tokeniser(self) -> Tokenises | None:
+        """What turns its sentences into tokens; None: CLIP's. May import what it needs."""
+        return None
 
 
 class Prompts(Part):
@@ -167,11 +182,14 @@ class Loss(Part):
     """
 
     kind: ClassVar[str] = "loss"
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """Inputs beside the image that it reads, in ``targets.named``; see :mod:`mfclip.reads`."""
     needs: ClassVar[frozenset[OutputName]] = frozenset({"logits"})
     """The outputs it reads. The detector has a text predictor only where one is needed."""
     shapes: ClassVar[Mapping[str, tuple[str | int, ...]]] = {}
     """Shapes of outputs of its own for the conformance suite, e.g. ``{"acme.map": ("batch", 1, 8,
-    8)}``; sizes are numbers, ``"batch"`` or ``"width"``. Without one: ``("batch", "width")``."""
+    8)}``; sizes are numbers, ``"batch"``, ``"width"`` or other words. Without one: ``("batch",
+    "width")``."""
 
     weight: float = Field(default=1.0, ge=0)
     """Factor of this term in the sum."""
@@ -189,8 +207,20 @@ class Detector(Part):
     """
 
     kind: ClassVar[str] = "detector"
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """Inputs beside the image that the module's ``forward`` takes; see :mod:`mfclip.reads`."""
     gives: ClassVar[frozenset[OutputName]] = frozenset({"logits"})
     """The outputs that its losses can read in training. Names of its own are in ``extra``."""
+    shapes: ClassVar[Mapping[str, tuple[str | int, ...]]] = {}
+    """Shapes of outputs of its own, e.g. ``{"acme.map": ("batch", 1, 8, 8)}``: numbers are held
+    to, words say what a size means. One map an image, (batch, 1, h, w), is shown by explain."""
+    training_only: ClassVar[frozenset[str]] = frozenset()
+    """Names of the module's children whose weights only training uses, such as a decoder. A bundle
+    for scoring may leave them out."""
+
+    def tokeniser(self) -> Tokenises | None:
+        """As :meth:`TextEncoder.tokeniser`, for a detector that reads ``tokens``."""
+        return None
 
     @abstractmethod
     def build(self, context: BuildContext) -> nn.Module:
@@ -247,8 +277,38 @@ class Corruption(Part):
         """Make the callable."""
 
 
+class Input(Part):
+    """Builds what makes an input beside the image: a source -> a map (c, h, w) or a vector (n,).
+
+    A mask, a reconstruction, the photo that a fake was made from. Each is made once for an image
+    and kept on disk. Encoders, detectors and losses read it by :attr:`name`, in training and,
+    where it is made of the image alone, in scoring.
+    """
+
+    kind: ClassVar[str] = "input"
+    kept: ClassVar[bool] = True
+    """Whether what it makes is kept on disk; not worth it where making is as fast as reading."""
+    version: ClassVar[int] = 1
+    """Raise it where the same settings make something else than before."""
+
+    @property
+    def name(self) -> str:
+        """The name that it is read by; the part's own, unless it says otherwise."""
+        return self.use
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Further columns of the manifest that it needs. None: it is made of the image alone."""
+        return ()
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> MakesInput:
+        """Make the callable."""
+
+
 BASES: dict[str, type[Part]] = {
-    base.kind: base for base in (Encoder, Prompts, Alignment, Loss, Detector, Dataset, Corruption)
+    base.kind: base
+    for base in (Encoder, Prompts, Alignment, Loss, Detector, Dataset, Corruption, Input)
 }
 """The base class of each kind."""
 MODULES: tuple[type[Part], ...] = (ImageEncoder, TextEncoder, Alignment, Loss, Detector)

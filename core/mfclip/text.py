@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 
@@ -21,3 +23,16 @@ def printable(text: str) -> str:
 def markdown(text: str) -> str:
     """The text on one line, with everything that Markdown or HTML would act on made plain."""
     return _MARKDOWN.sub(r"\\\1", printable(" ".join(text.split())))
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """The name most like ``word``, if any is like it; case does not count."""
+    by_folded = {name.casefold(): name for name in names}
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"``, or nothing where no name is near."""
+    name = nearest(word, names)
+    return f"; did you mean '{name}'?" if name is not None else ""

@@ -1,8 +1,8 @@
 """Parts that this plugin offers."""
 
 from mfclip.hookspecs import hookimpl
-from mfclip.parts import Dataset
-from mfclip_data.parts import FolderData, ManifestData
+from mfclip.parts import Dataset, Input
+from mfclip_data.parts import FolderData, ImageColumn, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 
 
@@ -13,3 +13,9 @@ def mfclip_datasets() -> list[type[Dataset]]:
         *(ManifestData, FolderData),
         *(GenFace, Ffpp, CelebDf, Dfdc, DeeperForensics),
     ]
+
+
+@hookimpl
+def mfclip_inputs() -> list[type[Input]]:
+    """Pictures named in a column of the manifest."""
+    return [ImageColumn]

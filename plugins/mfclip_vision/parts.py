@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Misfit
+from mfclip.reads import keyword
 from mfclip.weights.files import WeightFile, absent
 
 if TYPE_CHECKING:
     from mfclip_vision.cvit import CvitEncoder
+    from mfclip_vision.map_cnn import MapEncoder
     from mfclip_vision.mve import MultiModalVisionEncoder
     from mfclip_vision.noise import SrmNoiseEncoder
     from mfclip_vision.timm_backbone import TimmEncoder
@@ -236,6 +238,45 @@ class SrmNoise(ImageEncoder):
         )
 
 
+class MapCnn(ImageEncoder):
+    """Encoder of an input beside the image, such as a reconstruction error: a small CNN.
+
+    In place of a noise encoder, or alone, where the map is all that counts.
+    """
+
+    use: Literal["map-cnn"] = "map-cnn"
+    """Name of the part."""
+    input: str = Field(default="map", min_length=1)
+    """Name of the input that it reads, as an ``[[input]]`` of the recipe gives it."""
+    channels: int = Field(default=1, ge=1)
+    """Channels of the map."""
+    widths: tuple[int, ...] = Field(default=(32, 64, 128), min_length=1)
+    """Channels after each convolution; each halves the map."""
+    dim: int = Field(default=512, ge=1)
+    """d: length of the embedding."""
+
+    @property
+    def reads(self) -> frozenset[str]:  # type: ignore[override]  # a setting decides
+        """The one input."""
+        return frozenset({self.input})
+
+    @property
+    def shapes(self) -> dict[str, tuple[str | int, ...]]:
+        """Of the input that it reads."""
+        return {self.input: ("batch", self.channels, "size", "size")}
+
+    @property
+    def width(self) -> int:
+        """d: length of the embedding."""
+        return self.dim
+
+    def build(self, context: BuildContext) -> MapEncoder:
+        """Make the module."""
+        from mfclip_vision.map_cnn import MapEncoder
+
+        return MapEncoder(keyword(self.input), self.channels, self.widths, self.dim)
+
+
 class MultiModalVision(ImageEncoder):
     """Multi-modal vision encoder MVE: X_v = X_i + N_n, image and noise embedding added."""
 
@@ -253,6 +294,11 @@ class MultiModalVision(ImageEncoder):
         """d: length of the embedding."""
         return self.image.width
 
+    @property
+    def reads(self) -> frozenset[str]:  # type: ignore[override]  # what its encoders read
+        """Everything that one of its encoders reads beside the image."""
+        return self.image.reads | self.noise.reads
+
     def misfits(self, context: BuildContext) -> Iterable[Misfit]:
         """Embeddings of different lengths, which cannot be added."""
         if self.image.width != self.noise.width:
@@ -267,4 +313,8 @@ class MultiModalVision(ImageEncoder):
         """Make the module."""
         from mfclip_vision.mve import MultiModalVisionEncoder
 
-        return MultiModalVisionEncoder(self.image.build(context), self.noise.build(context))
+        return MultiModalVisionEncoder(
+            self.image.build(context),
+            self.noise.build(context),
+            (frozenset(map(keyword, self.image.reads)), frozenset(map(keyword, self.noise.reads))),
+        )

@@ -13,7 +13,7 @@ from timm.models import PretrainedCfg, get_pretrained_cfg, is_model
 from torch import Tensor, nn
 
 from mfclip.errors import RecipeError
-from mfclip.suggest import did_you_mean
+from mfclip.text import did_you_mean
 from mfclip.weights.files import mismatch
 
 _REFUSALS = (AssertionError, RuntimeError, TypeError, ValueError)

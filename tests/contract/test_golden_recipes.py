@@ -42,6 +42,7 @@ ADDED: dict[str, str] = {
     "training.optimiser": "Adam, as always",
     "training.schedule": "steps, as always",
     "training.warmup_epochs": "none",
+    "training.average": "the weights themselves",
     "head.layer_norm": "none",
 }
 """Options that came later, ``"cvit.option"``, ``"training.option"`` or ``".table"``, and why their

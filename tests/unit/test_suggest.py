@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfclip.suggest import did_you_mean, nearest
+from mfclip.text import did_you_mean, nearest
 
 NAMES = ("clip-vit", "cvit", "srm-noise", "use")
 

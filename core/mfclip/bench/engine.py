@@ -92,6 +92,7 @@ def count_cost(cell: Cell, plugins: Plugins) -> DetectorCost:
         cell.recipe.preprocessing.size,
         len(bundle.prompts) if bundle.prompts else 1,
         cell.recipe.training.batch_size,
+        cell.recipe.preprocessor().example(),
     )
     whole = [part for part in parts if "." not in part.path]
     return DetectorCost(

@@ -30,7 +30,7 @@ from mfclip.bench.selections import (
     pair,
 )
 from mfclip.errors import DataError, UsageError
-from mfclip.suggest import did_you_mean
+from mfclip.text import did_you_mean
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest, Row

@@ -13,7 +13,7 @@ from mfclip.errors import MissingExtraError, PluginError, UsageError
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.scores import ScoreTable, read_scores, write_scores
 from mfclip.parts import BuildContext
-from mfclip.suggest import did_you_mean
+from mfclip.text import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np

@@ -30,8 +30,7 @@ from mfclip.recipe.places import Document, KeyPath
 from mfclip.recipe.read import read_recipe, read_recipe_text
 from mfclip.recipe.render import literal, to_toml
 from mfclip.recipe.source import load
-from mfclip.suggest import did_you_mean
-from mfclip.text import printable
+from mfclip.text import did_you_mean, printable
 
 if TYPE_CHECKING:
     from mfclip.plugins.discovery import Plugins

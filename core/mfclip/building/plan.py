@@ -17,11 +17,12 @@ from mfclip.data.audit.refusal import require_sound
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest
 from mfclip.data.prompts import PromptTable
-from mfclip.detector.assemble import AnyDetector, assemble, build_part
+from mfclip.data.protocols import PromptRenderer, Tokenises
+from mfclip.detector.assemble import assemble, build_part
+from mfclip.detector.base import DetectorModule
 from mfclip.detector.contracts import label_of
 from mfclip.detector.cost import PartCost, cost
 from mfclip.detector.failures import blaming, naming_parts
-from mfclip.detector.protocols import PromptRenderer
 from mfclip.detector.shapes import checking_shapes
 from mfclip.metrics.scores import ScoreTable
 from mfclip.metrics.videos import check_videos
@@ -41,7 +42,7 @@ class Plan:
     manifest: Manifest | None
     audit: Audit | None
     prompts: PromptTable | None
-    detector: AnyDetector
+    detector: DetectorModule
     costs: Sequence[PartCost]
     synthetic: bool = False
     """Whether the images were drawn by a program."""
@@ -61,7 +62,8 @@ def make_plan(recipe: Recipe, events: BuildEvents, *, synthetic: bool = False) -
         detector = assemble(recipe, prompts)
     with naming_parts(detector), checking_shapes(detector, recipe):
         size, pairs = recipe.preprocessing.size, recipe.context().batch_size
-        costs = cost(detector, size, prompts_per_batch=_distinct(prompts), batch_size=pairs)
+        beside = recipe.preprocessor().example()
+        costs = cost(detector, size, _distinct(prompts), pairs, beside)
     events.parts(costs)
     drawn = synthetic or (recipe.data is not None and recipe.data.synthetic)
     return Plan(recipe, manifest, checked, prompts, detector, costs, drawn)
@@ -98,7 +100,16 @@ def _prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | No
     kind: type[PromptRenderer] = PromptRenderer  # type: ignore[type-abstract]
     renderer = build_part(recipe.prompts, "prompts", recipe.context(), kind)
     with blaming(label_of("prompts", recipe.prompts), "failed on the labels of the data"):
-        return PromptTable.make(labels, renderer)
+        return PromptTable.make(labels, renderer, _tokeniser(recipe))
+
+
+def _tokeniser(recipe: Recipe) -> Tokenises | None:
+    """Whose tokens the prompts become; None: CLIP's."""
+    for path, part in (("text", recipe.text), ("detector", recipe.detector)):
+        if part is not None:
+            with blaming(label_of(path, part), "could not give its tokeniser"):
+                return part.tokeniser()
+    return None
 
 
 def _distinct(prompts: PromptTable | None) -> int:

@@ -12,7 +12,7 @@ from mfclip.metrics.operating import OperatingPoints
 if TYPE_CHECKING:
     from mfclip.bundle.description import Need
     from mfclip.data.prompts import PromptTable
-    from mfclip.detector.assemble import AnyDetector
+    from mfclip.detector.base import DetectorModule
     from mfclip.recipe.model import Recipe
 
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class BundleContents:
     """What goes into a bundle."""
 
-    detector: AnyDetector
+    detector: DetectorModule
     """With the weights to keep."""
     recipe: Recipe
     """Every default filled in."""

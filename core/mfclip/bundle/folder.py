@@ -28,8 +28,8 @@ from mfclip.bundle.description import (
 from mfclip.bundle.json_text import read_json
 from mfclip.bundle.limits import no_more_than
 from mfclip.bundle.weights import load_weights, save_weights
-from mfclip.detector.assemble import AnyDetector, assemble
-from mfclip.detector.model import VisionLanguageDetector
+from mfclip.detector.assemble import assemble
+from mfclip.detector.base import DetectorModule
 from mfclip.errors import BundleError, UsageError
 from mfclip.files import replace_folder, settled, sha256
 
@@ -63,7 +63,7 @@ class Bundle:
     changes: tuple[str, ...] = ()
     """Distributions with another version now than when the bundle was written."""
 
-    def detector(self, *, text_side: bool | None = None) -> AnyDetector:
+    def detector(self, *, text_side: bool | None = None) -> DetectorModule:
         """The detector with its weights, in evaluation mode, on the CPU.
 
         ``text_side``: whether with text encoder, predictor and alignment; by default where the
@@ -82,7 +82,7 @@ class Bundle:
         with no_more_than(weights):
             detector = assemble(self.recipe, self.prompts, pretrained=False, text_side=wanted)
         try:
-            load_weights(weights, detector, text_side=wanted)
+            load_weights(weights, detector, without=() if wanted else detector.TRAINING_ONLY)
         except BundleError as error:
             raise BundleError("\n".join([str(error), *self.changes])) from error
         return detector.eval()
@@ -105,7 +105,7 @@ def write_bundle(folder: Path, contents: BundleContents, *, text_side: bool = Tr
         Where the disk is full or cannot be written; what was there before is untouched.
     """
     check_destination(folder)
-    text_side = text_side and _has_text_side(contents.detector)
+    text_side = text_side and contents.detector.has_training_only
     try:
         with replace_folder(folder) as staged:
             _fill(staged, contents, text_side)
@@ -188,7 +188,8 @@ def _fill(staged: Path, contents: BundleContents, text_side: bool) -> None:
     taken = sorted(set(contents.files) & set(OWN))
     if taken:
         raise UsageError(f"{taken[0]!r} is a name of the bundle's own; give the file another")
-    digest = save_weights(staged / WEIGHTS, contents.detector, text_side=text_side)
+    left_out = () if text_side else contents.detector.TRAINING_ONLY
+    digest = save_weights(staged / WEIGHTS, contents.detector, without=left_out)
     files: dict[str, str | bytes | Path] = dict(contents.files)
     files[RECIPE] = to_toml(contents.recipe)
     if contents.prompts is not None:
@@ -227,10 +228,6 @@ def _put(path: Path, content: str | bytes | Path) -> None:
     if isinstance(content, Path):
         content = content.read_bytes()
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def _has_text_side(detector: AnyDetector) -> bool:
-    return isinstance(detector, VisionLanguageDetector) and detector.text is not None
 
 
 def _known_files(folder: Path) -> set[str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from mfclip.detector.model import TEXT_SIDE
 from mfclip.errors import BundleError, PluginError
 from mfclip.files import sha256
 
 
-def save_weights(path: Path, detector: nn.Module, *, text_side: bool) -> str:
+def save_weights(path: Path, detector: nn.Module, *, without: Sequence[str] = ()) -> str:
     """Write the detector's state and return the file's sha256, in hexadecimal.
+
+    ``without`` names children that are left out, such as those that only training uses.
 
     Raises
     ------
@@ -25,7 +27,7 @@ def save_weights(path: Path, detector: nn.Module, *, text_side: bool) -> str:
     from safetensors.torch import save_file
 
     state = {
-        name: value for name, value in detector.state_dict().items() if text_side or not _text(name)
+        name: value for name, value in detector.state_dict().items() if not _within(name, without)
     }
     path.touch()
     mode = path.stat().st_mode
@@ -37,10 +39,11 @@ def save_weights(path: Path, detector: nn.Module, *, text_side: bool) -> str:
     return sha256(path)
 
 
-def load_weights(path: Path, detector: nn.Module, *, text_side: bool) -> None:
+def load_weights(path: Path, detector: nn.Module, *, without: Sequence[str] = ()) -> None:
     """Fill the detector from a file; every name must be there, and no other.
 
-    Without ``text_side`` the file's text encoder, predictor and alignment are not read.
+    What the file has of the children ``without`` is not read; the detector may lack it, or keep it
+    as it was drawn.
 
     Raises
     ------
@@ -54,12 +57,13 @@ def load_weights(path: Path, detector: nn.Module, *, text_side: bool) -> None:
             state = {
                 name: file.get_tensor(name)
                 for name in file.keys()  # noqa: SIM118  a handle, not a mapping
-                if text_side or not _text(name)
+                if not _within(name, without)
             }
     except SafetensorError as error:
         raise BundleError(f"{path} is no safetensors file: {error}") from error
     try:
-        detector.load_state_dict(state)
+        kept = {n: v for n, v in detector.state_dict().items() if _within(n, without)}
+        detector.load_state_dict({**kept, **state})
     except RuntimeError as error:
         raise BundleError(f"{path} does not fit the recipe beside it: {error}") from error
 
@@ -83,8 +87,9 @@ def sizes(path: Path) -> tuple[int, ...]:
         raise BundleError(f"{path} is no safetensors file: {error}") from error
 
 
-def _text(name: str) -> bool:
-    return name.split(".", 1)[0] in TEXT_SIDE
+def _within(name: str, children: Sequence[str]) -> bool:
+    """Whether a tensor of that name belongs to one of the children."""
+    return any(name.startswith(f"{child}.") for child in children)
 
 
 def _own_memory(state: dict[str, object]) -> dict[str, Tensor]:

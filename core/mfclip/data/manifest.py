@@ -1,7 +1,8 @@
 """The manifest: one table that names every image and its label.
 
 Columns ``path`` and ``label`` are required; ``forgery``, ``family``, ``generator``, ``split``,
-``identity``, ``group`` and ``video`` are optional, and every other column is ignored. An optional
+``identity``, ``group`` and ``video`` are optional. Further columns are kept as text, for parts that
+make inputs of them (:attr:`Row.further`), and mean nothing else. An optional
 cell that says ``nan``, ``NA``, ``None`` or ``null`` is a missing value, as an empty one is.
 Paths are POSIX and relative to the manifest's root; absolute ones are taken as they are, ``..`` is
 refused.
@@ -41,6 +42,8 @@ class Row:
     """Images that went through one pipeline. Figures inside a group are clean."""
     video: str = ""
     """The video that a frame is of, unique across manipulations. Empty: a still image."""
+    further: tuple[tuple[str, str], ...] = ()
+    """Columns beyond these with their text, such as ``("mask", "masks/0001.png")``."""
 
     def cells(self) -> dict[str, str]:
         """The row by column name."""
@@ -87,8 +90,8 @@ class Manifest:
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the sorted rows and the sizes of their files.
 
-        The order of the rows and the place of the root do not count. Contents are not read: a
-        file edited in place to the same length keeps the fingerprint.
+        The order of the rows, the place of the root and further columns do not count. Contents are
+        not read: a file edited in place to the same length keeps the fingerprint.
         """
         lines = (repr(_printed(row, _size(self.file(row)))) for row in self.rows)
         digest = hashlib.sha256()
@@ -124,10 +127,15 @@ def read_manifest(file: Path, root: Path | None = None) -> Manifest:
 def write_manifest(manifest: Manifest, file: Path) -> None:
     """Write all columns, as CSV or Parquet by the suffix. An existing file is replaced at once.
 
+    Further columns follow the known ones; rows without one have an empty cell there.
+
     Paths are written as the rows give them, so read it back with ``root=manifest.root`` unless
     ``file`` lies in that root.
     """
-    write_table(file, COLUMNS, (row.cells() for row in manifest.rows))
+    further = tuple(dict.fromkeys(name for row in manifest.rows for name, _ in row.further))
+    blank = dict.fromkeys(further, "")
+    cells = ({**blank, **dict(row.further), **row.cells()} for row in manifest.rows)
+    write_table(file, (*COLUMNS, *further), cells)
 
 
 def _row(cells: dict[str, str]) -> Row:
@@ -138,9 +146,9 @@ def _row(cells: dict[str, str]) -> Row:
         generator=cells["generator"],
     )
     split: Split = next(name for name in SPLITS if name == cells["split"])
-    return Row(
-        Path(cells["path"]), levels, split, cells["identity"], cells["group"], cells["video"]
-    )
+    further = tuple((name, text) for name, text in cells.items() if name not in COLUMNS)
+    known = (cells["identity"], cells["group"], cells["video"])
+    return Row(Path(cells["path"]), levels, split, *known, further)
 
 
 def _printed(row: Row, size: int) -> tuple[str | int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,8 +11,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from mfclip.data.inputs import Inputs
 from mfclip.data.reencode import Reencoder
 from mfclip.data.settings import PreprocessingSettings
+from mfclip.data.source import Source
 
 
 class Preprocessor:
@@ -30,10 +32,18 @@ class Preprocessor:
     ----------
     reencode
         ``png`` or ``jpeg:1`` to ``jpeg:100``, see :mod:`mfclip.data.reencode`; None: leave it out.
+    inputs
+        What is made of an image beside its pixels.
     """
 
-    def __init__(self, settings: PreprocessingSettings, reencode: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: PreprocessingSettings,
+        reencode: str | None = None,
+        inputs: Inputs | None = None,
+    ) -> None:
         self.settings = settings
+        self.inputs = inputs or Inputs()
         self.reencode = reencode
         self._encoder = None if reencode is None else Reencoder.named(reencode)
 
@@ -53,6 +63,33 @@ class Preprocessor:
         for places in groups:
             out[places] = self._resized(torch.stack([moved[place] for place in places]))
         return out
+
+    def example(self) -> dict[str, Float[Tensor, 1 * shape]]:
+        """What is beside one black image, on the CPU, to run a detector that reads it."""
+        size = self.settings.size
+        black = Source(torch.zeros(3, size, size, dtype=torch.uint8))
+        return self.beside(self.inputs.of([black], scoring=True, keep=False), torch.device("cpu"))
+
+    def beside(
+        self, named: Mapping[str, Sequence[Tensor]], device: torch.device
+    ) -> dict[str, Float[Tensor, batch * shape]]:
+        """Inputs beside the images as batches on the device, float32; uint8 becomes 0-1.
+
+        Maps (c, h, w) are resized as the images are, but bilinear and not re-encoded; vectors are
+        stacked.
+        """
+        return {
+            name: torch.stack([self._beside(one.to(device)) for one in values])
+            for name, values in named.items()
+        }
+
+    def _beside(self, one: Tensor) -> Float[Tensor, "*shape"]:
+        values = one.float().div_(255) if one.dtype == torch.uint8 else one.float()
+        size = (self.settings.size, self.settings.size)
+        if values.ndim != 3 or values.shape[-2:] == size:
+            return values
+        resized = functional.interpolate(values[None], size, mode="bilinear", antialias=True)
+        return resized[0]
 
     def _resized(
         self, images: UInt8[Tensor, "batch 3 height width"]

@@ -19,10 +19,10 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.errors import BundleError, DataError, RecipeError
 
 if TYPE_CHECKING:
-    from mfclip.data.protocols import PromptRenderer
+    from mfclip.data.protocols import PromptRenderer, Tokenises
 
 CONTEXT = 77
-"""Tokens of one sentence: start, text, end, and zeros."""
+"""Tokens of one sentence for CLIP: start, text, end, and zeros."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +39,19 @@ class PromptTable:
     """For each label its row, 0 to K - 1."""
     sentences: tuple[tuple[str, ...], ...]
     """For each row its S sentences, coarse to fine."""
-    tokens: Int64[Tensor, "K S 77"]
-    """CLIP's byte-pair tokens of the sentences."""
+    tokens: Int64[Tensor, "K S L"]
+    """Tokens of the sentences, zeros behind them: CLIP's byte pairs, L = 77, or a part's own."""
 
     @staticmethod
-    def make(labels: Iterable[HierarchicalLabel], renderer: PromptRenderer) -> PromptTable:
+    def make(
+        labels: Iterable[HierarchicalLabel],
+        renderer: PromptRenderer,
+        tokeniser: Tokenises | None = None,
+    ) -> PromptTable:
         """Render and tokenise distinct labels; nothing is downloaded.
 
         Texts are distinct where their tokens are: case and spaces count for nothing in CLIP's.
+        ``tokeniser`` is the text encoder's own; None: CLIP's.
 
         Raises
         ------
@@ -54,14 +59,14 @@ class PromptTable:
             Without any label.
         RecipeError
             For labels with unequal numbers of sentences, and for sentences that are empty, too
-            long for 77 tokens, or hold one of CLIP's control tokens. Nothing is ever cut.
+            long for the tokeniser, or hold one of CLIP's control tokens. Nothing is ever cut.
         """
         distinct = tuple(dict.fromkeys(labels))
         if not distinct:
             raise DataError("no labels to make prompts from; the training split is empty")
         sentences = tuple(tuple(renderer.render(label)) for label in distinct)
         _check_counts(distinct, sentences)
-        tokens = _tokenise(sentences)
+        tokens = _tokenise(sentences, tokeniser or ClipTokeniser())
         alike: dict[tuple[int, ...], list[int]] = {}
         for place, text in enumerate(tokens.flatten(1).tolist()):
             alike.setdefault(tuple(text), []).append(place)
@@ -105,7 +110,9 @@ class PromptTable:
             also = {"also": others} if others else {}
             entry = {"label": first, **also, "sentences": sentences, "tokens": _unpadded(tokens)}
             entries.append(entry)
-        return json.dumps({"context": CONTEXT, "prompts": entries}, indent=1, ensure_ascii=False)
+        return json.dumps(
+            {"context": self.tokens.shape[-1], "prompts": entries}, indent=1, ensure_ascii=False
+        )
 
     @staticmethod
     def from_json(text: str) -> PromptTable:
@@ -114,14 +121,15 @@ class PromptTable:
         Tables from before rows were shared keep their rows, also those that read the same.
         """
         try:
-            entries = json.loads(text)["prompts"]
+            table = json.loads(text)
+            entries, length = table["prompts"], int(table.get("context", CONTEXT))
             own = [
                 (HierarchicalLabel(**label), row)
                 for row, entry in enumerate(entries)
                 for label in (entry["label"], *entry.get("also", ()))
             ]
             sentences = tuple(tuple(entry["sentences"]) for entry in entries)
-            tokens = torch.stack([_padded(entry["tokens"]) for entry in entries])
+            tokens = torch.stack([_padded(entry["tokens"], length) for entry in entries])
         except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
             raise BundleError(f"the prompt table is damaged: {error}") from error
         labels, rows = tuple(label for label, _ in own), tuple(row for _, row in own)
@@ -140,27 +148,42 @@ def _check_counts(labels: Sequence[HierarchicalLabel], sentences: Sequence[Seque
         raise RecipeError(f"prompts: every label needs the same number of sentences, got {told}")
 
 
-def _tokenise(sentences: Sequence[Sequence[str]]) -> Int64[Tensor, "K S 77"]:
-    encode, start, end = _encoder()
+def _tokenise(sentences: Sequence[Sequence[str]], tokeniser: Tokenises) -> Int64[Tensor, "K S L"]:
     rows: dict[str, Tensor] = {}
     problems: list[str] = []
     for sentence in dict.fromkeys(sentence for prompt in sentences for sentence in prompt):
-        tokens = [start, *encode(sentence), end]
-        rows[sentence] = _padded_row(tokens[:CONTEXT])
-        problems += _problems(sentence, tokens, {start, end})
+        try:
+            tokens = tokeniser.tokens(sentence)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        if len(tokens) > tokeniser.length:
+            problems.append(
+                f"a sentence takes {len(tokens)} tokens, {tokeniser.length} are allowed: "
+                f"{sentence!r}"
+            )
+        rows[sentence] = _padded_row(tokens[: tokeniser.length], tokeniser.length)
     if problems:
         raise RecipeError("\n".join(f"prompts: {problem}" for problem in problems))
     return torch.stack([torch.stack([rows[sentence] for sentence in one]) for one in sentences])
 
 
-def _problems(sentence: str, tokens: Sequence[int], control: set[int]) -> Iterable[str]:
-    inner = tokens[1:-1]
-    if not inner:
-        yield f"the sentence {sentence!r} is empty"
-    if len(tokens) > CONTEXT:
-        yield f"a sentence takes {len(tokens)} tokens, {CONTEXT} are allowed: {sentence!r}"
-    if control.intersection(inner):
-        yield f"the sentence {sentence!r} holds a control token of CLIP; write it otherwise"
+class ClipTokeniser:
+    """CLIP's byte pairs between its two control tokens."""
+
+    length = CONTEXT
+
+    def tokens(self, sentence: str) -> Sequence[int]:
+        """Start, text, end. Raises :class:`ValueError` for no text, or a control token in it."""
+        encode, start, end = _encoder()
+        inner = encode(sentence)
+        if not inner:
+            raise ValueError(f"the sentence {sentence!r} is empty")
+        if {start, end}.intersection(inner):
+            raise ValueError(
+                f"the sentence {sentence!r} holds a control token of CLIP; write it otherwise"
+            )
+        return [start, *inner, end]
 
 
 @cache
@@ -185,16 +208,16 @@ def _tokenizer_module() -> Any:
     return module
 
 
-def _padded_row(tokens: Sequence[int]) -> Int64[Tensor, " 77"]:
-    row = torch.zeros(CONTEXT, dtype=torch.int64)
+def _padded_row(tokens: Sequence[int], length: int) -> Int64[Tensor, " L"]:
+    row = torch.zeros(length, dtype=torch.int64)
     row[: len(tokens)] = torch.tensor(tokens, dtype=torch.int64)
     return row
 
 
-def _padded(prompt: Sequence[Sequence[int]]) -> Int64[Tensor, "S 77"]:
-    return torch.stack([_padded_row(tokens) for tokens in prompt])
+def _padded(prompt: Sequence[Sequence[int]], length: int) -> Int64[Tensor, "S L"]:
+    return torch.stack([_padded_row(tokens, length) for tokens in prompt])
 
 
-def _unpadded(prompt: Int64[Tensor, "S 77"]) -> list[list[int]]:
-    """Without the zeros behind the end token; a zero inside is the token of "!"."""
-    return [row[: int(row.nonzero().max()) + 1].tolist() for row in prompt]
+def _unpadded(prompt: Int64[Tensor, "S L"]) -> list[list[int]]:
+    """Without the zeros behind the last token; a zero inside is CLIP's token of "!"."""
+    return [row[: int(row.nonzero().max()) + 1].tolist() if row.any() else [] for row in prompt]

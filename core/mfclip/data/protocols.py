@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mfclip.data.labels import HierarchicalLabel
+    from mfclip.data.source import Source
 
 
 @runtime_checkable
@@ -28,4 +30,30 @@ class Corrupts(Protocol):
         """A new image, corrupted at a level of 1 to 5; the one that goes in is left as it is.
 
         Raises :class:`ValueError` for any other level.
+        """
+
+
+@runtime_checkable
+class Tokenises(Protocol):
+    """Turns sentences into tokens, for a text encoder that does not read CLIP's."""
+
+    @property
+    def length(self) -> int:
+        """L: tokens of one sentence, padding included. Padding is zeros, at the end."""
+
+    def tokens(self, sentence: str) -> Sequence[int]:
+        """The sentence's tokens, those that begin and end it included, without padding.
+
+        More than :attr:`length` are refused by name; nothing is ever cut. A sentence that cannot
+        be told in tokens raises :class:`ValueError`, which says why.
+        """
+
+
+class MakesInput(Protocol):
+    """What an input part builds: the same source always gives the same input."""
+
+    def __call__(self, source: Source) -> Tensor:
+        """A map (c, h, w) over the image, of any resolution, or a vector (n,).
+
+        uint8 (read as 0-1), float16 or float32; the same c or n for every image.
         """

@@ -16,7 +16,7 @@ COLUMNS = (
     *("path", "label", "forgery", "family", "generator"),
     *("split", "identity", "group", "video"),
 )
-"""Every column that is read; written in this order."""
+"""Every column that has a meaning; written in this order, further ones after them."""
 REQUIRED = ("path", "label")
 OPTIONAL = tuple(name for name in COLUMNS if name not in REQUIRED)
 _SPLITS = ("train", "val", "test")
@@ -41,7 +41,7 @@ class CheckedRows(NamedTuple):
     """What a table holds."""
 
     rows: list[dict[str, str]]
-    """The known cells of each row, in one spelling; empty where a value is missing."""
+    """The cells of each row, known ones in one spelling and first; empty where one lacks."""
     notes: tuple[str, ...]
     """What was taken for a missing value."""
 
@@ -100,8 +100,13 @@ def _misspelt(columns: Sequence[str]) -> Iterator[str]:
 
 
 def _named(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """The known columns, then the further ones, whose cells nobody here looks into."""
     given = dict(zip(columns, cells, strict=False))
-    return {name: given.get(name, "") for name in COLUMNS}
+    return {name: given.get(name, "") for name in (*COLUMNS, *_further(columns))}
+
+
+def _further(columns: Sequence[str]) -> Iterator[str]:
+    return (name for name in columns if name and name not in COLUMNS)
 
 
 def _count(columns: Sequence[str], cells: Sequence[str]) -> Iterator[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from torch import Tensor, nn
 
+from mfclip.detector.base import DetectorModule
 from mfclip.detector.contracts import label_of
 from mfclip.detector.failures import ADVICE, blaming
 from mfclip.detector.head import Head
-from mfclip.detector.model import PluginDetector, VisionLanguageDetector
+from mfclip.detector.model import VisionLanguageDetector
+from mfclip.detector.whole import PluginDetector
 from mfclip.errors import PluginError, UsageError
 from mfclip.parts import BuildContext, Part
 from mfclip.recipe.slots import parts_within
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from mfclip.data.prompts import PromptTable
     from mfclip.recipe.model import Recipe
 
-AnyDetector: TypeAlias = VisionLanguageDetector | PluginDetector
-"""What :func:`assemble` gives."""
 Built = TypeVar("Built")
 
 
@@ -37,6 +37,8 @@ class LossTerm:
     """(outputs, targets) -> unweighted scalar."""
     label: str = ""
     """How messages name the part."""
+    reads: frozenset[str] = frozenset()
+    """What it reads in ``targets.named``."""
 
 
 def assemble(
@@ -45,7 +47,7 @@ def assemble(
     *,
     pretrained: bool = True,
     text_side: bool = True,
-) -> AnyDetector:
+) -> DetectorModule:
     """The detector of a recipe, freshly initialised.
 
     Seeding is the caller's (``torch.manual_seed``). Vision encoder and head are drawn first, so
@@ -69,9 +71,15 @@ def assemble(
     """
     context = recipe.context(len(prompts) if prompts else None, pretrained=pretrained)
     if recipe.detector is not None:
-        module = _module(recipe.detector, "detector", context)
-        label = label_of("detector", recipe.detector)
-        return PluginDetector(module, label, recipe.detector.gives)
+        whole = recipe.detector
+        return PluginDetector(
+            _module(whole, "detector", context),
+            label_of("detector", whole),
+            whole.gives,
+            whole.shapes,
+            whole.reads,
+            whole.training_only,
+        )
     if recipe.vision is None:
         raise UsageError("the recipe has neither `vision` nor `detector`: nothing to assemble")
     if text_side and recipe.text and prompts is None:
@@ -83,6 +91,7 @@ def assemble(
         head=Head(recipe.vision.width, layer_norm=recipe.head.layer_norm),
         normalise=recipe.head.normalise,
         labels=labels(recipe),
+        reads=recipe.vision.reads,
         **(_text_side(recipe, prompts, context) if text_side else {}),
     )
 
@@ -97,7 +106,7 @@ def losses(recipe: Recipe, prompts: int | None = None) -> list[LossTerm]:
         name = loss.use if seen[loss.use] == 1 else f"{loss.use}#{seen[loss.use]}"
         path = f"loss.{place}"
         module = _module(loss, path, context)
-        terms.append(LossTerm(name, loss.weight, module, label_of(path, loss)))
+        terms.append(LossTerm(name, loss.weight, module, label_of(path, loss), loss.reads))
     return terms
 
 

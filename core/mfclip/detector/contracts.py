@@ -5,12 +5,13 @@ Only shapes known without reading a value are compared, so the checks cost no sy
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
 from mfclip.detector.outputs import Outputs
 from mfclip.errors import PluginError
+from mfclip.output_names import Shape
 from mfclip.parts import Part
 from mfclip.plugins.owners import owner_of
 
@@ -63,6 +64,28 @@ def expect_given(outputs: Outputs, names: Iterable[str], label: str) -> None:
             f"{label} gave no {', '.join(map(repr, absent))} in training, which its `gives` "
             "names. Report it to the plugin's author, or take another part."
         )
+
+
+def expect_shapes(outputs: Outputs, shapes: Mapping[str, Shape], batch: int, label: str) -> None:
+    """Check the outputs of its own that a detector gave against the shapes it declares.
+
+    Sizes that are words other than ``batch`` may be anything.
+    """
+    for name, shape in shapes.items():
+        value = outputs.extra.get(name)
+        if value is None:
+            continue
+        wanted = [batch if size == "batch" else size for size in shape]
+        fits = value.ndim == len(wanted) and all(
+            isinstance(size, str) or size == found
+            for size, found in zip(wanted, value.shape, strict=True)
+        )
+        if not fits:
+            told = ", ".join(map(str, wanted))
+            raise PluginError(
+                f"{label} gave {name!r} as {_received(value)}; its `shapes` says ({told}). "
+                "Report it to the plugin's author, or take another part."
+            )
 
 
 def _received(value: object) -> str:

@@ -7,7 +7,7 @@ normalisation, patch selection) is not, as is usual.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +17,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from mfclip.detector.assemble import AnyDetector
-from mfclip.detector.model import PluginDetector, VisionLanguageDetector
+from mfclip.detector.base import DetectorModule, Pass
 
 META = torch.device("meta")
 
@@ -38,7 +37,11 @@ class PartCost:
 
 
 def cost(
-    detector: AnyDetector, image_size: int, prompts_per_batch: int, batch_size: int
+    detector: DetectorModule,
+    image_size: int,
+    prompts_per_batch: int,
+    batch_size: int,
+    beside: Mapping[str, Tensor] | None = None,
 ) -> list[PartCost]:
     """The cost of each part, the parts inside the vision encoder listed after it.
 
@@ -53,58 +56,38 @@ def cost(
         Distinct prompts in one training step; the text encoder runs once for each.
     batch_size
         Pairs in one training step, for the alignment.
+    beside
+        What the detector reads beside one image, by name.
     """
-    if isinstance(detector, PluginDetector):
-        images = torch.zeros(1, 3, image_size, image_size)
-        return [_part("detector", detector.inner, _macs(detector.inner, images)[""], "image")]
-    rows = [*_vision(detector, image_size), *_text(detector, prompts_per_batch)]
-    rows += _alignment(detector, batch_size, prompts_per_batch)
-    rows += [_linear("head", detector.head)]
-    return rows + ([_linear("predictor", detector.predictor)] if detector.predictor else [])
+    rows: list[PartCost] = []
+    for one in detector.passes(image_size, prompts_per_batch, batch_size, beside or {}):
+        macs = _macs(one)
+        rows.append(_part(one.path, one.module, macs[""], one.per))
+        rows += _inside(detector, one, macs)
+    return rows
 
 
-def _vision(detector: VisionLanguageDetector, size: int) -> Iterator[PartCost]:
-    macs = _macs(detector.vision, torch.zeros(1, 3, size, size))
-    yield _part("vision", detector.vision, macs[""], "image")
-    for path in detector.labels:
-        name = path.removeprefix("vision.")
-        inner = dict(detector.vision.named_modules()).get(name)
-        if path.startswith("vision.") and inner is not None:
-            yield _part(path, inner, macs.get(name, 0), "image")
-
-
-def _text(detector: VisionLanguageDetector, prompts: int) -> Iterator[PartCost]:
-    if detector.text is not None and detector.tokens is not None:
-        rows = torch.arange(prompts, device=detector.tokens.device) % len(detector.tokens)
-        macs = _macs(detector.text, detector.tokens[rows])
-        yield _part("text", detector.text, macs[""], "step")
-
-
-def _alignment(detector: VisionLanguageDetector, batch: int, prompts: int) -> Iterator[PartCost]:
-    if detector.alignment is not None and detector.tokens is not None:
-        visual = torch.ones(batch, detector.width)
-        text = torch.ones(batch, detector.text_width)
-        rows = torch.arange(batch) % min(prompts, len(detector.tokens))
-        macs = _macs(detector.alignment, visual, text, rows)
-        yield _part("alignment", detector.alignment, macs[""], "step")
+def _inside(detector: DetectorModule, one: Pass, macs: Mapping[str, int]) -> Iterator[PartCost]:
+    """The parts within a part."""
+    for path, module in detector.parts().items():
+        if path.startswith(f"{one.path}."):
+            name = path.removeprefix(f"{one.path}.")
+            yield _part(path, module, macs.get(name, 0), one.per)
 
 
 def _part(path: str, module: nn.Module, macs: int, per: Literal["image", "step"]) -> PartCost:
     return PartCost(path, sum(p.numel() for p in module.parameters()), macs, per)
 
 
-def _linear(path: str, layer: nn.Linear) -> PartCost:
-    return _part(path, layer, layer.in_features * layer.out_features, "image")
-
-
-def _macs(module: nn.Module, *inputs: Tensor) -> dict[str, int]:
+def _macs(one: Pass) -> dict[str, int]:
     """MACs of one forward pass by the names of the modules inside; ``""`` is all of it."""
+    module = one.module
     training = module.training
     module.eval()
     try:
-        return _count(lambda: _on_meta(module, inputs), module)
+        return _count(lambda: _on_meta(one), module)
     except (NotImplementedError, RuntimeError):  # it reads a value, which a meta tensor lacks
-        return _count(lambda: _for_real(module, inputs), module)
+        return _count(lambda: _for_real(one), module)
     finally:
         module.train(training)
 
@@ -124,15 +107,23 @@ def _count(forward: Callable[[], None], module: nn.Module) -> dict[str, int]:
     return {"": counter.get_total_flops() // 2} | {k: v for k, v in macs.items() if k}
 
 
-def _on_meta(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+def _on_meta(one: Pass) -> None:
+    state = {**dict(one.module.named_parameters()), **dict(one.module.named_buffers())}
     shapes = {
         name: value.detach().to(META).requires_grad_(value.requires_grad)
         for name, value in state.items()
     }
-    functional_call(module, shapes, tuple(value.to(META) for value in inputs))
+    inputs, reads = _moved(one, META)
+    functional_call(one.module, shapes, inputs, reads)
 
 
-def _for_real(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    place = next(iter(module.parameters()), torch.empty(0)).device
-    module(*(value.to(place) for value in inputs))
+def _for_real(one: Pass) -> None:
+    place = next(iter(one.module.parameters()), torch.empty(0)).device
+    inputs, reads = _moved(one, place)
+    one.module(*inputs, **reads)
+
+
+def _moved(one: Pass, device: torch.device) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+    """The arguments of a pass on a device."""
+    inputs = tuple(value.to(device) for value in one.inputs)
+    return inputs, {name: value.to(device) for name, value in one.reads.items()}

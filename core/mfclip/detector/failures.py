@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,8 +44,9 @@ def blaming(label: str, what: str, inside: Mapping[int, str] | None = None) -> I
 def naming_parts(*modules: nn.Module) -> Iterator[None]:
     """Whatever a part's forward pass raises in here becomes a PluginError that names the part.
 
-    ``modules`` are detectors and objectives: modules with ``labels``, names of parts by where
-    they are inside. An error that none of their parts was running for passes unchanged.
+    ``modules`` are detectors and objectives: modules with ``parts`` by their place, and
+    ``labels``, how each is named. An error that none of their parts was running for passes
+    unchanged.
     """
     try:
         yield
@@ -78,10 +80,8 @@ def _running(trace: TracebackType | None, labels: Mapping[int, str]) -> str | No
     return found
 
 
-def _labels(module: nn.Module) -> Iterator[tuple[int, str]]:
-    inside = dict(module.named_modules())
-    for path, label in getattr(module, "labels", {}).items():
-        # A plugin's whole detector sits in ``inner``.
-        part = inside.get("inner" if path == "detector" else path)
-        if part is not None:
-            yield id(part), label
+def _labels(module: Any) -> Iterator[tuple[int, str]]:
+    labels = getattr(module, "labels", {})
+    for path, part in module.parts().items() if labels else ():
+        if path in labels:
+            yield id(part), labels[path]

@@ -1,33 +1,27 @@
-"""The detectors: vision and text encoders with an alignment, or a plugin's whole detector.
+"""The detector that is assembled: vision and text encoders with an alignment.
 
 Shape letters: B images, K distinct prompts of the data, S sentences a prompt, d the width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import cast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mfclip.detector.contracts import (
-    expect_given,
-    expect_outputs,
-    expect_similarity,
-    expect_tensor,
-)
+from mfclip.detector.base import DetectorModule, Pass
+from mfclip.detector.contracts import expect_similarity, expect_tensor
 from mfclip.detector.head import Head
 from mfclip.detector.outputs import Outputs
 from mfclip.detector.protocols import Similarity
-
-TEXT_SIDE = ("text", "predictor", "alignment")
-"""Children that only training uses (Eq. 3)."""
+from mfclip.detector.reading import select
 
 
-class VisionLanguageDetector(nn.Module):
+class VisionLanguageDetector(DetectorModule):
     """Vision encoder and head, with a text side that exists for training only (Eq. 1-3).
 
     Parameters
@@ -39,9 +33,9 @@ class VisionLanguageDetector(nn.Module):
     head
         X_v (B, ``width``) -> logits (B, 2); a fresh :class:`Head` by default.
     text
-        Tokens (K, S, 77) -> T_l (K, ``text_width``). Needs ``tokens``.
+        Tokens (K, S, L) -> T_l (K, ``text_width``). Needs ``tokens``.
     tokens
-        (K, S, 77): the prompt table. Not part of the state: it is kept as text in the bundle.
+        (K, S, L): the prompt table. Not part of the state: it is kept as text in the bundle.
     alignment
         X_v (B, d), T_l (B, d), prompt index (B,) -> :class:`Similarity`. Needs ``text``.
     predictor
@@ -51,8 +45,12 @@ class VisionLanguageDetector(nn.Module):
         not. The alignment always receives X_v as the encoder gave it.
     labels
         How messages name the parts: ``{"vision": ..., "vision.image": ..., "text": ...}``.
+    reads
+        What the vision encoder takes beside the images.
     """
 
+    TRAINING_ONLY = ("text", "predictor", "alignment")
+    """Children that only training uses (Eq. 3)."""
     tokens: Tensor | None
 
     def __init__(
@@ -63,11 +61,12 @@ class VisionLanguageDetector(nn.Module):
         head: Head | None = None,
         text: nn.Module | None = None,
         text_width: int | None = None,
-        tokens: Int[Tensor, "prompts sentences 77"] | None = None,
+        tokens: Int[Tensor, "prompts sentences tokens"] | None = None,
         alignment: nn.Module | None = None,
         predictor: bool = False,
         normalise: bool = False,
         labels: Mapping[str, str] | None = None,
+        reads: Iterable[str] = (),
     ) -> None:
         super().__init__()
         if text is not None and tokens is None:
@@ -75,6 +74,8 @@ class VisionLanguageDetector(nn.Module):
         self.width, self.text_width = width, text_width or width
         self.normalise = normalise
         self.labels = dict(labels or {"vision": "vision"})
+        self.vision_reads = frozenset(reads)
+        self.reads = self.vision_reads | ({"prompt"} if text else set())
         self.vision = vision
         self.head = head or Head(width)
         self.text = text
@@ -86,17 +87,20 @@ class VisionLanguageDetector(nn.Module):
         self,
         images: Float[Tensor, "batch 3 height width"],
         prompt: Int[Tensor, " batch"] | None = None,
+        **reads: Any,
     ) -> Outputs:
         """Logits and X_v; with ``prompt``, rows of the prompt table, the text side as well.
 
-        Without ``prompt`` only vision encoder and head run (Eq. 3).
+        Without ``prompt`` only vision encoder and head run (Eq. 3). The vision encoder is handed
+        what it reads.
 
         Raises
         ------
         PluginError
             Where an encoder or the alignment returns another shape than it declared.
         """
-        visual = self._encode_images(images)
+        given = reads if prompt is None else {"prompt": prompt, **reads}
+        visual = self._encode_images(images, select(given, self.vision_reads))
         features = F.normalize(visual, dim=-1) if self.normalise else visual
         logits = self.head(features)
         if prompt is None or self.text is None:
@@ -127,7 +131,7 @@ class VisionLanguageDetector(nn.Module):
         )
         return text[place]
 
-    def visual_side(self) -> VisionLanguageDetector:
+    def scoring(self) -> VisionLanguageDetector:
         """A detector that shares vision encoder and head and has no text side."""
         visual = VisionLanguageDetector(
             self.vision,
@@ -135,14 +139,46 @@ class VisionLanguageDetector(nn.Module):
             head=self.head,
             normalise=self.normalise,
             labels=self.labels,
+            reads=self.vision_reads,
         )
         return visual.train(self.training)
 
+    def parts(self) -> dict[str, nn.Module]:
+        """Both encoders and the alignment, and each part within them that has a label."""
+        inside = dict(self.named_modules())
+        paths = dict.fromkeys(("vision", "text", "alignment", *self.labels))
+        return {path: inside[path] for path in paths if path in inside}
+
+    def passes(
+        self, image_size: int, prompts: int, batch: int, beside: Mapping[str, Tensor]
+    ) -> Iterator[Pass]:
+        """Vision encoder, text encoder, alignment, head and predictor."""
+        images = torch.zeros(1, 3, image_size, image_size)
+        yield Pass("vision", self.vision, (images,), "image", select(beside, self.vision_reads))
+        if self.text is not None and self.tokens is not None:
+            rows = torch.arange(prompts, device=self.tokens.device) % len(self.tokens)
+            yield Pass("text", self.text, (self.tokens[rows],), "step")
+        if self.alignment is not None and self.tokens is not None:
+            pairs = torch.ones(batch, self.width), torch.ones(batch, self.text_width)
+            row = torch.arange(batch) % min(prompts, len(self.tokens))
+            yield Pass("alignment", self.alignment, (*pairs, row), "step")
+        yield Pass("head", self.head, (torch.zeros(1, self.width),), "image")
+        if self.predictor is not None:
+            yield Pass("predictor", self.predictor, (torch.zeros(1, self.width),), "image")
+
+    def pairs(
+        self, images: Float[Tensor, "batch 3 height width"], prompt: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch d"]] | None:
+        """X_v and T_l of any number of pairs; None without a text encoder."""
+        if self.text is None:
+            return None
+        return self._encode_images(images, {}), self.encode_prompts(prompt)
+
     def _encode_images(
-        self, images: Float[Tensor, "batch 3 height width"]
+        self, images: Float[Tensor, "batch 3 height width"], reads: Mapping[str, Any]
     ) -> Float[Tensor, "batch width"]:
         return expect_tensor(
-            self.vision(images),
+            self.vision(images, **reads),
             (len(images), self.width),
             self.labels["vision"],
             "one embedding of the declared width an image",
@@ -159,37 +195,3 @@ class VisionLanguageDetector(nn.Module):
         similarity = self.alignment(visual, text, prompt)
         expect_similarity(similarity, len(visual), self.labels.get("alignment", "alignment"))
         return cast("Similarity", similarity)
-
-
-class PluginDetector(nn.Module):
-    """A plugin's whole detector, behind the same call and outputs as our own."""
-
-    def __init__(
-        self, inner: nn.Module, label: str = "detector", gives: Collection[str] = ()
-    ) -> None:
-        super().__init__()
-        self.inner = inner
-        self.gives = tuple(gives)
-        self.labels = {"detector": label}
-
-    def forward(
-        self,
-        images: Float[Tensor, "batch 3 height width"],
-        prompt: Int[Tensor, " batch"] | None = None,
-    ) -> Outputs:
-        """What the plugin gives; plain logits become :class:`Outputs`. ``prompt`` is not used.
-
-        Raises
-        ------
-        PluginError
-            Where that is neither :class:`Outputs` nor a tensor, or not of shape (B, 2), and
-            where in training an output is absent that the part's ``gives`` names.
-        """
-        outputs = expect_outputs(self.inner(images), len(images), self.labels["detector"])
-        if self.training:
-            expect_given(outputs, self.gives, self.labels["detector"])
-        return outputs
-
-    def visual_side(self) -> PluginDetector:
-        """Itself: all of it runs when scoring."""
-        return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -32,6 +33,12 @@ class Outputs:
     extra: Mapping[str, Tensor] = field(default_factory=dict)
     """Whatever else a detector's own losses read, by the names of its ``gives``."""
 
+    @property
+    def named(self) -> Mapping[str, Tensor]:
+        """Every tensor there is, by name."""
+        own = {name: getattr(self, name) for name in STANDARD if name != "similarity"}
+        return {**{name: value for name, value in own.items() if value is not None}, **self.extra}
+
     def get(self, name: str) -> object:
         """The output of that name, of its own field or in ``extra``; None where it is absent."""
         return getattr(self, name) if name in STANDARD else self.extra.get(name)
@@ -45,3 +52,5 @@ class Targets:
     """0 real, 1 fake."""
     prompt: Int[Tensor, " batch"]
     """Row of the prompt table for each sample."""
+    named: Mapping[str, Any] = field(default_factory=dict)
+    """What the losses read beside these, by the names of their ``reads``."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from mfclip.data.protocols import Corrupts as Corrupts
 from mfclip.data.protocols import PromptRenderer as PromptRenderer
@@ -85,3 +86,62 @@ class ShowsGate(Protocol):
         prompt: Int[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch batch"]:
         """The gate of each image (rows) against each text (columns), 0-1."""
+
+
+class ParameterGroup(NamedTuple):
+    """Parameters that the optimiser treats in a way of their own."""
+
+    prefix: str
+    """Of their names in the module that says so; empty: all of them. The longest prefix counts."""
+    rate: float = 1.0
+    """Factor of the learning rate."""
+    decay: float = 1.0
+    """Factor of the weight decay."""
+
+
+@runtime_checkable
+class HasParameterGroups(Protocol):
+    """A module whose parameters do not all learn alike."""
+
+    def parameter_groups(self) -> Iterable[ParameterGroup]:
+        """The groups; what no group names is treated as the settings say."""
+
+
+@runtime_checkable
+class PreparesEpochs(Protocol):
+    """A module that looks at the training images before an epoch begins."""
+
+    def before_epoch(self, epoch: int, batches: Iterable[TrainingBatch]) -> None:
+        """Called before each epoch, counted from 0, without gradients.
+
+        What it finds it keeps in buffers: a run that is resumed inside an epoch does not call it
+        again for that epoch. ``batches`` may be left alone, or read in part; each pass over them
+        decodes the images anew, without augmentation.
+        """
+
+
+class TrainingBatch(NamedTuple):
+    """What :class:`PreparesEpochs` sees."""
+
+    images: Float[Tensor, "batch 3 height width"]
+    """On the device, 0-1."""
+    reads: Mapping[str, Any]
+    """``label``, ``prompt``, ``index`` and whatever else the detector reads, by name."""
+
+
+@runtime_checkable
+class StepsItself(Protocol):
+    """A whole detector that does more in a step than one forward pass."""
+
+    def training_loss(
+        self,
+        images: Float[Tensor, "batch 3 height width"],
+        reads: Mapping[str, Any],
+        loss: Callable[[object], Tensor],
+    ) -> Tensor:
+        """What the step minimises, a scalar.
+
+        ``loss`` is the recipe's objective: outputs -> scalar. It may be called more than once,
+        after forward passes on other inputs or with gradients taken in between; the first call's
+        terms are the ones that are logged. ``reads`` are the keyword arguments of ``forward``.
+        """

@@ -18,14 +18,14 @@ from mfclip.parts import Alignment, Detector, Encoder, Part
 from mfclip.recipe.slots import parts_within
 
 if TYPE_CHECKING:
-    from mfclip.detector.assemble import AnyDetector
+    from mfclip.detector.base import DetectorModule
     from mfclip.recipe.model import Recipe
 
 Hook = Callable[[nn.Module, Any, object], None]
 
 
 @contextmanager
-def checking_shapes(detector: AnyDetector, recipe: Recipe) -> Iterator[None]:
+def checking_shapes(detector: DetectorModule, recipe: Recipe) -> Iterator[None]:
     """While in here, every part of the recipe is held to its contract as it runs.
 
     A part is found by its place in the recipe: ``vision.image`` is the attribute ``image`` of
@@ -36,11 +36,11 @@ def checking_shapes(detector: AnyDetector, recipe: Recipe) -> Iterator[None]:
     PluginError
         Out of the forward pass, naming the part, what it returned and what was expected.
     """
-    inside = dict(detector.named_modules())
+    inside = detector.parts()
     with ExitStack() as hooks:
         for path, part in parts_within(recipe):
             place = ".".join(map(str, path))
-            module = inside.get("inner" if place == "detector" else place)
+            module = inside.get(place)
             hook = _check(part, detector.labels.get(place, place))
             if module is not None and hook is not None:
                 hooks.callback(module.register_forward_hook(hook).remove)

@@ -10,10 +10,9 @@ import torch
 
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
-from mfclip.detector.model import VisionLanguageDetector
 from mfclip.detector.protocols import ShowsGate
 from mfclip.evaluation.report.data import SimilarityMatrix
-from mfclip.explain.pictures import PAIRS, cosines, load_images, pair_embeddings
+from mfclip.explain.pictures import PAIRS, cosines, load_images
 
 if TYPE_CHECKING:
     from mfclip.bundle.folder import Bundle
@@ -62,16 +61,18 @@ def agreement(bundle: Bundle, manifest: Manifest, rows: Sequence[Row]) -> Agreem
         ImageError: An image cannot be read.
     """
     detector, prompts = bundle.detector(text_side=True), bundle.prompts
-    assert isinstance(detector, VisionLanguageDetector)
     assert prompts is not None
     index = torch.tensor([prompts.row(row.label) for row in rows])
     images = load_images(manifest, rows, bundle.recipe.preprocessor())
     labels = [row.label.generator or row.label.forgery or row.label.label for row in rows]
     with torch.inference_mode():
-        visual, text = pair_embeddings(detector, images, index)
+        pairs = detector.pairs(images, index)
+        assert pairs is not None, "the bundle has no text side"
+        visual, text = pairs
         cosine = cosines(visual, text)
         gate = None
-        if isinstance(detector.alignment, ShowsGate):
-            weights = detector.alignment.gate_of(visual, text, index)
+        alignment = detector.parts().get("alignment")
+        if isinstance(alignment, ShowsGate):
+            weights = alignment.gate_of(visual, text, index)
             gate = SimilarityMatrix(weights.double().numpy(), labels)
     return Agreement(SimilarityMatrix(cosine.double().numpy(), labels), gate)

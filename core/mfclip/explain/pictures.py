@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,7 +17,7 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.prompts import PromptTable
-from mfclip.detector.model import VisionLanguageDetector
+from mfclip.detector.base import DetectorModule
 from mfclip.detector.protocols import ShowsPatches
 from mfclip.metrics.scores import ScoreTable
 
@@ -55,13 +55,13 @@ def as_picture(image: Float[Tensor, "3 height width"]) -> Image:
 
 
 def similarity_matrix(
-    detector: nn.Module, validation: Manifest, prompts: PromptTable | None, pre: Preprocessor
+    detector: DetectorModule, validation: Manifest, prompts: PromptTable | None, pre: Preprocessor
 ) -> tuple[Float[NDArray[np.float64], "n n"], list[str]] | None:
     """Cosine similarity of X_v (rows) and T_l (columns) of one validation batch, and its labels.
 
     Ordered by prompt. None where the detector has no text side.
     """
-    if not isinstance(detector, VisionLanguageDetector) or not detector.text or prompts is None:
+    if prompts is None:
         return None
     rows = _spread([row for row in validation.rows if row.label in prompts.labels])
     if not rows:
@@ -69,19 +69,11 @@ def similarity_matrix(
     index = torch.tensor([prompts.row(row.label) for row in rows])
     with torch.inference_mode():
         images = load_images(validation, rows, pre)
-        cosine = cosines(*pair_embeddings(detector.cpu().eval(), images, index))
+        pairs = detector.cpu().eval().pairs(images, index)
+        if pairs is None:
+            return None
+        cosine = cosines(*pairs)
     return cosine.double().numpy(), [row.label.generator or row.label.label for row in rows]
-
-
-def pair_embeddings(
-    detector: VisionLanguageDetector,
-    images: Float[Tensor, "n 3 s s"],
-    prompt: Int64[Tensor, " n"],
-) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n d"]]:
-    """X_v and T_l of any number of pairs: without the alignment, which may be made for fewer."""
-    visual = detector(images).visual
-    assert visual is not None
-    return visual, detector.encode_prompts(prompt)
 
 
 def cosines(visual: Float[Tensor, "n d"], text: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:

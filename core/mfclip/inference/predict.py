@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,11 @@ from jaxtyping import Float, Float64, UInt8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mfclip.detector.assemble import AnyDetector
+from mfclip.data.source import Source
+from mfclip.detector.base import DetectorModule
 from mfclip.detector.failures import naming_parts
 from mfclip.detector.outputs import FAKE, REAL, Outputs
+from mfclip.detector.reading import select
 from mfclip.inference.fold import fold, with_exact_heads
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Predictor:
 
     def __init__(
         self,
-        detector: AnyDetector,
+        detector: DetectorModule,
         preprocessor: Preprocessor,
         *,
         device: torch.device,
@@ -53,28 +55,46 @@ class Predictor:
         if not reducible:
             self.module = self._copy(detector)
 
-    def __call__(self, images: Sequence[UInt8[Tensor, "3 h w"]]) -> NDArray[np.float64]:
-        """One log-odds an image; above zero: fake. The images may differ in size."""
+    def __call__(
+        self, images: Sequence[UInt8[Tensor, "3 h w"]], *, keep: bool = False
+    ) -> NDArray[np.float64]:
+        """One log-odds an image; above zero: fake. The images may differ in size.
+
+        ``keep`` writes what is made beside the images to the cache, for images of a data set.
+        """
         if not images:
             return np.empty(0)
         with torch.inference_mode():
-            batch = self.preprocessor(images, self.device)
+            batch, given = self.prepared(images, keep=keep)
             with naming_parts(self.module):
-                scores: NDArray[np.float64] = self.log_odds(batch).cpu().numpy()
+                scores: NDArray[np.float64] = self.log_odds(batch, given).cpu().numpy()
         return scores
 
+    def prepared(
+        self, images: Sequence[UInt8[Tensor, "3 h w"]], *, keep: bool = False
+    ) -> tuple[Float[Tensor, "batch 3 size size"], dict[str, Tensor]]:
+        """Images as the detector gets them, and what it reads beside them, on the device."""
+        sources = [Source(image) for image in images]
+        named = self.preprocessor.inputs.of(sources, scoring=True, keep=keep)
+        beside = self.preprocessor.beside(named, self.device)
+        return self.preprocessor(images, self.device), beside
+
     @torch.inference_mode()
-    def log_odds(self, images: Float[Tensor, "batch 3 size size"]) -> Float64[Tensor, " batch"]:
-        """The same for preprocessed images on the device."""
+    def log_odds(
+        self,
+        images: Float[Tensor, "batch 3 size size"],
+        given: Mapping[str, Tensor] | None = None,
+    ) -> Float64[Tensor, " batch"]:
+        """The same for images, and inputs beside them, as :meth:`prepared` gives them."""
         images = images.contiguous(memory_format=torch.channels_last)
         reduced = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=reduced):
-            outputs: Outputs = self.module(images)
+            outputs: Outputs = self.module(images, **select(given or {}, self.module.reads))
         logits = outputs.logits.double()
         return logits[:, FAKE] - logits[:, REAL]
 
-    def _copy(self, detector: AnyDetector) -> nn.Module:
-        copy: nn.Module = fold(detector.visual_side())
+    def _copy(self, detector: DetectorModule) -> DetectorModule:
+        copy = fold(detector.scoring())
         if self.precision != torch.float32:
             with_exact_heads(copy)
         copy.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -92,7 +112,7 @@ class Predictor:
                 layer.to(self.precision)
         size = self.preprocessor.settings.size
         try:
-            self.log_odds(torch.zeros(1, 3, size, size, device=self.device))
+            self.log_odds(*self.prepared([torch.zeros(3, size, size, dtype=torch.uint8)]))
         except RuntimeError as error:
             if "dtype" in str(error) or "type" in str(error):
                 return False
@@ -101,7 +121,7 @@ class Predictor:
 
 
 def predict_log_odds(
-    detector: AnyDetector,
+    detector: DetectorModule,
     manifest: Manifest,
     preprocessor: Preprocessor,
     *,
@@ -148,7 +168,9 @@ def predict_with(
     scores = np.full(len(manifest), np.nan)
     done = 0
     for batch in loader:
-        scores[batch.index.numpy()] = predictor(change(batch) if change else batch.images)
+        scores[batch.index.numpy()] = (
+            predictor(change(batch)) if change else predictor(batch.images, keep=True)
+        )
         done += len(batch.images)
         if progress:
             progress(done, len(manifest))

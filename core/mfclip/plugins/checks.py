@@ -16,7 +16,8 @@ from mfclip.hookspecs import HOOKS
 from mfclip.output_names import AXES, STANDARD, are_outputs, are_shapes
 from mfclip.parts import BASES, Part, members_of
 from mfclip.plugins.versions import Deprecation, deprecated_attributes, deprecated_hooks
-from mfclip.suggest import did_you_mean
+from mfclip.reads import STANDARD_READS
+from mfclip.text import did_you_mean
 
 PART_NAME = re.compile(r"[a-z0-9]+([-._][a-z0-9]+)*")
 """What a part's name looks like: lower case, kebab-case by custom."""
@@ -208,7 +209,7 @@ _OUTPUTS = (
 )
 _SHAPES = (
     "shapes of outputs of your own like {'acme.map': ('batch', 1, 8, 8)}, of whole numbers and "
-    f"{' or '.join(map(repr, AXES))}"
+    f"{' or '.join(map(repr, AXES))}; a detector may use other words too"
 )
 _ATTRIBUTES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "paper": (_is_text, "a text"),
@@ -220,7 +221,17 @@ _ATTRIBUTES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "synthetic": (lambda value: isinstance(value, bool), "True or False"),
     "needs": (are_outputs, _OUTPUTS),
     "gives": (are_outputs, _OUTPUTS),
-    "shapes": (are_shapes, _SHAPES),
+    "shapes": (lambda value: isinstance(value, property) or are_shapes(value), _SHAPES),
+    "reads": (
+        lambda value: isinstance(value, property) or are_outputs(value),
+        f"a frozenset with some of {', '.join(map(repr, STANDARD_READS))}, or names of inputs",
+    ),
+    "training_only": (
+        lambda value: isinstance(value, frozenset) and all(map(_is_text, value)),
+        "a frozenset of names of the module's children",
+    ),
+    "kept": (lambda value: isinstance(value, bool), "True or False"),
+    "version": (lambda value: type(value) is int, "a whole number"),
 }
 """Attributes of the bases, and what they may be: pydantic does not check class attributes."""
 
@@ -230,7 +241,12 @@ def _attribute_problem(schema: type[Part]) -> str | None:
         if hasattr(schema, name) and not fits(getattr(schema, name)):
             got = getattr(schema, name)
             return f"{schema.__name__} has {name} = {got!r}; it should be {meaning}"
-    unread = sorted(set(getattr(schema, "shapes", ())) - getattr(schema, "needs", frozenset()))
+    known: list[object] = [
+        getattr(schema, name, frozenset()) for name in ("needs", "gives", "reads")
+    ]
+    told = frozenset[str]().union(*(one for one in known if isinstance(one, frozenset)))
+    shapes = getattr(schema, "shapes", ())
+    unread = [] if isinstance(shapes, property) else sorted(set(shapes) - told)
     if unread:
         named = ", ".join(map(repr, unread))
         return f"{schema.__name__} has a shape of {named}, which its `needs` does not name"

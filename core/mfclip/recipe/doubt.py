@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel
 
-from mfclip.suggest import nearest
+from mfclip.text import nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -9,14 +9,18 @@ from importlib.util import find_spec
 from pydantic import BaseModel
 
 from mfclip.errors import in_one_line
-from mfclip.parts import BuildContext, Detector, Encoder, Loss, Part
+from mfclip.parts import BuildContext, Detector, Encoder, Input, Loss, Part
+from mfclip.reads import STANDARD_READS
 from mfclip.recipe.doubt import UNKNOWN, InDoubt, is_in_doubt
 from mfclip.recipe.messages import Problems
 from mfclip.recipe.places import Document, KeyPath
 from mfclip.recipe.slots import parts_within
+from mfclip.text import did_you_mean
 
 _SIDE = ("text", "prompts", "alignment")
 """Tables of a vision-language detector beside ``vision``."""
+_PROMPTS = frozenset({"prompt", "tokens"})
+"""What a part reads that needs [prompts]."""
 _OUTPUTS = {
     "logits": "logits",
     "visual": "the visual embedding",
@@ -59,6 +63,7 @@ class Fit:
         self._detector()
         self._text_side()
         self._losses()
+        self._reads()
         self._training()
         self._widths()
         self._modules()
@@ -109,10 +114,40 @@ class Fit:
             message = "needs [vision] or [detector]: one of them sees the images"
             self.problems.at(where or self.document.place(("assembly",)), (), message)
         for name in ("vision", *_SIDE) if self._has("detector") else ():
-            if self._has(name):
+            if self._has(name) and not (name == "prompts" and self._reads_prompts()):
                 at = self.document.place(("detector",))
                 message = f"[detector] ({at}) is a whole detector by itself; remove one of them"
                 self.problems.add(self.document, (name,), message)
+
+    def _reads_prompts(self) -> bool:
+        """Whether a whole detector reads prompts, so that the recipe may have them."""
+        detector = self.parts.get(("detector",))
+        return detector is None or (
+            isinstance(detector, Detector) and not _PROMPTS.isdisjoint(detector.reads)
+        )
+
+    def _reads(self) -> None:
+        """Whether somebody gives what each part reads."""
+        given = {part.name: path for path, part in self.parts.items() if isinstance(part, Input)}
+        known = {*STANDARD_READS, *given}
+        read = {name for part in self.parts.values() for name in getattr(part, "reads", ())}
+        for name in sorted(given.keys() - read):
+            if not self.doubts:
+                message = (
+                    f"no part of the recipe reads '{name}'; remove this input, or add a reader"
+                )
+                self.problems.add(self.document, given[name], message)
+        for path, part in self.parts.items():
+            for name in sorted(getattr(part, "reads", frozenset()) - known):
+                if not self._misspelt("input"):
+                    message = (
+                        f"'{part.use}' reads '{name}', which no [[input]] of the recipe gives"
+                        f"{did_you_mean(name, known)}"
+                    )
+                    self.problems.at(self.document.place((*path, "use")), path, message)
+            reads_text = not _PROMPTS.isdisjoint(getattr(part, "reads", frozenset()))
+            if reads_text and isinstance(part, Detector) and not self._has("prompts"):
+                self._lacks("prompts", path, "to read")
 
     def _text_side(self) -> None:
         if self._has("detector"):

@@ -12,6 +12,7 @@ from mfclip.parts import (
     Dataset,
     Detector,
     ImageEncoder,
+    Input,
     Loss,
     Prompts,
     TextEncoder,
@@ -26,6 +27,7 @@ from mfclip.recipe.settings import (
 )
 
 if TYPE_CHECKING:
+    from mfclip.data.inputs import Inputs
     from mfclip.data.preprocess import Preprocessor
 
 
@@ -54,6 +56,8 @@ class Recipe(Settings):
     """The classification head."""
     preprocessing: PreprocessingSettings = PreprocessingSettings()
     """The one preprocessing of training and scoring."""
+    input: tuple[SerializeAsAny[Input], ...] | None = None
+    """Inputs beside the image, for the parts that read them."""
     data: SerializeAsAny[Dataset] | None = None
     """Images and their labels."""
     augmentation: AugmentationSettings = AugmentationSettings()
@@ -67,7 +71,30 @@ class Recipe(Settings):
         """What turns decoded images into the detector's input."""
         from mfclip.data.preprocess import Preprocessor
 
-        return Preprocessor(self.preprocessing, self.data.reencode if self.data else None)
+        reencode = self.data.reencode if self.data else None
+        return Preprocessor(self.preprocessing, reencode, self.inputs())
+
+    def inputs(self) -> Inputs:
+        """What makes the inputs beside the image that one of the parts reads."""
+        from mfclip.data.inputs import Inputs, Maker
+
+        makers = [
+            Maker(
+                part.name,
+                part.build(self.context()),
+                part.columns,
+                f"input.{place}: input {part.use!r}",
+                f"{part.version} {part.model_dump_json()}",
+                part.kept,
+            )
+            for place, part in enumerate(self.input or ())
+        ]
+        return Inputs(tuple(makers), self.reads())
+
+    def reads(self) -> frozenset[str]:
+        """Names of everything that a part reads beside the image."""
+        parts = (self.vision, self.detector, *self.loss)
+        return frozenset[str]().union(*(part.reads for part in parts if part is not None))
 
     def context(self, prompts: int | None = None, *, pretrained: bool = True) -> BuildContext:
         """What the parts are told when they are built; ``prompts`` is the table's length K."""

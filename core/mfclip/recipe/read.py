@@ -21,7 +21,7 @@ from mfclip.recipe.overrides import read_overrides
 from mfclip.recipe.places import Document
 from mfclip.recipe.resolve import Resolver
 from mfclip.recipe.source import load, parse
-from mfclip.suggest import did_you_mean
+from mfclip.text import did_you_mean
 
 if TYPE_CHECKING:
     from mfclip.recipe.registry import Registry

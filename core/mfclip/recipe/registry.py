@@ -19,11 +19,19 @@ from mfclip.recipe.places import Document, KeyPath
 from mfclip.recipe.resolve import Resolver, Schema
 from mfclip.recipe.settings import Settings
 from mfclip.recipe.source import load
-from mfclip.suggest import did_you_mean
+from mfclip.text import did_you_mean
 
 SHIPPED = Path(__file__).parents[1] / "registry.toml"
 """The catalogue that comes with the framework."""
-ASSEMBLY_TABLES = (*REMOVABLE, "loss", "head", "preprocessing", "augmentation", "evaluation")
+ASSEMBLY_TABLES = (
+    *REMOVABLE,
+    "loss",
+    "head",
+    "preprocessing",
+    "input",
+    "augmentation",
+    "evaluation",
+)
 """Tables of a recipe that an assembly may hold."""
 
 

@@ -26,7 +26,7 @@ from mfclip.recipe.messages import (
 from mfclip.recipe.places import Document, KeyPath
 from mfclip.recipe.slots import Slot, slot_of, slots, table_of
 from mfclip.recipe.values import loose_values, with_absolute_paths, wrong_values
-from mfclip.suggest import did_you_mean
+from mfclip.text import did_you_mean
 
 Schema = TypeVar("Schema", bound=BaseModel)
 

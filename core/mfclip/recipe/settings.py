@@ -36,8 +36,12 @@ class TrainingSettings(Settings):
     sampling: Literal["shuffled", "pairs"] = "shuffled"
     """Order of the images in an epoch, each once. ``shuffled``: at random. ``pairs``: a fake and
     a real one of the same photo, else of the same group, share a batch; batches at random."""
-    optimiser: Literal["adam", "adamw"] = "adam"
-    """``adam``: weight decay is part of the gradient. ``adamw``: it is apart from the moments."""
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    """``adam``: weight decay is part of the gradient. ``adamw``: it is apart from the moments.
+    ``sgd``: with momentum 0.9."""
+    average: float = Field(default=0.0, ge=0, lt=1)
+    """Validate and keep an exponential moving average of the weights with this decay, such as
+    0.999, in place of the weights themselves. 0: no average."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """The optimiser's learning rate, the highest of the schedule."""
     weight_decay: float = Field(default=1e-3, ge=0)

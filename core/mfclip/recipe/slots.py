@@ -66,7 +66,7 @@ def parts_within(
             if isinstance(value, BaseModel):
                 yield from parts_within(value, (*path, name))
             continue
-        found = enumerate(value) if slot.many else [(None, value)]
+        found = enumerate(value or ()) if slot.many else [(None, value)]
         for index, part in found:
             if isinstance(part, Part):
                 here = (*path, name) if index is None else (*path, name, index)

@@ -15,7 +15,7 @@ from mfclip.parts import members_of
 from mfclip.recipe.messages import shown
 from mfclip.recipe.places import KeyPath
 from mfclip.recipe.slots import holds_path
-from mfclip.suggest import did_you_mean
+from mfclip.text import did_you_mean
 
 _EXPECTED = {
     "int_type": "a whole number",

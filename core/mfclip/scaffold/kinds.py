@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mfclip.errors import UsageError
 from mfclip.hookspecs import HOOKS
 from mfclip.parts import BASES, KINDS
-from mfclip.suggest import did_you_mean
+from mfclip.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ TEMPLATES: dict[str, Template] = {
             assets=("faces/faces.csv", "faces/a.png", "faces/b.png", "faces/c.png", "faces/d.png"),
         ),
         Template("corruption", "an image corruption.", "gamma", "gamma", recipe=False),
+        Template("input", "an input beside the image.", "residual", "residual"),
     )
 }
 """The template of each kind."""

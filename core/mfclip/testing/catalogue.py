@@ -17,6 +17,7 @@ from mfclip.parts import (
     Dataset,
     Detector,
     ImageEncoder,
+    Input,
     Loss,
     Part,
     Prompts,
@@ -82,6 +83,8 @@ _GROUPS: tuple[tuple[str, tuple[type[Part], ...], str], ...] = (
         "both-similarities order-independent",
     ),
     ("detector", (Detector,), "gives-in-training"),
+    ("reads", _IMAGES, "reads-known works-without-truth"),
+    ("input", (Input,), "makes-one-kind source-untouched made-the-same"),
     (
         "prompts",
         (Prompts,),

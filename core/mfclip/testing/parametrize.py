@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mfclip.errors import MissingExtraError, UsageError
 from mfclip.parts import BuildContext, Part
-from mfclip.suggest import did_you_mean
 from mfclip.testing.check import Check, ConformanceError
 from mfclip.testing.suite import numbered_checks
+from mfclip.text import did_you_mean
 
 if TYPE_CHECKING:
     Test = TypeVar("Test", bound=Callable[..., Any])

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from mfclip.detector.outputs import Outputs, Targets
+from mfclip.detector.outputs import Outputs
 from mfclip.parts import (
     Alignment,
     BuildContext,
@@ -50,7 +50,7 @@ class Probe(ABC):
 
     def run(self, module: Callable[..., object], arguments: tuple[Any, ...]) -> dict[str, Tensor]:
         """Forward pass. Raises :class:`Fault` for results of another type or shape."""
-        results = self.read(module(*arguments))
+        results = self.read(module(*arguments, **self.beside(module, arguments)))
         batch = self.size(arguments)
         checked = {}
         for name, shape in self.shapes(batch).items():
@@ -63,6 +63,10 @@ class Probe(ABC):
                 )
             checked[name] = value
         return checked
+
+    def beside(self, module: object, arguments: tuple[Any, ...]) -> dict[str, Any]:
+        """Keyword arguments: what the part reads beside its arguments, as far as it is there."""
+        return {}
 
     def halved(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments as they come under bf16 autocast, from other parts that run under it."""
@@ -80,6 +84,11 @@ class ImageProbe(Probe):
         """Pictures of the context's size."""
         return (inputs.images(batch or self.batch, self.context.image_size, seed),)
 
+    def beside(self, module: object, arguments: tuple[Any, ...]) -> dict[str, Any]:
+        """Inputs beside the images; while the module trains the truth as well."""
+        training = bool(getattr(module, "training", False))
+        return inputs.beside(arguments[0], self.part, self.context, truth=training)
+
     def read(self, result: object) -> dict[str, object]:
         """The embedding."""
         return {"embedding": result}
@@ -90,11 +99,16 @@ class ImageProbe(Probe):
 
 
 class TextProbe(ImageProbe):
-    """Tokens (K, S, 77) -> embeddings (K, d)."""
+    """Tokens (K, S, L) -> embeddings (K, d)."""
+
+    def beside(self, module: object, arguments: tuple[Any, ...]) -> dict[str, Any]:
+        """Nothing: text is all it reads."""
+        return {}
 
     def inputs(self, batch: int | None = None, seed: int = 0) -> tuple[Any, ...]:
         """Token rows of the context's number of sentences."""
-        return (inputs.tokens(batch or self.batch, self.context.sentences, seed),)
+        tokeniser = self.part.tokeniser()
+        return (inputs.tokens(batch or self.batch, self.context.sentences, seed, tokeniser),)
 
 
 class DetectorProbe(ImageProbe):
@@ -139,7 +153,7 @@ class LossProbe(Probe):
     def inputs(self, batch: int | None = None, seed: int = 0) -> tuple[Any, ...]:
         """Simulated outputs; logits that the loss does not need are NaN."""
         count = batch or self.batch
-        targets = Targets(inputs.labels(count), inputs.prompt_rows(count, self.context.prompts))
+        targets = inputs.targets(count, self.part, self.context)
         return outputs_for(self.part.needs, count, WIDTH, seed, shapes=self.part.shapes), targets
 
     def halved(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:

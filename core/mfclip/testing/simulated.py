@@ -15,6 +15,8 @@ from mfclip.testing.inputs import embeddings
 Shapes = Mapping[str, tuple[str | int, ...]]
 DEFAULT_SHAPE = ("batch", "width")
 """Of an output that a loss declares no shape for."""
+SIDE = 8
+"""Of an axis that a shape has another word for."""
 
 
 class SimulatedSimilarity(NamedTuple):
@@ -72,7 +74,7 @@ def _extra(
     found = {}
     for place, name in enumerate(names):
         declared = shapes.get(name, DEFAULT_SHAPE)
-        shape = [sizes[size] if isinstance(size, str) else size for size in declared]
+        shape = [sizes.get(size, SIDE) if isinstance(size, str) else size for size in declared]
         random = torch.Generator().manual_seed(1000 * (place + 1) + seed)
         found[name] = torch.randn(shape, generator=random).requires_grad_()
     return found

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 from mfclip.detector.contracts import label_of
@@ -33,28 +34,50 @@ class Augmenter:
                 self._corruptions.append(part.build(context))
 
     def __call__(
-        self, batch: Batch, seed: int, epoch: int
-    ) -> list[UInt8[Tensor, "3 height width"]]:
-        """The images of a batch, each changed in its own way; those that go in stay as they are."""
-        return [
-            self._change(image, np.random.default_rng((seed, epoch, row)))
-            for image, row in zip(batch.images, batch.index.tolist(), strict=True)
-        ]
+        self,
+        batch: Batch,
+        seed: int,
+        epoch: int,
+        named: Mapping[str, Sequence[Tensor]] | None = None,
+    ) -> tuple[list[UInt8[Tensor, "3 height width"]], dict[str, list[Tensor]]]:
+        """The images of a batch, each changed in its own way; those that go in stay as they are.
+
+        ``named`` are inputs beside the images: maps (c, h, w) are cropped and mirrored with their
+        image and never corrupted, vectors are left alone.
+        """
+        images: list[Tensor] = []
+        beside: dict[str, list[Tensor]] = {name: [] for name in named or {}}
+        for place, row in enumerate(batch.index.tolist()):
+            maps = [values[place] for values in (named or {}).values()]
+            draw = np.random.default_rng((seed, epoch, row))
+            image, maps = self._change(batch.images[place], maps, draw)
+            images.append(image)
+            for found, one in zip(beside.values(), maps, strict=True):
+                found.append(one)
+        return images, beside
 
     def _change(
-        self, image: UInt8[Tensor, "3 height width"], draw: np.random.Generator
-    ) -> UInt8[Tensor, "3 rows columns"]:
+        self,
+        image: UInt8[Tensor, "3 height width"],
+        maps: list[Tensor],
+        draw: np.random.Generator,
+    ) -> tuple[UInt8[Tensor, "3 rows columns"], list[Tensor]]:
         # Everything is drawn every time, so that one setting does not shift what another draws.
         keep, down, right, mirrored, corrupted = draw.random(5)
         which, level = draw.random(2)
         noise = int(draw.integers(2**63))
-        image = _cropped(image, 1 - self.settings.crop * keep, down, right)
-        if mirrored < self.settings.mirror:
-            image = image.flip(-1)
+
+        def moved(one: Tensor) -> Tensor:
+            if one.ndim != 3:
+                return one
+            part = _cropped(one, 1 - self.settings.crop * keep, down, right)
+            return part.flip(-1) if mirrored < self.settings.mirror else part
+
+        image = moved(image)
         if self._corruptions and corrupted < self.settings.corrupted:
             corruption = self._corruptions[int(which * len(self._corruptions))]
             image = corruption(image, 1 + int(level * self.settings.strongest), noise)
-        return image
+        return image, [moved(one) for one in maps]
 
 
 def make_augmenter(settings: AugmentationSettings, context: BuildContext) -> Augmenter | None:
@@ -66,8 +89,8 @@ def make_augmenter(settings: AugmentationSettings, context: BuildContext) -> Aug
 
 
 def _cropped(
-    image: UInt8[Tensor, "3 height width"], keep: float, down: float, right: float
-) -> UInt8[Tensor, "3 rows columns"]:
+    image: Shaped[Tensor, "c height width"], keep: float, down: float, right: float
+) -> Shaped[Tensor, "c rows columns"]:
     """A part of the image: ``keep`` of both sides, at a place given by shares of what is left."""
     height, width = image.shape[-2:]
     rows, columns = math.ceil(height * keep), math.ceil(width * keep)

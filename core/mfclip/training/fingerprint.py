@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mfclip.compute.precision import precision_name
 from mfclip.errors import UsageError
 from mfclip.recipe.settings import TrainingSettings
 from mfclip.training.objective import Objective
-from mfclip.training.weights import module_tensors
+from mfclip.training.weights import frozen_tensors, module_tensors
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
@@ -38,6 +38,8 @@ def settings_fingerprint(settings: TrainingSettings, precision: torch.dtype) -> 
     """The settings that a step depends on, by their path in the recipe."""
     free = FREE - ({"epochs"} if settings.schedule == "cosine" else set())
     values = settings.model_dump(mode="json", exclude=set(free))
+    if not settings.average:  # as before there were averages
+        del values["average"]
     named = {f"training.{name}": value for name, value in values.items()}
     return {**named, "training.precision": precision_name(precision)}
 
@@ -68,9 +70,20 @@ def data_fingerprint(
 
 
 def detector_fingerprint(detector: nn.Module) -> dict[str, Any]:
-    """Names and shapes of all weights."""
+    """Names and shapes of the weights that train, and a hash over those that do not."""
     shapes = (f"{name} {tuple(value.shape)}" for name, value in module_tensors(detector).items())
-    return {"detector's weights": _digest(sorted(shapes))}
+    held = frozen_tensors(detector)
+    frozen = {"frozen weights": _content(held)} if held else {}
+    return {"detector's weights": _digest(sorted(shapes)), **frozen}
+
+
+def _content(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over tensors that checkpoints refer to and do not hold."""
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

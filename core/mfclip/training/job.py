@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mfclip.recipe.settings import TrainingSettings
+from mfclip.training.feed import Feed
 from mfclip.training.fingerprint import (
     data_fingerprint,
     detector_fingerprint,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
     from mfclip.data.preprocess import Preprocessor
     from mfclip.data.prompts import PromptTable
-    from mfclip.detector.assemble import AnyDetector
+    from mfclip.detector.base import DetectorModule
     from mfclip.training.augment import Augmenter
 
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 class Job:
     """The inputs of one training."""
 
-    detector: AnyDetector
+    detector: DetectorModule
     objective: Objective
     train: Manifest
     val: Manifest
@@ -62,6 +63,22 @@ class Job:
             self.device,
             self.precision,
         )
+
+    @property
+    def feed(self) -> Feed:
+        """What turns a decoded batch into a step's."""
+        return Feed(
+            self.train,
+            self.prompts,
+            self.preprocessor,
+            self.device,
+            self.augment,
+            self.settings.seed,
+        )
+
+    def progress(self, epoch: int, batch: int) -> float:
+        """How much of the training is done before a batch, 0-1."""
+        return min(1.0, (epoch + batch / self.grouping.batches) / self.settings.epochs)
 
     def batches(self, epoch: int, start: int) -> Iterable[Batch]:
         """The batches of an epoch (from 0) from batch ``start`` on."""

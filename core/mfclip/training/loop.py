@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
     from mfclip.data.preprocess import Preprocessor
     from mfclip.data.prompts import PromptTable
-    from mfclip.detector.assemble import AnyDetector, LossTerm
+    from mfclip.detector.assemble import LossTerm
+    from mfclip.detector.base import DetectorModule
     from mfclip.training.augment import Augmenter
     from mfclip.training.progress import TrainingProgress
 
@@ -29,7 +30,7 @@ __all__ = ["EpochRecord", "TrainingResult", "train"]
 
 
 def train(
-    detector: AnyDetector,
+    detector: DetectorModule,
     terms: Sequence[LossTerm],
     *,
     train: Manifest,

@@ -27,11 +27,16 @@ class Objective(nn.Module):
             raise UsageError("nothing to minimise: no loss term with a weight above 0 was given")
         self.names = tuple(term.name for term in terms)
         self.weights = tuple(term.weight for term in terms)
+        self.reads = frozenset[str]().union(*(term.reads for term in terms))
         self.terms = nn.ModuleList(term.module for term in terms)
         self.labels = {
             f"terms.{place}": term.label or f"loss {term.name!r}"
             for place, term in enumerate(terms)
         }
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The terms' modules, by the names of :attr:`labels`."""
+        return dict(zip(self.labels, self.terms, strict=True))
 
     @property
     def columns(self) -> tuple[str, ...]:

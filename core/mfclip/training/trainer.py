@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mfclip.detector.contracts import expect_outputs
 from mfclip.detector.failures import naming_parts
-from mfclip.detector.outputs import Targets
+from mfclip.detector.outputs import Outputs
+from mfclip.detector.protocols import PreparesEpochs
 from mfclip.errors import TrainingError, UsageError
+from mfclip.training.average import Average
 from mfclip.training.checkpoints import LOGS, Checkpoint, CheckpointFolder
 from mfclip.training.fingerprint import require_same
 from mfclip.training.job import Job
 from mfclip.training.losslog import LossLog
 from mfclip.training.objective import in_float32
-from mfclip.training.optimiser import adam_tensors, load_adam, make_optimiser, set_learning_rate
+from mfclip.training.optimiser import (
+    load_optimiser,
+    make_optimiser,
+    optimiser_tensors,
+    set_learning_rate,
+)
 from mfclip.training.records import (
     EpochRecord,
     StepReport,
@@ -36,7 +42,12 @@ from mfclip.training.seeds import seed_batch
 from mfclip.training.state import RunState
 from mfclip.training.tracking import TensorBoardLog
 from mfclip.training.validation import Validation
-from mfclip.training.weights import first_not_finite, load_module, module_tensors
+from mfclip.training.weights import (
+    first_not_finite,
+    load_module,
+    module_tensors,
+    train_unfrozen,
+)
 
 if TYPE_CHECKING:
     from mfclip.data.loader import Batch
@@ -60,7 +71,9 @@ class Trainer:
         self.fingerprint = job.fingerprint(unchanged)
         self.trained = nn.ModuleDict({"detector": job.detector, "objective": job.objective})
         self.trained.to(job.device)
-        self.adam = make_optimiser(self.trained, job.settings)
+        self.optimiser = make_optimiser(self.trained, job.settings)
+        self.average = Average(job.detector, job.settings.average)
+        self.feed = job.feed
         self.losses = LossLog(job.objective.columns, job.device, self._report)
         self.state = RunState()
 
@@ -98,12 +111,15 @@ class Trainer:
             return
         tensors = self.folder.last_tensors(checkpoint)
         load_module(self.trained, _without("model/", tensors))
-        load_adam(self.adam, self.trained, _without("adam/", tensors))
+        load_optimiser(self.optimiser, self.trained, _without("adam/", tensors))
+        self.average.load(_without("average/", tensors))
         self.state = checkpoint.state
 
     def _epoch(self) -> None:
         """What is left of the running epoch, then its validation and its checkpoint."""
-        self.trained.train()
+        if self.state.batch == 0:
+            self._before_epoch()
+        train_unfrozen(self.trained)
         self._clock = time.monotonic()
         self._values = torch.zeros(len(self.job.objective.columns), device=self.job.device)
         for batch in self.job.batches(self.state.epoch, self.state.batch):
@@ -113,6 +129,17 @@ class Trainer:
             self.state.batch += 1
             self._checkpoint_if_due()
         self._end_epoch()
+
+    @torch.no_grad()
+    def _before_epoch(self) -> None:
+        """Let modules that ask for it look at the training images."""
+        epoch = self.state.epoch
+        progress = self.job.progress(epoch, 0)
+        for module in self.trained.modules():
+            if isinstance(module, PreparesEpochs):
+                with naming_parts(self.job.detector, self.job.objective):
+                    batches = iter(self.job.batches(epoch, 0))
+                    module.before_epoch(epoch, self.feed.plain(batches, progress))
 
     def _backward(self, batch: Batch) -> None:
         """Add the gradient of one batch, weighted by its share of the group's images."""
@@ -124,30 +151,30 @@ class Trainer:
         self._values += values * share
 
     def _forward(self, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, " terms"]]:
-        """The objective of one batch and the values of its terms."""
-        device, detector = self.job.device, self.job.detector
-        images = self.job.preprocessor(self._augmented(batch), device)
-        targets = Targets(
-            label=batch.label.to(device, non_blocking=True),
-            prompt=batch.prompt.to(device, non_blocking=True),
-        )
-        with self._normalisation(len(images)), self.accelerator.autocast():
-            rows = () if self.job.prompts is None else (targets.prompt,)
-            outputs = detector(images, *rows)
-        checked = expect_outputs(outputs, len(images), "the detector")
-        loss, values = self.job.objective(in_float32(checked), targets)
-        return loss, values
+        """What to minimise for one batch, and the values of the objective's terms."""
+        progress = self.job.progress(self.state.epoch, self.state.batch)
+        fed = self.feed(batch, self.state.epoch, progress)
+        targets = self.feed.targets(fed, self.job.objective.reads)
+        values: list[Float[Tensor, " terms"]] = []
 
-    def _augmented(self, batch: Batch) -> list[UInt8[Tensor, "3 height width"]]:
-        augment = self.job.augment
-        return augment(batch, self.settings.seed, self.state.epoch) if augment else batch.images
+        def loss(outputs: Outputs) -> Float[Tensor, ""]:
+            with torch.autocast(self.job.device.type, enabled=False):
+                summed: Tensor
+                summed, terms = self.job.objective(in_float32(outputs), targets)
+            values.append(terms)
+            return summed
+
+        with self._normalisation(len(fed.images)), self.accelerator.autocast():
+            total = self.job.detector.training_loss(fed.images, fed.reads, loss)
+        return total, torch.cat([values[0][:-1], total.detach().reshape(1)])
 
     def _step(self) -> None:
         """One step of the optimiser, after the last batch of a group."""
         rate = learning_rate(self.settings, self.state.step, self.grouping.steps)
-        set_learning_rate(self.adam, rate)
-        self.adam.step()
-        self.adam.zero_grad(set_to_none=True)
+        set_learning_rate(self.optimiser, rate)
+        self.optimiser.step()
+        self.average.update()
+        self.optimiser.zero_grad(set_to_none=True)
         self.state.step += 1
         report = StepReport(
             epoch=self.state.epoch + 1,
@@ -176,12 +203,14 @@ class Trainer:
         self.losses.flush()
         self._tick()
         speed = self.state.images / max(self.state.seconds, 1e-9)
-        validation = self.job.validator(self.progress.validating)
+        with self.average.applied():
+            validation = self.job.validator(self.progress.validating)
+            judged = {n: t.detach().clone() for n, t in module_tensors(self.job.detector).items()}
         self._tick()
         record = self._record(validation, speed)
         self.state.end_epoch(record)
         improved = best_epoch(self.state.history) is record
-        self._checkpoint(module_tensors(self.job.detector) if improved else None)
+        self._checkpoint(judged if improved else None)
         self.log.epoch(record, self.state.step)
         self.progress.epoch(record)
 
@@ -213,9 +242,10 @@ class Trainer:
                 "training.precision = 'fp32', may help"
             )
         model = {f"model/{name}": value for name, value in module_tensors(self.trained).items()}
-        moments = adam_tensors(self.adam, self.trained)
-        adam = {f"adam/{name}": value for name, value in moments.items()}
-        self.folder.write(self._standing(), model | adam, best)
+        state = optimiser_tensors(self.optimiser, self.trained)
+        adam = {f"adam/{name}": value for name, value in state.items()}
+        average = {f"average/{name}": value for name, value in self.average.tensors.items()}
+        self.folder.write(self._standing(), model | adam | average, best)
 
     def _standing(self) -> Checkpoint:
         finished = is_finished(self.settings, self.state.history)

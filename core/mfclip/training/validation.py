@@ -15,7 +15,7 @@ from mfclip.errors import DataError, TrainingError
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
     from mfclip.data.preprocess import Preprocessor
-    from mfclip.detector.assemble import AnyDetector
+    from mfclip.detector.base import DetectorModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Validation:
 class Validator:
     """Scores the validation split with the detector as it is."""
 
-    detector: AnyDetector
+    detector: DetectorModule
     manifest: Manifest
     preprocessor: Preprocessor
     batch_size: int

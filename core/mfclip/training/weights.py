@@ -11,7 +11,39 @@ from mfclip.errors import TrainingError
 
 
 def module_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters and persistent buffers by name, shared ones once."""
+    """What training changes: parameters and persistent buffers by name, shared ones once.
+
+    Those of frozen modules are not among them.
+    """
+    held = frozen_tensors(module)
+    return {name: tensor for name, tensor in _tensors(module).items() if name not in held}
+
+
+def frozen_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and persistent buffers of :func:`frozen_modules`, by name."""
+    prefixes = tuple(f"{name}." for name in frozen_modules(module))
+    return {n: t for n, t in _tensors(module).items() if prefixes and n.startswith(prefixes)}
+
+
+def frozen_modules(module: nn.Module) -> dict[str, nn.Module]:
+    """The outermost modules inside that have parameters, none of which trains."""
+    found: dict[str, nn.Module] = {}
+    for name, inner in module.named_modules():
+        if name and not name.startswith(tuple(f"{outer}." for outer in found)):
+            needs = [parameter.requires_grad for parameter in inner.parameters()]
+            if needs and not any(needs):
+                found[name] = inner
+    return found
+
+
+def train_unfrozen(module: nn.Module) -> None:
+    """Training mode, but for frozen modules: their dropout is off and their statistics rest."""
+    module.train()
+    for inner in frozen_modules(module).values():
+        inner.eval()
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
     kept = module.state_dict(keep_vars=True)
     named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     return {name: tensor for name, tensor in named.items() if name in kept}

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from mfclip.bundle import limits
 from mfclip.bundle.limits import no_more_than
-from mfclip.detector import limits
 from mfclip.errors import BundleError
 
 

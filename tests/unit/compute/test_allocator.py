@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mfclip.training import allocator
+from mfclip.compute import allocator
 
 FAULTS = """
 import resource, torch

@@ -5,9 +5,9 @@ import warnings
 import pytest
 import torch
 
+from mfclip.compute import precision
 from mfclip.compute.precision import arithmetic_for, choose_precision, cpu_has, precision_name
 from mfclip.errors import UsageError
-from mfclip.training import precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

@@ -6,9 +6,10 @@ from pydantic import ValidationError
 
 from mfclip.data.manifest import Manifest, write_manifest
 from mfclip.parts import BuildContext, Misfit
-from mfclip_data.parts import FolderData, ManifestData, SampleData
+from mfclip_data.parts import FolderData, ManifestData
 from mfclip_data.plugin import mfclip_datasets
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
+from mfclip_sample.parts import SampleData
 
 MakeManifest = Callable[..., Manifest]
 CONTEXT = BuildContext()

@@ -62,7 +62,18 @@ def test_path_and_label_are_enough(tmp_path: Path) -> None:
 def test_columns_in_any_order_and_extra_ones(tmp_path: Path) -> None:
     file = tmp_path / "m.csv"
     file.write_text("age,Label,width,PATH\n31,real,128,x.png\n")
-    assert read_manifest(file).rows == (Row(Path("x.png"), HierarchicalLabel("real")),)
+    further = (("age", "31"), ("width", "128"))
+    expected = Row(Path("x.png"), HierarchicalLabel("real"), further=further)
+    assert read_manifest(file).rows == (expected,)
+
+
+def test_further_columns_are_written_back_and_leave_the_fingerprint_alone(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,label,mask\nx.png,fake,m/x.png\ny.png,real,\n")
+    manifest = read_manifest(tmp_path / "m.csv")
+    write_manifest(manifest, tmp_path / "again.csv")
+    assert read_manifest(tmp_path / "again.csv") == manifest
+    plain = Manifest(tmp_path, tuple(replace(row, further=()) for row in manifest.rows))
+    assert plain.fingerprint() == manifest.fingerprint()
 
 
 def test_root_may_be_another_folder(table: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mfclip.detector.assemble import assemble, labels, losses
-from mfclip.detector.model import PluginDetector
+from mfclip.detector.whole import PluginDetector
 from mfclip.errors import MissingExtraError, PluginError, UsageError
 
 

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from mfclip.detector.cost import cost
-from mfclip.detector.model import PluginDetector, VisionLanguageDetector
+from mfclip.detector.model import VisionLanguageDetector
+from mfclip.detector.whole import PluginDetector
 
 WIDTH, SIZE, PROMPTS, SENTENCES = 8, 16, 3, 2
 

@@ -9,9 +9,10 @@ from torch import nn
 from mfclip import parts
 from mfclip.detector.assemble import LossTerm, assemble, build_part, losses
 from mfclip.detector.failures import ADVICE, blaming, naming_parts
-from mfclip.detector.model import PluginDetector, VisionLanguageDetector
+from mfclip.detector.model import VisionLanguageDetector
 from mfclip.detector.outputs import Outputs, Targets
 from mfclip.detector.shapes import checking_shapes
+from mfclip.detector.whole import PluginDetector
 from mfclip.errors import PluginError, TrainingError
 from mfclip.parts import BuildContext
 from mfclip.plugins.discovery import discover

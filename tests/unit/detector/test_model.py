@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mfclip.detector.model import PluginDetector, VisionLanguageDetector
+from mfclip.detector.model import VisionLanguageDetector
 from mfclip.detector.outputs import Outputs
+from mfclip.detector.whole import PluginDetector
 from mfclip.errors import PluginError
 
 IMAGES = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -132,7 +133,7 @@ def test_encoding_prompts_without_a_text_side_is_refused(make):
 
 def test_the_visual_side_shares_weights_and_scores_alike(make):
     detector = make(normalise=False).eval()
-    visual = detector.visual_side()
+    visual = detector.scoring()
     assert visual.vision is detector.vision
     assert visual.head is detector.head
     assert not visual.training
@@ -189,7 +190,7 @@ def test_text_may_be_of_another_width():
 
 def test_plain_logits_of_a_plugin_become_outputs():
     logits = torch.rand(5, 2)
-    outputs = PluginDetector(Constant(logits))(IMAGES, PROMPT)
+    outputs = PluginDetector(Constant(logits))(IMAGES, prompt=PROMPT)
     assert isinstance(outputs, Outputs)
     assert outputs.logits is logits
 

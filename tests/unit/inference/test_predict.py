@@ -8,7 +8,7 @@ from torch import nn
 from mfclip.data.images import ImageError
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
-from mfclip.detector.model import PluginDetector
+from mfclip.detector.whole import PluginDetector
 from mfclip.errors import PluginError
 from mfclip.inference.fold import fold
 from mfclip.inference.predict import Predictor, predict_log_odds
@@ -103,7 +103,7 @@ def test_bf16_is_close_and_not_the_same(detector, manifest, preprocessor):
 
 def autocast_alone(detector, images):
     """What bf16 gives where weights are cast in every pass."""
-    folded = fold(detector.visual_side())
+    folded = fold(detector.scoring())
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         logits = folded(images).logits.double()
     return (logits[:, 1] - logits[:, 0]).numpy()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from mfclip import __version__, plugin_versions
+from mfclip import __version__
+from mfclip.plugins import versions as plugin_versions
 from mfclip.plugins.discovery import discover
 from mfclip.plugins.versions import requirement_problem
 

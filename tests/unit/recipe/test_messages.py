@@ -42,6 +42,7 @@ def test_every_base_has_a_name():
         "a detector",
         "a dataset",
         "a corruption",
+        "an input",
     ]
 
 

@@ -43,7 +43,7 @@ def test_the_shipped_assemblies():
 
 
 def test_the_shipped_file_is_the_one_at_the_root_of_the_repository():
-    root = Path(__file__).parents[2] / "registry.toml"
+    root = Path(__file__).parents[3] / "registry.toml"
     assert module.SHIPPED.resolve() == root.resolve()
     assert module.SHIPPED.is_symlink()
 

@@ -65,6 +65,7 @@ def test_the_slots_of_a_recipe():
         "alignment",
         "detector",
         "loss",
+        "input",
         "data",
     ]
 

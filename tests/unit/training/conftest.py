@@ -17,8 +17,8 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
 from mfclip.detector.assemble import LossTerm
-from mfclip.detector.model import PluginDetector
 from mfclip.detector.outputs import Outputs, Targets
+from mfclip.detector.whole import PluginDetector
 from mfclip.recipe.settings import PreprocessingSettings, TrainingSettings
 from mfclip.training.loop import TrainingResult, train
 from mfclip.training.progress import SilentProgress

@@ -24,7 +24,7 @@ def batch(rows, size=(20, 30)) -> Batch:
 def changed(rows, seed=0, epoch=0, **settings):
     augment = make_augmenter(AugmentationSettings(**settings), CONTEXT)
     assert augment is not None
-    return augment(batch(rows), seed, epoch)
+    return augment(batch(rows), seed, epoch)[0]
 
 
 def same(some, others) -> bool:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mfclip.detector.assemble import LossTerm
-from mfclip.detector.model import PluginDetector
+from mfclip.detector.whole import PluginDetector
 from mfclip.errors import DataError, TrainingError
 from mfclip.parts import BuildContext
 from mfclip.recipe.settings import AugmentationSettings
@@ -152,9 +152,9 @@ def test_only_the_training_images_are_changed(fit):
     class Counting(Augmenter):
         images = 0
 
-        def __call__(self, batch, seed, epoch):
+        def __call__(self, batch, seed, epoch, named=None):
             self.images += len(batch.images)
-            return super().__call__(batch, seed, epoch)
+            return super().__call__(batch, seed, epoch, named)
 
     augment = Counting(AugmentationSettings(mirror=1.0), BuildContext())
     fit(epochs=3, augment=augment)

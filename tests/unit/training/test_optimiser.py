@@ -10,9 +10,9 @@ from torch import nn
 from mfclip.errors import UsageError
 from mfclip.recipe.settings import TrainingSettings
 from mfclip.training.optimiser import (
-    adam_tensors,
-    load_adam,
+    load_optimiser,
     make_optimiser,
+    optimiser_tensors,
     set_learning_rate,
     trainable,
 )
@@ -56,7 +56,9 @@ def test_going_on_from_saved_tensors_equals_going_on():
     take_steps(module, adam, 3)
     other = copy.deepcopy(module)
     resumed = make_optimiser(other, SETTINGS)
-    load_adam(resumed, other, {n: t.clone() for n, t in adam_tensors(adam, module).items()})
+    load_optimiser(
+        resumed, other, {n: t.clone() for n, t in optimiser_tensors(adam, module).items()}
+    )
     take_steps(module, adam, 3, seed=1)
     take_steps(other, resumed, 3, seed=1)
     for mine, theirs in zip(module.parameters(), other.parameters(), strict=True):
@@ -78,12 +80,12 @@ def test_a_parameter_without_gradient_has_no_moments_and_that_loads():
     adam = make_optimiser(module, SETTINGS)
     module["used"](torch.ones(1, 2)).sum().backward()
     adam.step()
-    tensors = adam_tensors(adam, module)
+    tensors = optimiser_tensors(adam, module)
     assert "exp_avg/used.weight" in tensors
     assert not any("spare" in name for name in tensors)
     other = make_optimiser(module, SETTINGS)
-    load_adam(other, module, tensors)
-    assert adam_tensors(other, module).keys() == tensors.keys()
+    load_optimiser(other, module, tensors)
+    assert optimiser_tensors(other, module).keys() == tensors.keys()
 
 
 def test_shared_and_frozen_parameters():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from torch import nn
 
-from mfclip.detector.model import PluginDetector
+from mfclip.detector.whole import PluginDetector
 from mfclip.errors import UsageError
 from mfclip.parts import BuildContext
 from mfclip.recipe.settings import AugmentationSettings

@@ -15,7 +15,8 @@ def gives_in_training(subject: Subject) -> None:
     """In training mode every output named in `gives` is there, for the losses that read it."""
     promised = set(getattr(subject.schema, "gives", ()))
     module = subject.fresh().train()
-    result = module(*subject.probe.inputs())
+    given = subject.probe.inputs()
+    result = module(*given, **subject.probe.beside(module, given))
     outputs = result if isinstance(result, Outputs) else Outputs(logits=result)
     absent = sorted(name for name in promised if outputs.get(name) is None)
     if absent:

@@ -77,8 +77,21 @@ def one_class_batches(subject: Subject) -> None:
     zeros = torch.zeros(4, dtype=torch.int64)
     batches = {"only real faces": zeros, "only fake faces": zeros + 1}
     for name, label in batches.items():
-        _finite(subject, outputs, Targets(label, prompt), f"a batch of {name}")
-    _finite(subject, outputs, Targets(labels(4), zeros), "a batch of one prompt")
+        _finite(subject, outputs, _truth(subject, label, prompt), f"a batch of {name}")
+    _finite(subject, outputs, _truth(subject, labels(4), zeros), "a batch of one prompt")
+
+
+def _truth(subject: Subject, label: Tensor, prompt: Tensor) -> Targets:
+    """Targets of those labels and prompts, with whatever else the loss reads."""
+    _, targets = subject.probe.inputs(len(label))
+    named = {**targets.named}
+    named |= {n: v for n, v in (("label", label), ("prompt", prompt)) if n in named}
+    return Targets(label, prompt, named)
+
+
+def _rows(value: object, order: Tensor) -> object:
+    """The samples in another order; a number for the whole batch stays."""
+    return value[order] if isinstance(value, Tensor) else value
 
 
 def finite_at_extremes(subject: Subject) -> None:
@@ -118,7 +131,8 @@ def order_independent(subject: Subject) -> None:
         lambda t: t[order][:, order],
         lambda name, t: _reordered(t, subject.schema, name, order),
     )
-    again = Targets(targets.label[order], targets.prompt[order])
+    named = {name: _rows(value, order) for name, value in targets.named.items()}
+    again = Targets(targets.label[order], targets.prompt[order], named)
     close_or_fault(
         subject.probe.run(subject.module, (outputs, targets)),
         subject.probe.run(subject.module, (mixed, again)),

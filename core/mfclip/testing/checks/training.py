@@ -51,7 +51,8 @@ def _one_backward(
 ) -> Iterator[tuple[str, Tensor]]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        total = projected(leaves(module(*subject.probe.inputs(seed=seed))))
+        given = subject.probe.inputs(seed=seed)
+        total = projected(leaves(module(*given, **subject.probe.beside(module, given))))
         found = gradients(total, list(waiting.values()))
     pairs = zip(list(waiting), found, strict=True)
     return ((name, gradient) for name, gradient in pairs if gradient is not None)
@@ -63,8 +64,8 @@ def state_dict_round_trip(subject: Subject) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder, "model.safetensors")
         try:
-            save_weights(file, subject.module, text_side=True)
-            load_weights(file, other, text_side=True)
+            save_weights(file, subject.module)
+            load_weights(file, other)
         except Exception as error:
             raise Fault(
                 "its state cannot be saved and loaded",

@@ -1,0 +1,140 @@
+"""Inputs beside the image: made once by a part, kept on disk, handed to whoever reads them.
+
+What is kept lies in ``inputs`` of :func:`mfclip.files.cache_folder`, by the content of the image,
+of the files that the row names, and of the part's settings: an image that is copied or moved keeps
+its inputs, one that is edited gets new ones. Plain ``.npy`` files, no pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mfclip.data.source import Source
+from mfclip.errors import MfclipError, PluginError, in_one_line
+from mfclip.files import cache_folder, replace_file, sha256
+
+if TYPE_CHECKING:
+    from mfclip.data.protocols import MakesInput
+
+
+@dataclass(frozen=True)
+class Maker:
+    """One input of a recipe."""
+
+    name: str
+    """What readers call it."""
+    make: MakesInput
+    columns: tuple[str, ...] = ()
+    """Columns of the manifest that it needs; without any it is made of the image alone."""
+    label: str = "input"
+    """How messages name the part."""
+    settings: str = ""
+    """The part with all its settings and its version, as text: another one makes other inputs."""
+    kept: bool = True
+    """Whether what it makes is kept on disk."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        own = hashlib.sha256(f"{self.name}\0{self.settings}".encode()).hexdigest()[:16]
+        return cache_folder() / "inputs" / f"{self.name}-{own}"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Every input of a recipe."""
+
+    makers: tuple[Maker, ...] = ()
+    read: frozenset[str] = field(default_factory=frozenset)
+    """Names that something reads; nothing else is made."""
+
+    def of(
+        self, sources: Sequence[Source], *, scoring: bool = False, keep: bool = True
+    ) -> dict[str, list[Tensor]]:
+        """Each input of each image: maps (c, h, w) or vectors (n,), uint8 or float.
+
+        ``scoring`` leaves out those that need a row of a manifest. Without ``keep`` nothing is
+        written: for images that will not come again.
+
+        Raises
+        ------
+        PluginError
+            Where a part fails or gives something else; names the part.
+        """
+        wanted = [one for one in self.makers if one.name in self.read]
+        return {
+            one.name: [_made(one, source, keep=keep) for source in sources]
+            for one in wanted
+            if not (scoring and one.columns)
+        }
+
+
+def _made(maker: Maker, source: Source, *, keep: bool) -> Tensor:
+    if not maker.kept:
+        return _make(maker, source)
+    file = maker.folder / _key(maker, source)
+    kept = _read(file)
+    if kept is not None:
+        return kept
+    made = _make(maker, source)
+    if not keep:
+        return made
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(file) as staged, staged.open("wb") as stream:
+        np.save(stream, made.numpy(), allow_pickle=False)
+    return made
+
+
+def _read(file: Path) -> Tensor | None:
+    """What was kept; None where nothing was, or what is there is damaged."""
+    try:
+        return torch.from_numpy(np.load(file, allow_pickle=False))
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def _make(maker: Maker, source: Source) -> Tensor:
+    try:
+        made = maker.make(source)
+    except MfclipError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{maker.label} failed: {in_one_line(error)}") from error
+    if isinstance(made, Tensor) and made.ndim in (1, 3) and made.dtype in KINDS:
+        return made.detach().cpu().contiguous()
+    got = f"{made.dtype}, {tuple(made.shape)}" if isinstance(made, Tensor) else type(made).__name__
+    raise PluginError(
+        f"{maker.label} gave {got}; expected a map (c, h, w) or a vector (n,), uint8, float16 or "
+        "float32"
+    )
+
+
+KINDS = (torch.uint8, torch.float16, torch.float32)
+"""What an input may be made of; uint8 stands for 0-1."""
+
+
+def _key(maker: Maker, source: Source) -> str:
+    """Name of the file: a hash of everything that the input depends on."""
+    pixels = source.image.contiguous().cpu().numpy()
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(pixels.tobytes())
+    cells = {name: _content(source, name) for name in maker.columns}
+    digest.update(json.dumps(cells, sort_keys=True).encode())
+    name = digest.hexdigest()
+    return f"{name[:2]}/{name[2:]}.npy"
+
+
+def _content(source: Source, column: str) -> str:
+    """What a cell says; where it names a file, what is in it."""
+    cell = source.cells.get(column, "")
+    file = (source.root or Path()) / cell
+    return sha256(file) if cell and file.is_file() else cell

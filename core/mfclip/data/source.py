@@ -1,0 +1,22 @@
+"""What an input beside the image is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from jaxtyping import UInt8
+    from torch import Tensor
+
+
+class Source(NamedTuple):
+    """What an input is made from."""
+
+    image: UInt8[Tensor, "3 height width"]
+    """As it was decoded, before any change to it."""
+    root: Path | None = None
+    """Folder that the paths in ``cells`` start from."""
+    cells: Mapping[str, str] = {}
+    """Further columns of the image's row in the manifest, by name; empty for a file by itself."""

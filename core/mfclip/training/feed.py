@@ -1,0 +1,84 @@
+"""From a decoded batch to what a training step works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from mfclip.data.source import Source
+from mfclip.detector.outputs import Targets
+from mfclip.detector.protocols import TrainingBatch
+
+if TYPE_CHECKING:
+    from mfclip.data.loader import Batch
+    from mfclip.data.manifest import Manifest
+    from mfclip.data.preprocess import Preprocessor
+    from mfclip.data.prompts import PromptTable
+    from mfclip.training.augment import Augmenter
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Augments, prepares and gathers what the detector and the losses read."""
+
+    train: Manifest
+    prompts: PromptTable | None
+    preprocessor: Preprocessor
+    device: torch.device
+    augment: Augmenter | None
+    seed: int
+
+    def __call__(self, batch: Batch, epoch: int, progress: float) -> TrainingBatch:
+        """Images on the device, and everything beside them by name.
+
+        ``progress`` is how much of the training is done, 0-1.
+        """
+        named = self.preprocessor.inputs.of(self._sources(batch))
+        images = batch.images
+        if self.augment is not None:
+            images, named = self.augment(batch, self.seed, epoch, named)
+        return self._batch(batch, images, named, progress)
+
+    def plain(self, batches: Iterator[Batch], progress: float) -> Iterator[TrainingBatch]:
+        """The same without augmentation."""
+        for batch in batches:
+            named = self.preprocessor.inputs.of(self._sources(batch))
+            yield self._batch(batch, batch.images, named, progress)
+
+    def targets(self, fed: TrainingBatch, reads: frozenset[str]) -> Targets:
+        """The truth, and whatever the losses read."""
+        named = {name: fed.reads[name] for name in reads if name in fed.reads}
+        # Without a table every prompt is row -1.
+        return Targets(fed.reads["label"], fed.reads["row"], named)
+
+    def _batch(
+        self,
+        batch: Batch,
+        images: list[Tensor],
+        named: Mapping[str, list[Tensor]],
+        progress: float,
+    ) -> TrainingBatch:
+        prepared = self.preprocessor(images, self.device)
+        beside = self.preprocessor.beside(named, self.device)
+        return TrainingBatch(prepared, {**self._standard(batch, progress), **beside})
+
+    def _standard(self, batch: Batch, progress: float) -> dict[str, Any]:
+        label, row, index = (
+            one.to(self.device, non_blocking=True)
+            for one in (batch.label, batch.prompt, batch.index)
+        )
+        found = {"label": label, "row": row, "index": index, "progress": progress}
+        if self.prompts is not None:
+            found |= {"prompt": row, "tokens": self.prompts.tokens.to(self.device)[row]}
+        return found
+
+    def _sources(self, batch: Batch) -> list[Source]:
+        rows = [self.train.rows[place] for place in batch.index.tolist()]
+        return [
+            Source(image, self.train.root, dict(row.further))
+            for image, row in zip(batch.images, rows, strict=True)
+        ]
