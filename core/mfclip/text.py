@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -36,3 +37,13 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     """``"; did you mean 'x'?"``, or nothing where no name is near."""
     name = nearest(word, names)
     return f"; did you mean '{name}'?" if name is not None else ""
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """The names, each its own: the second ``x`` becomes ``x#2``, the third ``x#3``."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return found

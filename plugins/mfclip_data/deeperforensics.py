@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mfclip.data.labels import HierarchicalLabel
-from mfclip.data.manifest import Split
+from mfclip.data.manifest import NAMED_SPLITS, Split
 from mfclip_data.faults import Faults, beside, some, unknown_folders
 from mfclip_data.footage import Footage, Video, find_footage
 from mfclip_data.lists import read_lines, tell_absent
@@ -27,7 +27,6 @@ VARIANTS = (
 """Folders of manipulated videos; ``end_to_end`` has no perturbations."""
 GROUP = "deeperforensics-1.0"
 _FAKE = HierarchicalLabel("fake", "FS", "", "DF-VAE")
-_NAMES: tuple[Split, ...] = ("train", "val", "test")
 _TARGETS = "original_sequences/youtube/c23"
 _NAME = re.compile(r"\d{3}_[MW]\d{3}")
 
@@ -94,7 +93,7 @@ def _footage(targets: Path, faults: Faults) -> dict[str, Footage]:
 def _official(root: Path, faults: Faults) -> dict[str, Split]:
     """The split of each manipulated video by its name."""
     splits: dict[str, Split] = {}
-    for split in _NAMES:
+    for split in NAMED_SPLITS:
         file = root / "lists" / "splits" / f"{split}.txt"
         if not file.is_file():
             faults.missing(f"lists/splits/{split}.txt: there is no such file; {beside(file)}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mfclip.data.labels import HierarchicalLabel
-from mfclip.data.manifest import Split
+from mfclip.data.manifest import NAMED_SPLITS, Split
 from mfclip.errors import DataError
 from mfclip_data.faults import Faults, beside, some, unknown_folders
 from mfclip_data.footage import Footage, Video, find_footage
@@ -32,7 +32,6 @@ METHODS: Mapping[str, str] = {
 which of the paper's three types is attribute manipulation."""
 ACTORS = "DeepFakeDetection"
 """The method whose real videos are those of actors."""
-_NAMES: tuple[Split, ...] = ("train", "val", "test")
 _YOUTUBE, _MANIPULATED = "original_sequences/youtube", "manipulated_sequences"
 
 SplitOf = Mapping[str, Split]
@@ -135,13 +134,13 @@ def _footage(root: Path, place: str, faults: Faults) -> dict[str, Footage]:
 def _official(root: Path, faults: Faults) -> dict[Split, Sequence[Sequence[str]]]:
     """The pairs of each split, where the three files are there."""
     for folder in (root, root / "splits", root / "dataset" / "splits"):
-        files = {name: folder / f"{name}.json" for name in _NAMES}
+        files = {name: folder / f"{name}.json" for name in NAMED_SPLITS}
         there = [name for name, file in files.items() if file.is_file()]
         if there:
-            for name in _NAMES:
+            for name in NAMED_SPLITS:
                 if name not in there:
                     faults.missing(f"{files[name]} is missing, beside {', '.join(there)}")
-            return {name: _pairs(files[name]) for name in _NAMES if name in there}
+            return {name: _pairs(files[name]) for name in NAMED_SPLITS if name in there}
     faults.remark(
         "no train.json, val.json and test.json, so the split is drawn, with identities together"
     )

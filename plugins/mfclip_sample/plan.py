@@ -73,7 +73,7 @@ def _splits(persons: int) -> list[Split]:
 
 def _path(label: HierarchicalLabel, index: int) -> Path:
     """Folders by class, so that the set can be read without its manifest too."""
-    folder = Path("fake", label.generator) if label.label == "fake" else Path("real")
+    folder = Path("fake", label.generator) if label.is_fake else Path("real")
     return folder / f"{index:06d}.jpg"
 
 

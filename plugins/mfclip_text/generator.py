@@ -31,7 +31,7 @@ class HierarchicalRenderer:
 
     def render(self, label: HierarchicalLabel) -> tuple[str, ...]:
         """S sentences, coarse to fine."""
-        if label.label == "real":
+        if not label.is_fake:
             return tuple(level.real for level in self.levels)
         values = self._values(label)
         return tuple(_fill(level, values) for level in self.levels)

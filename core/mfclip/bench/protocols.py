@@ -29,6 +29,7 @@ from mfclip.bench.selections import (
     level_of,
     pair,
 )
+from mfclip.data.manifest import NAMED_SPLITS
 from mfclip.errors import DataError, UsageError
 from mfclip.text import did_you_mean
 
@@ -297,7 +298,7 @@ class _Maker:
 
     def fakes(self) -> list[Row]:
         """Every fake that takes part."""
-        fakes = [row for row in self.manifest.rows if row.label.label == "fake"]
+        fakes = [row for row in self.manifest.rows if row.is_fake]
         taking_part = [row for row in fakes if _all_hold(row, self.options.among)]
         if not taking_part:
             wanted = ", ".join(f"{where.column}={where.value}" for where in self.options.among)
@@ -341,7 +342,7 @@ def _untrainable(experiment: Experiment) -> str:
 def _require_splits(manifest: Manifest) -> None:
     """Raise where a split is empty: nothing may be trained, chosen and tested on one another."""
     sizes: Counter[str] = Counter(row.split or "(none)" for row in manifest.rows)
-    absent = [split for split in ("train", "val", "test") if not sizes[split]]
+    absent = [split for split in NAMED_SPLITS if not sizes[split]]
     if absent:
         raise DataError(
             f"the data have no images in the split {', '.join(absent)}; found: "
@@ -355,7 +356,7 @@ def _too_few(
 ) -> str:
     """What a protocol needs of a column and what it found there."""
     scope = ", ".join(f"{where.column} {where.value or '(empty)'}" for where in inside)
-    rows = [r for r in manifest.rows if r.label.label == "fake" and _all_hold(r, inside)]
+    rows = [r for r in manifest.rows if r.is_fake and _all_hold(r, inside)]
     found = Counter(level_of(row, level) or "(empty)" for row in rows)
     return (
         f"two named values of `{level}` are needed to cross them, and the fakes of "

@@ -20,6 +20,7 @@ from mfclip.building.reading import read_data
 from mfclip.bundle.description import versions
 from mfclip.data.audit import audit
 from mfclip.data.audit.refusal import require_sound
+from mfclip.data.manifest import NAMED_SPLITS
 from mfclip.files import sha256
 
 if TYPE_CHECKING:
@@ -122,7 +123,6 @@ def record(grid: Grid, engine: Engine, title: str = "") -> BenchRecord:
     tables = make_tables(
         study, lambda experiment, name, seed: read_scored(grid.cell(experiment, name, seed))
     )
-    splits = ("train", "val", "test")
     return BenchRecord(
         study=study,
         recipes={one.name: _recipe_text(one.recipe) for one in grid.candidates},
@@ -131,7 +131,8 @@ def record(grid: Grid, engine: Engine, title: str = "") -> BenchRecord:
         root=str(grid.manifest.root.resolve()),
         fingerprint=grid.manifest.fingerprint(),
         images={
-            split: len([r for r in grid.manifest.rows if r.split == split]) for split in splits
+            split: len([r for r in grid.manifest.rows if r.split == split])
+            for split in NAMED_SPLITS
         },
         manifests={_below(grid, file): sha256(file) for file in grid.manifests},
         cells=tuple(_facts(grid, number) for number in range(len(grid.cells))),

@@ -49,13 +49,13 @@ class Selection(Frozen):
 
     def takes_fake(self, row: Row) -> bool:
         """Whether a row is a fake of this selection."""
-        return row.label.label == "fake" and all(
+        return row.is_fake and all(
             level_of(row, where.column) == where.value for where in self.fakes
         )
 
     def takes(self, row: Row) -> bool:
         """Whether a row belongs to this selection."""
-        if row.label.label == "fake":
+        if row.is_fake:
             return self.takes_fake(row)
         return self.groups is None or row.group in self.groups
 
@@ -112,7 +112,7 @@ def pair(
     groups = sorted({row.group for row in rows if every.takes_fake(row)})
     if reals == "all" or not any(row.group for row in manifest.rows):
         return every, ""
-    known = {row.group for row in rows if row.label.label == "real"}
+    known = {row.group for row in rows if not row.is_fake}
     lacking = [group or "(unnamed)" for group in groups if group not in known]
     if lacking and len(lacking) == len(groups):
         return every, (

@@ -10,7 +10,7 @@ from mfclip.building.plan import Plan
 from mfclip.bundle.contents import BundleContents
 from mfclip.bundle.description import needs_of, versions
 from mfclip.bundle.folder import write_bundle
-from mfclip.data.manifest import Split
+from mfclip.data.manifest import NAMED_SPLITS
 from mfclip.evaluation.evaluate import evaluate
 from mfclip.evaluation.report.data import EpochFigures, ReportData, Sample, SimilarityMatrix
 from mfclip.evaluation.report.write import write_report
@@ -27,8 +27,6 @@ from mfclip.metrics.scores import write_scores
 from mfclip.plugins.discovery import Plugins
 from mfclip.recipe.render import to_toml
 from mfclip.training.loop import EpochRecord, TrainingResult
-
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 def write(
@@ -115,7 +113,7 @@ def _facts(plan: Plan, trained: TrainingResult | None) -> dict[str, str]:
     if recipe.data is not None:
         facts["data"] = recipe.data.use
         sizes = _split_sizes(plan)
-        facts["images"] = ", ".join(f"{sizes[split]} {split}" for split in SPLITS)
+        facts["images"] = ", ".join(f"{sizes[split]} {split}" for split in NAMED_SPLITS)
     if trained is not None and recipe.training is not None:
         facts["epochs"] = f"{len(trained.history)} of {recipe.training.epochs}"
         facts["weights"] = (
@@ -128,7 +126,7 @@ def _facts(plan: Plan, trained: TrainingResult | None) -> dict[str, str]:
 
 def _split_sizes(plan: Plan) -> dict[str, int]:
     manifest = plan.manifest
-    return {split: len(manifest.of_split(split)) for split in SPLITS} if manifest else {}
+    return {split: len(manifest.of_split(split)) for split in NAMED_SPLITS} if manifest else {}
 
 
 def _validation(plan: Plan, measured: Measured | None) -> Evaluation | None:

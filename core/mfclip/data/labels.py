@@ -22,3 +22,8 @@ class HierarchicalLabel:
     """Level 3: ``diffusion`` or ``GAN``."""
     generator: str = ""
     """Level 4: the generator's name."""
+
+    @property
+    def is_fake(self) -> bool:
+        """Whether level 1 says fake."""
+        return self.label == "fake"

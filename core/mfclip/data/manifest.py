@@ -24,6 +24,8 @@ from mfclip.errors import DataError
 Split = Literal["", "train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 """Empty where the data name no split."""
+NAMED_SPLITS: tuple[Split, Split, Split] = ("train", "val", "test")
+"""The splits of a data set, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,21 @@ class Row:
     """The video that a frame is of, unique across manipulations. Empty: a still image."""
     further: tuple[tuple[str, str], ...] = ()
     """Columns beyond these with their text, such as ``("mask", "masks/0001.png")``."""
+
+    @property
+    def is_fake(self) -> bool:
+        """Whether its label says fake."""
+        return self.label.is_fake
+
+    @property
+    def unit(self) -> tuple[str, str]:
+        """What it depends on: its identity, else its video; a still image stands alone.
+
+        Rows of one unit stay in one split, and are drawn together where intervals are computed.
+        """
+        if self.identity:
+            return "identity", self.identity
+        return ("video", self.video) if self.video else ("image", self.path.as_posix())
 
     def cells(self) -> dict[str, str]:
         """The row by column name."""

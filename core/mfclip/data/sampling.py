@@ -52,12 +52,12 @@ def _matched(
     """Pairs of a real and a fake image with the same key, and the places without a partner."""
     reals: dict[Hashable, list[int]] = defaultdict(list)
     for place in places:
-        if rows[place].label.label == "real":
+        if not rows[place].is_fake:
             reals[key(rows[place])].append(place)
     pairs = []
     for place in places:
         waiting = reals[key(rows[place])] if key(rows[place]) is not None else []
-        if rows[place].label.label == "fake" and waiting:
+        if rows[place].is_fake and waiting:
             pairs.append([waiting.pop(), place])
     paired = {place for pair in pairs for place in pair}
     return pairs, [place for place in places if place not in paired]

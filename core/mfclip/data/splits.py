@@ -8,10 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
-from mfclip.data.manifest import Manifest, Row, Split
+from mfclip.data.manifest import NAMED_SPLITS, Manifest, Row, Split
 from mfclip.errors import UsageError
-
-_NAMES: tuple[Split, Split, Split] = ("train", "val", "test")
 
 Unit = list[int]
 """Positions of the rows that must go to one split."""
@@ -47,7 +45,7 @@ def assign_splits(manifest: Manifest, shares: Sequence[float], seed: int) -> Man
     known = _known_splits(manifest.rows)
     rows = list(manifest.rows)
     for unit in units:
-        name = known.get(_key(rows[unit[0]])) or tally.neediest(unit)
+        name = known.get(rows[unit[0]].unit) or tally.neediest(unit)
         tally.give(unit, name)
         for position in unit:
             rows[position] = replace(rows[position], split=name)
@@ -68,20 +66,15 @@ def _units(rows: Sequence[Row], seed: int) -> list[Unit]:
     joined: dict[Hashable, Unit] = defaultdict(list)
     for position, row in enumerate(rows):
         if not row.split:
-            joined[_key(row)].append(position)
+            joined[row.unit].append(position)
     units = sorted(joined.values(), key=lambda unit: min(rows[at].path.as_posix() for at in unit))
     random.Random(seed).shuffle(units)
     return sorted(units, key=len, reverse=True)
 
 
-def _key(row: Row) -> Hashable:
-    """What keeps rows together: their identity, else their video; a still image is alone."""
-    return ("identity", row.identity) if row.identity else ("video", row.video or row.path)
-
-
 def _known_splits(rows: Iterable[Row]) -> dict[Hashable, Split]:
     """The split that the data already give an identity or a video."""
-    return {_key(row): row.split for row in rows if row.split}
+    return {row.unit: row.split for row in rows if row.split}
 
 
 def _strata(row: Row) -> tuple[Hashable, ...]:
@@ -101,14 +94,14 @@ class _Tally:
         self._lack = {
             (name, stratum): share * size
             for stratum, size in self._size.items()
-            for name, share in zip(_NAMES, shares, strict=True)
+            for name, share in zip(NAMED_SPLITS, shares, strict=True)
         }
         self._bare = {
-            label: [name for name, share in zip(_NAMES, shares, strict=True) if share > 0]
+            label: [name for name, share in zip(NAMED_SPLITS, shares, strict=True) if share > 0]
             for label in self._units_left
         }
         """By label the splits that have none of it yet."""
-        self._names = [name for name, share in zip(_NAMES, shares, strict=True) if share > 0]
+        self._names = [name for name, share in zip(NAMED_SPLITS, shares, strict=True) if share > 0]
 
     def neediest(self, unit: Unit) -> Split:
         """The split that lacks most of what the unit holds, each stratum relative to its size."""

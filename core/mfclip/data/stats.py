@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mfclip.data.audit.probing import Probe, in_threads, probe
 from mfclip.data.images import ImageStatus
-from mfclip.data.manifest import Manifest
+from mfclip.data.manifest import NAMED_SPLITS, Manifest
 
 _MANY = 12
 """Sizes that are listed; the rest is summed."""
@@ -45,7 +45,7 @@ def count_rows(manifest: Manifest) -> Counts:
         kind = (row.split, label.label, label.forgery, label.generator, row.group)
         images[kind] += 1
         videos.setdefault(kind, set()).add(row.video)
-    order = ("train", "val", "test", "")
+    order = (*NAMED_SPLITS, "")
     kinds = sorted(images, key=lambda kind: (order.index(kind[0]), *kind[1:]))
     rows: list[tuple[str | int, ...]] = [
         (*kind, len(videos[kind] - {""}), images[kind]) for kind in kinds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
@@ -17,6 +16,7 @@ from mfclip.detector.whole import PluginDetector
 from mfclip.errors import PluginError, UsageError
 from mfclip.parts import BuildContext, Part
 from mfclip.recipe.slots import parts_within
+from mfclip.text import numbered
 
 if TYPE_CHECKING:
     from mfclip.data.prompts import PromptTable
@@ -99,11 +99,9 @@ def assemble(
 def losses(recipe: Recipe, prompts: int | None = None) -> list[LossTerm]:
     """The terms of the recipe's objective, in its order; ``prompts`` is the table's length K."""
     context = recipe.context(prompts)
-    seen: Counter[str] = Counter()
+    names = numbered(loss.use for loss in recipe.loss)
     terms = []
-    for place, loss in enumerate(recipe.loss):
-        seen[loss.use] += 1
-        name = loss.use if seen[loss.use] == 1 else f"{loss.use}#{seen[loss.use]}"
+    for place, (name, loss) in enumerate(zip(names, recipe.loss, strict=True)):
         path = f"loss.{place}"
         module = _module(loss, path, context)
         terms.append(LossTerm(name, loss.weight, module, label_of(path, loss), loss.reads))

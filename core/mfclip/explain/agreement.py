@@ -45,9 +45,7 @@ def common_pairs(bundles: Sequence[Bundle], manifest: Manifest) -> list[Row]:
         if all(row.label in labels for labels in known):
             by_label.setdefault(row.label, []).append(row)
     limit = min([PAIRS, *batches])
-    order = sorted(
-        by_label.values(), key=lambda rows: (rows[0].label.label == "fake", rows[0].label)
-    )
+    order = sorted(by_label.values(), key=lambda rows: (rows[0].is_fake, rows[0].label))
     each = max(1, limit // max(1, len(order)))
     return [row for rows in order for row in rows[:each]][:limit]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mfclip.errors import UsageError
 from mfclip.pages.svg import SERIES
+from mfclip.text import numbered
 
 if TYPE_CHECKING:
     from mfclip.inference.loaded import LoadedDetector
@@ -55,10 +55,4 @@ def load_all(
 
 def names_of(folders: Sequence[Path]) -> list[str]:
     """The folders' names; where one comes up twice, with a number."""
-    plain = [folder.resolve().name for folder in folders]
-    seen: Counter[str] = Counter()
-    names = []
-    for name in plain:
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return names
+    return numbered(folder.resolve().name for folder in folders)

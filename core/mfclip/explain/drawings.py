@@ -62,7 +62,7 @@ def make_drawings(
             name = f"{projection}-{one.name}"
             drawn[name] = embedding_drawing(
                 found,
-                [row.label.label == "fake" for row in part.rows],
+                [row.is_fake for row in part.rows],
                 [row.label.generator or row.label.forgery for row in part.rows],
                 projection=projection,
                 subject="the labelled images",

@@ -87,7 +87,7 @@ def _spread(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         by_label.setdefault(row.label, []).append(row)
     each = max(1, PAIRS // max(1, len(by_label)))
-    order = sorted(by_label, key=lambda label: (label.label == "fake", label))
+    order = sorted(by_label, key=lambda label: (label.is_fake, label))
     return [row for label in order for row in by_label[label][:each]]
 
 

@@ -84,7 +84,7 @@ class ScoreTable:
         return cls(
             path=_text(row.path.as_posix() for row in rows),
             log_odds=scores,
-            is_fake=np.array([row.label.label == "fake" for row in rows], dtype=bool),
+            is_fake=np.array([row.is_fake for row in rows], dtype=bool),
             group=_text(row.group for row in rows),
             forgery=_text(row.label.forgery for row in rows),
             family=_text(row.label.family for row in rows),

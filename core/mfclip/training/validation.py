@@ -86,7 +86,7 @@ def judge(truth: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> Validation
 
 def is_fake(manifest: Manifest) -> NDArray[np.bool_]:
     """The truth, in manifest order."""
-    return np.array([row.label.label == "fake" for row in manifest.rows], dtype=np.bool_)
+    return np.array([row.is_fake for row in manifest.rows], dtype=np.bool_)
 
 
 def check_splits(train: Manifest, val: Manifest) -> None:

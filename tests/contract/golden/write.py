@@ -14,13 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from mfclip.detector.bundle_json import needs_of
-from mfclip.discovery import GROUP, Plugins, discover
-from mfclip.evaluation.operating import OperatingPoints, fit_operating_points
-from mfclip.evaluation.scores import ScoreTable, write_scores
-from mfclip.registry import read_registry
 
 from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.description import needs_of
 from mfclip.bundle.folder import read_bundle, write_bundle
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
@@ -30,8 +26,12 @@ from mfclip.detector.assemble import assemble
 from mfclip.detector.model import VisionLanguageDetector
 from mfclip.evaluation.evaluate import evaluate
 from mfclip.inference.loaded import load
+from mfclip.metrics.operating import OperatingPoints, fit_operating_points
+from mfclip.metrics.scores import ScoreTable, write_scores
 from mfclip.parts import Part
+from mfclip.plugins.discovery import GROUP, Plugins, discover
 from mfclip.recipe.read import read_recipe_text
+from mfclip.recipe.registry import read_registry
 from mfclip.recipe.render import to_toml
 
 HERE = Path(__file__).parent

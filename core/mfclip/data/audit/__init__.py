@@ -17,7 +17,7 @@ from mfclip.data.audit.near_duplicates import check_near_duplicates
 from mfclip.data.audit.nuisance import as_reencoded, check_nuisances
 from mfclip.data.audit.probing import in_threads, probe
 from mfclip.data.audit.videos import check_videos
-from mfclip.data.manifest import Manifest, Split
+from mfclip.data.manifest import NAMED_SPLITS, Manifest, Split
 from mfclip.data.scorable import SMALLEST
 
 __all__ = ["Audit", "Finding", "Severity", "audit"]
@@ -29,7 +29,7 @@ def audit(
     manifest: Manifest,
     *,
     progress: Callable[[int, int], None] | None = None,
-    splits: Sequence[Split] = ("train", "val", "test"),
+    splits: Sequence[Split] = NAMED_SPLITS,
     looks: bool = False,
     smallest: int = SMALLEST,
     reencode: str | None = None,

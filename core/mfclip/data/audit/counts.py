@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mfclip.data.audit.findings import Finding
 from mfclip.data.labels import LABELS, Label
-from mfclip.data.manifest import Manifest, Split
+from mfclip.data.manifest import NAMED_SPLITS, Manifest, Split
 
 _ADVICE = {
     "split": "put rows into it in the column split, or leave that column empty everywhere: "
@@ -54,6 +54,6 @@ def _table(counts: Counter[tuple[Split, Label]]) -> Finding:
     names = dict.fromkeys(split for split, _ in counts)
     lines = [
         f"{name or 'no split'} {counts[name, 'real']} real and {counts[name, 'fake']} fake"
-        for name in sorted(names, key=("train", "val", "test", "").index)
+        for name in sorted(names, key=(*NAMED_SPLITS, "").index)
     ]
     return Finding("note", "counts", f"{counts.total()} images: {'; '.join(lines)}")

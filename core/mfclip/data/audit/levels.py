@@ -18,7 +18,7 @@ def check_levels(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _forged_reals(rows: Iterable[Row]) -> Iterator[Finding]:
-    paths = [row.path.as_posix() for row in rows if row.label.label == "real" and _says_more(row)]
+    paths = [row.path.as_posix() for row in rows if not row.is_fake and _says_more(row)]
     if paths:
         yield Finding(
             "warning",

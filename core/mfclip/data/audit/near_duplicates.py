@@ -83,7 +83,7 @@ def near_pairs(manifest: Manifest, looks: Sequence[Look | None]) -> Iterator[tup
 
 def _side(manifest: Manifest, at: int) -> int:
     row = manifest.rows[at]
-    return 2 * SPLITS.index(row.split) + (row.label.label == "fake")
+    return 2 * SPLITS.index(row.split) + (row.is_fake)
 
 
 def _near(

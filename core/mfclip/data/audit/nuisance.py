@@ -163,7 +163,7 @@ def _scopes(
     by_group: dict[str, tuple[list[Probe], list[Probe]]] = defaultdict(lambda: ([], []))
     for row, found in zip(manifest.rows, probes, strict=True):
         if found.status is ImageStatus.OK:
-            by_group[row.group][row.label.label == "fake"].append(found)
+            by_group[row.group][row.is_fake].append(found)
     pairs = by_group.values()
     yield "overall", [one for real, _ in pairs for one in real], [f for _, fs in pairs for f in fs]
     if len(by_group) > 1:
