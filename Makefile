@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test test-bf16 stress check format lint types imports docs clean
+.PHONY: run test test-bf16 stress check format lint types imports reference docs clean
 
 run: $(INSTALLED)  ## install, then build a detector on the embedded sample set
 	$(BIN)/mfclip-build --recipe mfclip.toml --resume
@@ -33,8 +33,11 @@ types: $(INSTALLED)
 imports: $(INSTALLED)
 	$(BIN)/lint-imports
 
-docs: $(INSTALLED)  ## write the reference from the code
+reference: $(INSTALLED)  ## write the reference from the code
 	$(BIN)/python docs/generate.py
+
+docs: $(INSTALLED)  ## build the documents as a site and serve it
+	$(BIN)/python -m mkdocs serve
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mfclip needs Python 3.11 or newer: make run PYTHON=python3.11")'

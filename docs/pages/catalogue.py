@@ -10,6 +10,7 @@ from mfclip.parts import (
     Dataset,
     Detector,
     ImageEncoder,
+    Input,
     Loss,
     Part,
     Prompts,
@@ -28,6 +29,7 @@ BASES: tuple[type[Part], ...] = (
     Detector,
     Dataset,
     Corruption,
+    Input,
 )
 """What a slot can ask for, in the order in which the pages show it."""
 

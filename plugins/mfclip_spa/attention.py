@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mfclip_spa.gate import PairGate, Place
-from mfclip_spa.pairs import Side
-from mfclip_spa.similarity import Similarity, Temperature, no_autocast, unit_pairs
+from mfclip_spa.similarity import (
+    Similarity,
+    Temperature,
+    at_least_float32,
+    no_autocast,
+    unit_pairs,
+)
 
 
 class InfoNCE(nn.Module):
@@ -77,10 +83,28 @@ class SamplePairAttention(PairGate):
             ValueError: shapes that do not fit, or a batch larger than ``max_batch``.
         """
         with no_autocast(visual.device):
-            visual, text = unit_pairs(visual, text)
-            logits = visual @ text.T * self.temperature()
-            image, caption = Side("image", visual, prompt), Side("text", text, prompt)
-            return self.both_ways(logits, logits.T, image, caption)
+            v, t = unit_pairs(visual, text)  # (B, d) each, of unit length
+            s = v @ t.T * self.temperature()  # (B, B): S / τ, image i against text j
+            a, a_l2v = self.matrices(v, t, prompt)  # (B, B) each: A, before the sigmoid
+            if self.gate == "logits":  # softmax(S / τ ⊙ σ(A)), Eq. 7-8
+                return Similarity(v2l=s * a.sigmoid(), l2v=s.T * a_l2v.sigmoid())
+            return Similarity(  # softmax(S / τ) ⊙ σ(A), Eq. 9-10, as logarithms
+                v2l=s.log_softmax(-1) + F.logsigmoid(a),
+                l2v=s.T.log_softmax(-1) + F.logsigmoid(a_l2v),
+                normalised=True,
+            )
+
+    def matrices(
+        self, visual: Tensor, text: Tensor, prompt: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """A of image i against text j, and of text i against image j; (B, B) each.
+
+        Both directions take one A (Eq. 7-10), unless each has its own.
+        """
+        v2l, l2v = self.pairs(visual, text, prompt)
+        if self.pairs_l2v is not None:
+            _, l2v = self.pairs_l2v(visual, text, prompt)
+        return at_least_float32(v2l), at_least_float32(l2v)
 
     def gate_of(self, visual: Tensor, text: Tensor, prompt: Tensor | None = None) -> Tensor:
         """σ(A) of every image (rows) against every text (columns), (B, B), to look at.
@@ -88,6 +112,4 @@ class SamplePairAttention(PairGate):
         The arguments are those of :meth:`forward`; so are the errors.
         """
         with no_autocast(visual.device):
-            visual, text = unit_pairs(visual, text)
-            image, caption = Side("image", visual, prompt), Side("text", text, prompt)
-            return self.weights(image, caption).sigmoid()
+            return self.matrices(*unit_pairs(visual, text), prompt)[0].sigmoid()

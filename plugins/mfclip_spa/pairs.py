@@ -59,21 +59,38 @@ class PositionPairs(nn.Module):
         _at_least_one("max_batch", max_batch)
         self.weight = nn.Parameter(torch.full((max_batch, max_batch), logit(start)))
 
+    def forward(
+        self, visual: Tensor, text: Tensor, prompt: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """A[i, j] of image i against text j, and of text i against image j: one and the same.
+
+        Args:
+            visual, text: (B, d) each. Only their number counts.
+
+        Raises:
+            ValueError: B is larger than A.
+        """
+        weight = self._corner(len(visual), len(text))  # (B, B)
+        return weight, weight
+
     def rows(self, row: Side, column: Side) -> Tensor:
         """What belongs to each row, to be cut into blocks: its row of A, (R, C).
 
         Raises:
             ValueError: a place lies beyond A.
         """
-        down = slice(row.start, row.start + len(row.features))
-        across = slice(column.start, column.start + len(column.features))
-        needed, size = max(down.stop, across.stop), self.weight.shape[0]
+        down, across = row.start + len(row.features), column.start + len(column.features)
+        return self._corner(down, across)[row.start :, column.start :]
+
+    def _corner(self, down: int, across: int) -> Tensor:
+        """The leading corner of A."""
+        needed, size = max(down, across), self.weight.shape[0]
         if needed > size:
             raise ValueError(
                 f"this attention weighs at most max_batch = {size} pairs, received {needed}; "
                 "make it with a larger max_batch, or index it by prompt class or by features"
             )
-        return self.weight[down, across]
+        return self.weight[:down, :across]
 
     def block(self, rows: Tensor, column: Side) -> Tensor:
         """A for some of the rows against all columns."""
@@ -91,6 +108,22 @@ class PromptPairs(nn.Module):
         super().__init__()
         _at_least_one("classes", classes)
         self.weight = nn.Parameter(torch.full((classes, classes), logit(start)))
+
+    def forward(
+        self, visual: Tensor, text: Tensor, prompt: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """A[class of i, class of j], (B, B), in both directions: one and the same.
+
+        Args:
+            visual, text: (B, d) each. Only their number counts.
+            prompt: (B,), the class of each pair.
+
+        Raises:
+            ValueError: there is no prompt, or it is not one class a pair.
+        """
+        classes = _check_prompt(Side("image", visual, prompt))  # (B,)
+        weight = self.weight[classes][:, classes]  # (B, B)
+        return weight, weight
 
     def rows(self, row: Side, column: Side) -> Tensor:
         """What belongs to each row, to be cut into blocks: its class, (R,).
@@ -122,6 +155,19 @@ class FeaturePairs(nn.Module):
         add_number(self, "constant", logit(start))
         self.image = nn.Parameter(torch.randn(width, rank) / math.sqrt(rank))  # 1/√r in here
         self.text = nn.Parameter(torch.randn(width, rank) * 1e-3)
+
+    def forward(
+        self, visual: Tensor, text: Tensor, prompt: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """a + ⟨P v_i, Q t_j⟩ / √r of image i against text j, (B, B), and its transpose.
+
+        Raises:
+            ValueError: the embeddings have another width.
+        """
+        images = self._factors(Side("image", visual))  # (B, r)
+        texts = self._factors(Side("text", text))  # (B, r)
+        weight = self.constant + images @ texts.T  # (B, B)
+        return weight, weight.T
 
     def rows(self, row: Side, column: Side) -> Tensor:
         """What belongs to each row, to be cut into blocks: its r factors, (R, r).

@@ -21,9 +21,10 @@ from mfclip_corruptions.parts import (
     Saturation,
     VideoCompression,
 )
-from mfclip_data.parts import FolderData, ManifestData, SampleData
+from mfclip_data.parts import FolderData, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 from mfclip_losses.parts import CrossEntropy, LanguageKl
+from mfclip_sample.parts import SampleData
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa
 from mfclip_text.parts import Fle, HierarchicalPrompts
 from mfclip_vision.parts import Cvit, MultiModalVision, SrmNoise, Timm

@@ -130,7 +130,8 @@ class Fit:
         """Whether somebody gives what each part reads."""
         given = {part.name: path for path, part in self.parts.items() if isinstance(part, Input)}
         known = {*STANDARD_READS, *given}
-        read = {name for part in self.parts.values() for name in getattr(part, "reads", ())}
+        reads = {path: _reads_of(part) for path, part in self.parts.items()}
+        read = {name for names in reads.values() for name in names}
         for name in sorted(given.keys() - read):
             if not self.doubts:
                 message = (
@@ -138,14 +139,14 @@ class Fit:
                 )
                 self.problems.add(self.document, given[name], message)
         for path, part in self.parts.items():
-            for name in sorted(getattr(part, "reads", frozenset()) - known):
+            for name in sorted(reads[path] - known):
                 if not self._misspelt("input"):
                     message = (
                         f"'{part.use}' reads '{name}', which no [[input]] of the recipe gives"
                         f"{did_you_mean(name, known)}"
                     )
                     self.problems.at(self.document.place((*path, "use")), path, message)
-            reads_text = not _PROMPTS.isdisjoint(getattr(part, "reads", frozenset()))
+            reads_text = not _PROMPTS.isdisjoint(reads[path])
             if reads_text and isinstance(part, Detector) and not self._has("prompts"):
                 self._lacks("prompts", path, "to read")
 
@@ -253,6 +254,14 @@ class Fit:
                 what = part.extra or " ".join(absent)
                 message = f"'{part.use}' needs {names}, not installed here: pip install '{what}'"
                 self.problems.at(self.document.place((*path, "use")), path, message)
+
+
+def _reads_of(part: Part) -> frozenset[str]:
+    """What a part reads; nothing where that hangs on a value that is wrong."""
+    try:
+        return frozenset(getattr(part, "reads", ()))
+    except InDoubt:
+        return frozenset()
 
 
 def _any_unknown(context: BuildContext) -> bool:

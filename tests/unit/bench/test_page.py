@@ -52,6 +52,12 @@ def test_a_figure_stands_with_its_table_and_as_a_file():
     assert "<script" not in html
 
 
+def test_the_page_has_the_style_as_it_is_written():
+    html = page(crossed())
+    assert '"Segoe UI", Roboto' in html, "quotes of the style escaped: every rule after is lost"
+    assert "&#34;" not in html.partition("</style>")[0]
+
+
 def test_a_table_too_wide_for_paper_is_split_with_its_row_heads():
     names = [f"g{i}" for i in range(ACROSS)]
     html = page(crossed(names=names, trainings=names[:1]))

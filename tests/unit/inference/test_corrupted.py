@@ -35,7 +35,7 @@ class Seen:
     def __init__(self) -> None:
         self.images: list[Tensor] = []
 
-    def __call__(self, images: list[Tensor]) -> np.ndarray:
+    def __call__(self, images: list[Tensor], keep: bool = False) -> np.ndarray:
         self.images += [image.clone() for image in images]
         return np.array([spread(image) for image in images])
 

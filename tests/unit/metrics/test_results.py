@@ -38,7 +38,7 @@ def test_undefined_figures_are_null_in_json(table_of):
 
 @pytest.mark.parametrize("text", ["", "{}", '{"overall": 1}'])
 def test_other_json_is_refused(text):
-    with pytest.raises(ValidationError, match="no evaluation"):
+    with pytest.raises(ValidationError, match="for Evaluation"):
         Evaluation.model_validate_json(text)
 
 

@@ -133,7 +133,10 @@ def test_videos_survive_a_file(table, tmp_path):
 
 
 def test_videos_come_from_the_manifest():
-    rows = [SimpleNamespace(**{name: getattr(row, name) for name in ROW}) for row in MANIFEST]
+    rows = [
+        SimpleNamespace(is_fake=row.is_fake, **{name: getattr(row, name) for name in ROW})
+        for row in MANIFEST
+    ]
     rows[0].video, rows[1].video, rows[2].video = "real/1", "a/2", ""
     table = ScoreTable.from_manifest(Manifest(Path("faces"), tuple(rows)), np.zeros(3))
     assert table.video.tolist() == ["real/1", "a/2", ""]

@@ -30,7 +30,7 @@ OUTPUTS = (
 )
 SHAPES = (
     "shapes of outputs of your own like {'acme.map': ('batch', 1, 8, 8)}, of whole numbers and "
-    "'batch' or 'width'"
+    "'batch' or 'width'; a detector may use other words too"
 )
 WRONG = {
     "modules: ClassVar = 'timm'": (
@@ -54,8 +54,8 @@ WRONG = {
     "shapes: ClassVar = {'acme.map': ['batch']}": (
         f"AcmeLoss has shapes = {{'acme.map': ['batch']}}; it should be {SHAPES}"
     ),
-    "shapes: ClassVar = {'acme.map': ('batch', 'height')}": (
-        f"AcmeLoss has shapes = {{'acme.map': ('batch', 'height')}}; it should be {SHAPES}"
+    "shapes: ClassVar = {'acme.map': ('batch', '8 px')}": (
+        f"AcmeLoss has shapes = {{'acme.map': ('batch', '8 px')}}; it should be {SHAPES}"
     ),
     "shapes: ClassVar = {'visual': ('batch', 8)}": (
         f"AcmeLoss has shapes = {{'visual': ('batch', 8)}}; it should be {SHAPES}"

@@ -202,7 +202,7 @@ WRONG = {
         '[assemblies.x]\nsummary = "X."\n[assemblies.x.vison]\nuse = "cvit"',
         "mine.toml:3: assemblies.x.vison: unknown table or key 'vison'; did you mean 'vision'?\n"
         "    known: summary, paper, extends, vision, text, prompts, alignment, "
-        "detector, data, training, loss, head, preprocessing, augmentation, evaluation",
+        "detector, data, training, loss, head, preprocessing, input, augmentation, evaluation",
     ),
     "unknown base": (
         '[assemblies.x]\nsummary = "X."\nextends = "mfcilp"',

@@ -23,6 +23,7 @@ from mfclip.parts import (
     Dataset,
     Detector,
     ImageEncoder,
+    Input,
     Loss,
     OutputName,
     Part,
@@ -158,7 +159,21 @@ class Grain(Corruption):
         return corrupt
 
 
-SOUND = (Eye, Whole, Scribe, Words, Scale, Term, Shelf(root=Path(__file__).parent), Grain)
+class Ramp(Input):
+    """A sound input beside the image."""
+
+    use: Literal["ramp"] = "ramp"
+    """Name of the part."""
+
+    def build(self, context: BuildContext) -> Any:
+        def make(source):
+            grey = source.image.float().mean(0, keepdim=True) / 255
+            return (grey - grey.roll(1, -1)).abs()
+
+        return make
+
+
+SOUND = (Eye, Whole, Scribe, Words, Scale, Term, Shelf(root=Path(__file__).parent), Grain, Ramp)
 
 
 @pytest.mark.parametrize("part", SOUND, ids=lambda part: getattr(part, "__name__", "Shelf"))

@@ -9,8 +9,14 @@ from mfclip_vision.parts import Cvit, MultiModalVision, SrmNoise
 from mfclip_vision.plugin import mfclip_encoders
 
 
-def test_the_plugin_offers_four_encoders():
-    assert [part().use for part in mfclip_encoders()] == ["cvit", "srm-noise", "mve", "timm"]
+def test_the_plugin_offers_its_encoders():
+    assert [part().use for part in mfclip_encoders()] == [
+        "cvit",
+        "srm-noise",
+        "map-cnn",
+        "mve",
+        "timm",
+    ]
 
 
 def test_declaring_the_parts_loads_nothing_heavy():
