@@ -122,7 +122,7 @@ class PromptPairs(nn.Module):
             ValueError: there is no prompt, or it is not one class a pair.
         """
         classes = _check_prompt(Side("image", visual, prompt))  # (B,)
-        weight = self.weight[classes][:, classes]  # (B, B)
+        weight = self.weight.index_select(0, classes).index_select(1, classes)  # (B, B)
         return weight, weight
 
     def rows(self, row: Side, column: Side) -> Tensor:

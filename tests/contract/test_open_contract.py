@@ -384,3 +384,15 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, data, plugins, monke
     one, two = (load_file(run / "model.safetensors") for run in (whole, resumed))
     assert one.keys() == two.keys()
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_detector_that_reads_inputs_is_explained(tmp_path, data, plugins):
+    from mfclip.explain.detectors import load_all
+    from mfclip.explain.run import explain
+
+    run = built(tmp_path, data, plugins())
+    detectors = load_all([run], device="cpu", registry=None)
+    done = explain(detectors, [data / "00.png", data / "01.png"], tmp_path / "page")
+    assert (done.images, done.failed) == (2, 0)
+    numbers = json.loads((tmp_path / "page/explain.json").read_text())
+    assert "occlusion" in json.dumps(numbers)

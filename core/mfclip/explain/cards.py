@@ -20,6 +20,7 @@ from mfclip.explain.detectors import Named
 from mfclip.explain.overlay import boxed, overlay
 from mfclip.explain.pictures import Image, as_picture
 from mfclip.explain.texture import PatchEnd, TextureReader
+from mfclip.inference.predict import Bound
 
 
 @dataclass(frozen=True)
@@ -161,15 +162,21 @@ class Workbench:
         ]
 
     def _maps(self, image: Tensor) -> Iterator[MapCard]:
-        given = [(one, self._input(one, [image])) for one in self.detectors]
+        given = [(one, *one.loaded.predictor.prepared([image])) for one in self.detectors]
         for method in self.methods:
-            for one, pixels in given:
-                yield self._map(one, pixels, method)
+            for one, pixels, beside in given:
+                yield self._map(one, pixels, beside, method)
 
-    def _map(self, one: Named, pixels: Tensor, method: Method) -> MapCard:
-        """A map; where grad-cam finds nothing to weigh, the reason."""
+    def _map(
+        self, one: Named, pixels: Tensor, beside: Mapping[str, Tensor], method: Method
+    ) -> MapCard:
+        """A map; where grad-cam finds nothing to weigh, the reason.
+
+        What the detector reads beside the image stays as it is.
+        """
         try:
-            (found,) = heat_maps(one.loaded.predictor.module, pixels, method, self.settings)
+            module = Bound(one.loaded.predictor.module, beside)
+            (found,) = heat_maps(module, pixels, method, self.settings)
         except UsageError as error:
             if method != "grad-cam":
                 raise

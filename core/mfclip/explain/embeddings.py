@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mfclip.data.loader import evaluation_loader
 from mfclip.data.manifest import Manifest
 from mfclip.detector.outputs import Outputs
+from mfclip.detector.reading import select
 
 if TYPE_CHECKING:
     from mfclip.inference.predict import Predictor
@@ -47,9 +48,8 @@ def embeddings(
     rows = []
     for batch in loader:
         with torch.inference_mode():
-            outputs: Outputs = predictor.module(
-                predictor.preprocessor(batch.images, predictor.device)
-            )
+            images, beside = predictor.prepared(batch.images, keep=True)
+            outputs: Outputs = predictor.module(images, **select(beside, predictor.module.reads))
         if outputs.visual is None:
             return None
         rows.append(outputs.visual.float().cpu().numpy())

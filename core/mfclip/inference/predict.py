@@ -120,6 +120,22 @@ class Predictor:
         return True
 
 
+class Bound(nn.Module):
+    """A detector with what it reads beside one image held as it is, for any change to the image."""
+
+    def __init__(self, module: DetectorModule, given: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.module, self.given = module, given
+
+    def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Outputs:
+        """What the detector gives for versions of the one image."""
+        given = {
+            name: value.expand(len(images), *value.shape[1:]) for name, value in self.given.items()
+        }
+        outputs: Outputs = self.module(images, **select(given, self.module.reads))
+        return outputs
+
+
 def predict_log_odds(
     detector: DetectorModule,
     manifest: Manifest,

@@ -210,3 +210,11 @@ def test_needs_one_way_to_index_a(sizes):
 def test_unknown_gate_is_named():
     with pytest.raises(ValueError, match="'logits' or 'softmax', received 'both'"):
         SamplePairAttention(max_batch=4, gate="both")
+
+
+@pytest.mark.parametrize("prompt", [[0, -1], [0, 2], [True, False]])
+def test_a_prompt_that_is_no_class_is_refused(prompt):
+    attention = SamplePairAttention(classes=2)
+    visual, text = torch.randn(2, 4), torch.randn(2, 4)
+    with pytest.raises((IndexError, RuntimeError)):
+        attention(visual, text, torch.tensor(prompt))
