@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+ARITHMETIC := $(addprefix tests/functional/,test_bench.py test_build.py test_commands.py \
+	test_explain.py test_resume.py) $(addprefix tests/unit/,building detector explain inference training)
 
 .PHONY: run test test-bf16 stress check format lint types imports reference docs clean
 
@@ -13,8 +15,7 @@ test: $(INSTALLED)  ## install, then run the tests
 	$(BIN)/pytest --numprocesses=auto
 
 test-bf16: $(INSTALLED)  ## what depends on the arithmetic, as on a CPU with bfloat16 units
-	MFCLIP_BF16_UNITS=yes $(BIN)/pytest --numprocesses=auto tests/functional tests/unit/building \
-		tests/unit/detector tests/unit/explain tests/unit/inference tests/unit/training
+	MFCLIP_BF16_UNITS=yes $(BIN)/pytest --numprocesses=auto $(ARITHMETIC)
 
 stress: $(INSTALLED)  ## half an hour of kills, damaged files and full disks; not part of check
 	$(BIN)/python tests/stress/run.py --out docs/stress.md
