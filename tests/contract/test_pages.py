@@ -40,11 +40,12 @@ class Head(HTMLParser):
 
 def test_the_pages_are_found():
     names = {str(file.relative_to(ROOT / "core/mfclip")) for file in PAGES}
-    assert names == {
-        "bench/page.html.j2",
-        "evaluation/report/report.html.j2",
-        "explain/page.html.j2",
-    }
+    assert names == {"pages/base.html.j2"}
+
+
+def test_every_page_is_of_that_skeleton():
+    for file in ROOT.glob("core/mfclip/**/page.html.j2"):
+        assert file.read_text(encoding="utf-8").startswith('{% extends "base.html.j2" %}')
 
 
 @pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(ROOT)))

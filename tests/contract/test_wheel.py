@@ -38,7 +38,7 @@ def test_only_our_packages_are_importable(wheel: zipfile.ZipFile) -> None:
 
 def test_data_files_are_inside(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    wanted = ("registry.toml", "evaluation/report/report.html.j2", "evaluation/report/report.css")
+    wanted = ("registry.toml", "pages/base.html.j2", "pages/page.css")
     assert {f"mfclip/{name}" for name in wanted} <= names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
     assert wheel.read("mfclip/registry.toml") == (ROOT / "registry.toml").read_bytes()

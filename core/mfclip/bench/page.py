@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mfclip.bench.table import Cell, Entry, Table
 from mfclip.bench.text import NOTHING, WITHIN, blocks, shown
+from mfclip.pages.template import template
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
     from mfclip.bench.drawings import Picture
     from mfclip.bench.record import BenchRecord
-    from mfclip.pages.svg import Drawing
 
 ACROSS = 8
 """Test sets beside one another that a page of paper has room for."""
@@ -29,27 +27,16 @@ def to_html(record: BenchRecord, pictures: Mapping[str, Sequence[Picture]]) -> s
 
     ``pictures`` are the figures by the slug of the table that each stands with.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("mfclip.bench", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = files("mfclip.evaluation.report").joinpath("report.css").read_text(encoding="utf-8")
-    return environment.get_template("page.html.j2").render(
+    return template("mfclip.bench").render(
         record=record,
         title=record.study.heading,
         lead=_lead(record),
         facts=_facts(record),
-        style=style,
         blocks=blocks,
         figures=_figures,
         pictures=pictures,
-        width=_width,
         parts=_parts,
+        version=record.versions.get("mfclip", ""),
     )
 
 
@@ -68,13 +55,6 @@ def _figure(entry: Entry, within: bool) -> str:
     if entry.low is not None and entry.high is not None:
         interval = f"<small>[{100 * entry.low:.1f}, {100 * entry.high:.1f}]</small>"
     return f"<td{attributes}>{escape(shown(entry))}{WITHIN if within else ''}{interval}</td>"
-
-
-def _width(drawing: Drawing) -> str:
-    """Room for a figure on a screen, pixels: a little more than its own size."""
-    found = re.search(r'viewBox="0 0 (\S+) ', drawing.svg)
-    assert found is not None, "a drawing without a size"
-    return f"{1.5 * float(found[1]):.0f}px"
 
 
 def _parts(table: Table) -> list[tuple[str, Table]]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mfclip.evaluation.report.pictures import data_uri
 from mfclip.explain.attribution import Baseline, Method
 from mfclip.explain.cards import Card, Failure, MapCard, Workbench
 from mfclip.explain.drawings import Drawings
 from mfclip.explain.overlay import FOR_FAKE, FOR_REAL
 from mfclip.explain.texture import NOISE_WHITE
 from mfclip.files import replace_file
+from mfclip.pages.template import template
 
 WHAT: dict[Method, str] = {
     "occlusion": "Occlusion: a square is covered and slid over the image; the map is how far the "
@@ -43,24 +43,7 @@ class Page:
 
 def write_page(path: Path, page: Page, cards: Iterator[Card | Failure]) -> None:
     """Write it card by card, so that memory holds a batch of images and never all of them."""
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("mfclip.explain", "."),
-                PackageLoader("mfclip.evaluation.report", "."),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"png": lambda pixels: data_uri(pixels, "png")}
-    environment.filters |= {"jpeg": lambda pixels: data_uri(pixels, "jpeg")}
-    environment.filters |= {"strength": strength}
-    stream = environment.get_template("page.html.j2").generate(_context(page, cards))
+    stream = template("mfclip.explain").generate(_context(page, cards))
     with replace_file(path) as staged, staged.open("wb") as file:
         for text in stream:
             # A file name may hold bytes that are no text; it is shown with question marks.
@@ -100,5 +83,6 @@ def _context(page: Page, cards: Iterator[Card | Failure]) -> dict[str, Any]:
         "drawings": page.drawings,
         "colours": [f"rgb{colour}" for colour in (FOR_REAL, FOR_FAKE)],
         "noise_white": NOISE_WHITE,
+        "strength": strength,
         "version": __version__,
     }

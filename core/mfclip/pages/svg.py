@@ -50,6 +50,13 @@ class Drawing:
     caption: str
     """What it shows, how many images it rests on, and how to read it."""
 
+    @property
+    def width(self) -> int:
+        """Room for it on a screen, pixels: a little more than its own size."""
+        found = re.search(r'viewBox="0 0 (\S+) ', self.svg)
+        assert found is not None, "a drawing without a size"
+        return round(1.5 * float(found[1]))
+
 
 @contextmanager
 def canvas(
@@ -135,7 +142,7 @@ def _colours_of_paper() -> dict[str, str]:
     """The style sheet's first block, for light screens, by name without the dashes."""
     from importlib.resources import files
 
-    sheet = (files("mfclip.evaluation.report") / "report.css").read_text(encoding="utf-8")
+    sheet = (files("mfclip.pages") / "page.css").read_text(encoding="utf-8")
     return dict(re.findall(r"--([\w-]+): (#\w+);", sheet[: sheet.index("}")]))
 
 

@@ -23,8 +23,14 @@ def run(body: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=60,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=undisturbed,
     )
+
+
+def undisturbed() -> None:
+    """Whoever runs the tests may have switched signals off: a shell's &, nohup."""
+    for one in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from mfclip.evaluation.report.data import ReportData
 from mfclip.files import write_bytes
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.results import METRICS, Evaluation
-from mfclip.pages.words import count, magnitude, percent, points, span
+from mfclip.pages.template import template
+from mfclip.pages.words import percent
 
 TILES = ("roc_auc", "accuracy", "equal_error_rate", "tpr_at_fpr_5")
 """The figures at the top."""
@@ -27,23 +28,7 @@ def write_report(path: Path, data: ReportData) -> None:
 
 def render_report(data: ReportData) -> str:
     """The page as text: HTML with its style, figures and pictures inside, and no script."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("mfclip.evaluation.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "count": count,
-        "magnitude": magnitude,
-        "percent": percent,
-        "points": points,
-        "span": span,
-    }
-    return environment.get_template("report.html.j2").render(_context(data))
+    return template("mfclip.evaluation.report").render(_context(data))
 
 
 def _context(data: ReportData) -> dict[str, Any]:

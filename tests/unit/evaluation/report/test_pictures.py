@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from mfclip.evaluation.report import Sample
-from mfclip.evaluation.report.pictures import as_pixels, card, data_uri
+from mfclip.evaluation.report.pictures import card
 from mfclip.metrics.operating import OperatingPoints
+from mfclip.pages.pictures import as_pixels, data_uri
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-CSS = (files("mfclip.evaluation.report") / "report.css").read_text(encoding="utf-8")
+CSS = (files("mfclip.pages") / "page.css").read_text(encoding="utf-8")
 THEMES = dict(
     zip(("light", "dark", "print"), re.findall(r":root \{(.*?)\}", CSS, re.S), strict=True)
 )

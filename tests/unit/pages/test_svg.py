@@ -42,7 +42,7 @@ def test_colours_and_fonts_are_the_pages(drawing):
 def test_every_colour_is_in_the_style_sheet():
     from importlib.resources import files
 
-    css = (files("mfclip.evaluation.report") / "report.css").read_text()
+    css = (files("mfclip.pages") / "page.css").read_text()
     for name in svg._VARIABLES.values():
         assert css.count(f"--{name}:") == 3  # light, dark, print
 
