@@ -62,6 +62,8 @@ class BuildContext:
     """Pairs in one training step."""
     width: int = 512
     """d: length of the embeddings that vision and text share."""
+    frames: int | None = None
+    """T: frames of one sample, for parts that read clips; None: a sample is one image."""
     pretrained: bool = True
     """False while a bundle is read back: build the architecture, read no weight file."""
     progress: Callable[[int, int], None] | None = None
@@ -129,9 +131,14 @@ class ImageEncoder(Encoder):
     Its ``forward`` is handed what ``reads`` names by keyword, where there is any: see
     :mod:`mfclip.reads`. An encoder inside another one is handed what the outer one passes on.
 
+    One that says ``clips = True`` gets clips (B, T, 3, H, W) in place of images.
+
     Noise encoders have the same contract. What an encoder wants on top of the detector's one
     preprocessing (its own mean and standard deviation, a patch, a filter) it does itself.
     """
+
+    clips: ClassVar[bool] = False
+    """Whether it reads clips; a recipe then says how long they are, ``preprocessing.frames``."""
 
 
 class TextEncoder(Encoder):
@@ -207,6 +214,9 @@ class Detector(Part):
     """
 
     kind: ClassVar[str] = "detector"
+    clips: ClassVar[bool] = False
+    """Whether it reads clips (B, T, 3, H, W) in place of images, T being
+    ``preprocessing.frames``."""
     reads: ClassVar[frozenset[str]] = frozenset()
     """Inputs beside the image that the module's ``forward`` takes; see :mod:`mfclip.reads`."""
     gives: ClassVar[frozenset[OutputName]] = frozenset({"logits"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
@@ -14,6 +15,7 @@ from mfclip.weights.files import WeightFile, absent
 
 if TYPE_CHECKING:
     from mfclip_vision.cvit import CvitEncoder
+    from mfclip_vision.frame_mean import FrameMeanEncoder
     from mfclip_vision.map_cnn import MapEncoder
     from mfclip_vision.mve import MultiModalVisionEncoder
     from mfclip_vision.noise import SrmNoiseEncoder
@@ -275,6 +277,38 @@ class MapCnn(ImageEncoder):
         from mfclip_vision.map_cnn import MapEncoder
 
         return MapEncoder(keyword(self.input), self.channels, self.widths, self.dim)
+
+
+class FrameMean(ImageEncoder):
+    """Encoder of clips: any encoder of images, over every frame; their embeddings' mean."""
+
+    clips: ClassVar[bool] = True
+
+    use: Literal["frame-mean"] = "frame-mean"
+    """Name of the part."""
+    image: SerializeAsAny[ImageEncoder] = Cvit()
+    """Encodes each frame."""
+
+    @property
+    def width(self) -> int:
+        """d: length of the embedding."""
+        return self.image.width
+
+    def misfits(self, context: BuildContext) -> Iterable[Misfit]:
+        """An encoder inside that reads clips itself, or more than the image."""
+        if self.image.clips:
+            yield Misfit("image", f"{self.image.use} reads clips; allowed: encoders of images")
+        if self.image.reads:
+            names = ", ".join(sorted(self.image.reads))
+            yield Misfit(
+                "image", f"frames have nothing beside them, and {self.image.use} reads {names}"
+            )
+
+    def build(self, context: BuildContext) -> FrameMeanEncoder:
+        """Make the module."""
+        from mfclip_vision.frame_mean import FrameMeanEncoder
+
+        return FrameMeanEncoder(self.image.build(replace(context, frames=None)))
 
 
 class MultiModalVision(ImageEncoder):

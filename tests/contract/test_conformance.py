@@ -27,7 +27,7 @@ from mfclip_losses.parts import CrossEntropy, LanguageKl
 from mfclip_sample.parts import SampleData
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa
 from mfclip_text.parts import Fle, HierarchicalPrompts
-from mfclip_vision.parts import Cvit, MapCnn, MultiModalVision, SrmNoise, Timm
+from mfclip_vision.parts import Cvit, FrameMean, MapCnn, MultiModalVision, SrmNoise, Timm
 
 OWNER = "mfclip"
 CVIT = Cvit(channels=(4, 8, 8), convolutions=(1, 1, 1), dim=16, depth=1, heads=2, mlp=16)
@@ -38,6 +38,7 @@ NARROW: tuple[Part, ...] = (
     SRM,
     MultiModalVision(image=CVIT, noise=SRM),
     MapCnn(widths=(4, 8), dim=16),
+    FrameMean(image=CVIT),
     Timm(model="test_efficientnet", dim=16),
     Fle(dim=16, heads=2, layers=1, mlp=16),
     ClipVit(patch=16, **TOWER),

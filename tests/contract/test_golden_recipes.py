@@ -37,6 +37,7 @@ ADDED: dict[str, str] = {
     },
     "dataset.reencode": "nothing is encoded again",
     "preprocessing.smallest": "no detector's input is smaller than 16 pixels",
+    "preprocessing.frames": "a sample is one image",
     ".augmentation": "nothing is changed",
     "training.sampling": "shuffled, as always",
     "training.optimiser": "Adam, as always",

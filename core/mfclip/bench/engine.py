@@ -93,6 +93,7 @@ def count_cost(cell: Cell, plugins: Plugins) -> DetectorCost:
         len(bundle.prompts) if bundle.prompts else 1,
         cell.recipe.training.batch_size,
         cell.recipe.preprocessor().example(),
+        frames=cell.recipe.preprocessing.frames,
     )
     whole = [part for part in parts if "." not in part.path]
     return DetectorCost(

@@ -61,9 +61,10 @@ def make_plan(recipe: Recipe, events: BuildEvents, *, synthetic: bool = False) -
     with within_reason():
         detector = assemble(recipe, prompts)
     with naming_parts(detector), checking_shapes(detector, recipe):
-        size, pairs = recipe.preprocessing.size, recipe.context().batch_size
+        given, pairs = recipe.preprocessing, recipe.context().batch_size
         beside = recipe.preprocessor().example()
-        costs = cost(detector, size, _distinct(prompts), pairs, beside)
+        rows = _distinct(prompts)
+        costs = cost(detector, given.size, rows, pairs, beside, frames=given.frames)
     events.parts(costs)
     drawn = synthetic or (recipe.data is not None and recipe.data.synthetic)
     return Plan(recipe, manifest, checked, prompts, detector, costs, drawn)

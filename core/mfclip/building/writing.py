@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
 
 from mfclip.building.measure import Measured
 from mfclip.building.plan import Plan
 from mfclip.bundle.contents import BundleContents
 from mfclip.bundle.description import needs_of, versions
 from mfclip.bundle.folder import write_bundle
-from mfclip.data.manifest import NAMED_SPLITS
+from mfclip.data.manifest import NAMED_SPLITS, Manifest, Row
 from mfclip.evaluation.evaluate import evaluate
 from mfclip.evaluation.report.data import EpochFigures, ReportData, Sample, SimilarityMatrix
 from mfclip.evaluation.report.write import write_report
+from mfclip.explain.own_maps import declared, over_image, own_maps
 from mfclip.explain.pictures import (
     as_picture,
+    decoded,
     load_images,
     patch_pictures,
     similarity_matrix,
+    stills,
     telling_rows,
 )
+from mfclip.inference.predict import Predictor
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.results import Evaluation
 from mfclip.metrics.scores import write_scores
@@ -172,8 +181,10 @@ def _samples(plan: Plan, measured: Measured) -> list[Sample]:
     test = plan.manifest.of_split("test")
     rows = test.rows
     preprocessor = plan.recipe.preprocessor()
-    images = load_images(test, [rows[i] for i in chosen], preprocessor)
+    shown = [rows[i] for i in chosen]
+    images = stills(load_images(test, shown, preprocessor))
     patches = patch_pictures(plan.detector, images)
+    maps = _own_maps(plan, test, shown)
     p_fake = measured.operating.p_fake(table.log_odds)
     samples = []
     for place, i in enumerate(chosen):
@@ -189,6 +200,22 @@ def _samples(plan: Plan, measured: Measured) -> list[Sample]:
                 box=patch.box if patch else None,
                 patch=patch.patch if patch else None,
                 noise=patch.noise if patch else None,
+                maps={
+                    name: over_image(as_picture(images[place]), one)
+                    for name, one in maps[place].items()
+                },
             )
         )
     return samples
+
+
+def _own_maps(plan: Plan, test: Manifest, rows: Sequence[Row]) -> list[dict[str, NDArray[Any]]]:
+    """What the detector itself says of each place of these images."""
+    names = declared(plan.recipe)
+    if not names:
+        return [{} for _ in rows]
+    cpu = torch.device("cpu")
+    predictor = Predictor(
+        plan.detector, plan.recipe.preprocessor(), device=cpu, precision=torch.float32
+    )
+    return own_maps(predictor, decoded(test, rows, plan.recipe.preprocessing.frames), names)

@@ -7,6 +7,7 @@ crosses between processes costs a shared-memory file and a descriptor.
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
@@ -34,7 +35,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from mfclip.compute.cores import cores
-from mfclip.data.images import ImageError, Picture, read_picture
+from mfclip.data.frames import read_sample
+from mfclip.data.images import ImageError, Picture
 from mfclip.data.scorable import unscorable
 from mfclip.errors import UsageError
 
@@ -53,9 +55,9 @@ class Decoded(NamedTuple):
     """One task's images."""
 
     pixels: UInt8[Tensor, " values"]
-    """Of all images, one after the other, each as (3, H, W)."""
-    sizes: list[tuple[int, int]]
-    """Height and width of each image."""
+    """Of all images, one after the other."""
+    shapes: list[tuple[int, ...]]
+    """Of each image, (3, H, W); of each clip, (T, 3, H, W)."""
     failures: dict[int, ImageError]
     """By the file's place in its task; such a file has no pixels and no size."""
     notes: dict[int, str]
@@ -63,11 +65,10 @@ class Decoded(NamedTuple):
     trouble: str = ""
     """Why the pixels could not be handed over; then none are here."""
 
-    def images(self) -> list[UInt8[Tensor, "3 height width"]]:
+    def images(self) -> list[UInt8[Tensor, "*frames 3 height width"]]:
         """Views of the images, in the order of the task, failures left out."""
-        counts = [3 * height * width for height, width in self.sizes]
-        parts = torch.split(self.pixels, counts)
-        return [part.view(3, *size) for part, size in zip(parts, self.sizes, strict=True)]
+        parts = torch.split(self.pixels, [math.prod(shape) for shape in self.shapes])
+        return [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
 
 def decode_batches(
@@ -76,6 +77,7 @@ def decode_batches(
     workers: int,
     pin_memory: bool = False,
     smallest: int | None = None,
+    frames: int | None = None,
 ) -> Generator[Decoded, None, None]:
     """Decode task by task, in order; at most two tasks a worker are under way.
 
@@ -90,6 +92,8 @@ def decode_batches(
     smallest
         Count images as failures that show nothing to score: a side shorter than this, pixels, or
         one colour only. Without it they are images like all others.
+    frames
+        Decode so many frames of each file, evenly spaced; None: one image.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def decode_batches(
         When a worker process is killed from outside, or shared memory is too small.
     """
     loader = DataLoader(
-        _Decoder(smallest),
+        _Decoder(smallest, frames),
         batch_sampler=tasks,  # type: ignore[arg-type]  # any iterable of tasks will do
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # a task is decoded as one
         num_workers=workers,
@@ -129,15 +133,15 @@ def worker_count(asked: int | None, tasks: int) -> int:
 class _Decoder(Dataset[Decoded]):
     """What runs in a worker. It is called with a task, the list of its files."""
 
-    def __init__(self, smallest: int | None) -> None:
-        self._smallest = smallest
+    def __init__(self, smallest: int | None, frames: int | None) -> None:
+        self._smallest, self._frames = smallest, frames
 
     def __getitem__(self, path: Path) -> Decoded:
         return self.__getitems__([path])
 
     def __getitems__(self, paths: Sequence[Path]) -> Decoded:
         parts: list[Tensor] = []
-        sizes: list[tuple[int, int]] = []
+        shapes: list[tuple[int, ...]] = []
         failures: dict[int, ImageError] = {}
         notes: dict[int, str] = {}
         for place, path in enumerate(paths):
@@ -148,18 +152,17 @@ class _Decoder(Dataset[Decoded]):
                 continue
             if note:
                 notes[place] = note
-            parts.append(
-                torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))).flatten()
-            )
-            sizes.append((pixels.shape[0], pixels.shape[1]))
+            planes = np.ascontiguousarray(np.moveaxis(pixels, -1, -3))
+            parts.append(torch.from_numpy(planes).flatten())
+            shapes.append(planes.shape)
         joined = torch.cat(parts) if parts else torch.empty(0, dtype=torch.uint8)
         trouble = _share(joined)
         if trouble:
             return Decoded(torch.empty(0, dtype=torch.uint8), [], {}, {}, trouble)
-        return Decoded(joined, sizes, failures, notes)
+        return Decoded(joined, shapes, failures, notes)
 
     def _read(self, path: Path) -> Picture:
-        picture = read_picture(path)
+        picture = read_sample(path, self._frames)
         if self._smallest is not None and (why := unscorable(picture.pixels, self._smallest)):
             raise ImageError(path, *why)
         return picture

@@ -98,6 +98,14 @@ def _open_known(name: str, stream: BinaryIO) -> ImageFile:
     return image
 
 
+def frame_count(image: Image) -> int:
+    """Frames or pages, which follow one another; 1 where further pictures are something else.
+
+    Raises whatever Pillow raises on damage behind the first frame.
+    """
+    return int(getattr(image, "n_frames", 1)) if image.format in _WORDS else 1
+
+
 def note_of(image: Image) -> str:
     """What there is to say of an image that was decoded: which of several it is, or nothing.
 

@@ -91,7 +91,7 @@ class Picture(NamedTuple):
     """What was decoded."""
 
     pixels: NDArray[np.uint8]
-    """RGB, 0-255, (H, W, 3)."""
+    """RGB, 0-255, (H, W, 3); of several frames (T, H, W, 3)."""
     note: str = ""
     """What there is to say of it, as "first of 12 frames"; most often nothing."""
 

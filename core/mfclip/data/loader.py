@@ -32,8 +32,8 @@ from mfclip.errors import DataError, UsageError
 class Batch:
     """Images of a manifest with their targets."""
 
-    images: list[UInt8[Tensor, "3 height width"]]
-    """RGB, 0-255, each in its own size."""
+    images: list[UInt8[Tensor, "*frames 3 height width"]]
+    """RGB, 0-255, each in its own size; with frames, each of as many."""
     label: Int64[Tensor, " batch"]
     """0 real, 1 fake."""
     prompt: Int64[Tensor, " batch"]
@@ -47,7 +47,7 @@ class ScoringBatch:
     """Some files of a stream. Only those whose status is ``ok`` have an image."""
 
     paths: list[Path]
-    images: list[UInt8[Tensor, "3 height width"]]
+    images: list[UInt8[Tensor, "*frames 3 height width"]]
     """One for each path whose status is ``ok``, in the same order; so it may be shorter."""
     statuses: list[ImageStatus]
     """One for each path."""
@@ -71,6 +71,7 @@ class ManifestLoader:
         *,
         workers: int | None,
         pin_memory: bool,
+        frames: int | None = None,
     ) -> None:
         self._files = manifest.files()
         labels = [row.label for row in manifest.rows]
@@ -78,7 +79,7 @@ class ManifestLoader:
         self._prompt = _prompt_rows(manifest, prompts)
         self._batches = batches
         self._workers = worker_count(workers, len(batches))
-        self._pin_memory = pin_memory
+        self._pin_memory, self._frames = pin_memory, frames
 
     def __len__(self) -> int:
         """Batches that an iteration gives."""
@@ -86,7 +87,9 @@ class ManifestLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         tasks = ([self._files[row] for row in rows.tolist()] for rows in self._batches)
-        stream = decode_batches(tasks, workers=self._workers, pin_memory=self._pin_memory)
+        stream = decode_batches(
+            tasks, workers=self._workers, pin_memory=self._pin_memory, frames=self._frames
+        )
         with closing(stream):  # ends the workers also while an error holds this frame
             for rows, decoded in zip(self._batches, stream, strict=True):
                 for error in decoded.failures.values():
@@ -105,6 +108,7 @@ def training_loader(
     sampling: Sampling = "shuffled",
     workers: int | None = None,
     pin_memory: bool = False,
+    frames: int | None = None,
 ) -> ManifestLoader:
     """All rows once, in an order that depends on ``seed``, ``epoch`` and ``sampling`` only.
 
@@ -119,6 +123,8 @@ def training_loader(
         Processes that decode; 0: none, None: one a core, at most eight.
     pin_memory
         Set it where the device is a CUDA device.
+    frames
+        Of each file, evenly spaced, see :mod:`mfclip.data.frames`; None: one image.
 
     Raises
     ------
@@ -135,7 +141,9 @@ def training_loader(
     if not 0 <= start_batch <= len(batches):
         raise UsageError(f"start_batch {start_batch} is not within 0 to {len(batches)}")
     rest = batches[start_batch:]
-    return ManifestLoader(manifest, prompts, rest, workers=workers, pin_memory=pin_memory)
+    return ManifestLoader(
+        manifest, prompts, rest, workers=workers, pin_memory=pin_memory, frames=frames
+    )
 
 
 def evaluation_loader(
@@ -145,13 +153,16 @@ def evaluation_loader(
     batch_size: int,
     workers: int | None = None,
     pin_memory: bool = False,
+    frames: int | None = None,
 ) -> ManifestLoader:
     """All rows once, in their order; otherwise as :func:`training_loader`.
 
     Give no prompts where labels may occur that the table does not know.
     """
     batches = _batches(torch.arange(len(manifest)), batch_size)
-    return ManifestLoader(manifest, prompts, batches, workers=workers, pin_memory=pin_memory)
+    return ManifestLoader(
+        manifest, prompts, batches, workers=workers, pin_memory=pin_memory, frames=frames
+    )
 
 
 def scoring_stream(
@@ -161,12 +172,13 @@ def scoring_stream(
     workers: int | None = None,
     pin_memory: bool = False,
     smallest: int | None = None,
+    frames: int | None = None,
 ) -> Generator[ScoringBatch, None, None]:
     """Decode any number of files, in order and in constant memory.
 
     ``paths`` is read only some batches ahead. A file that cannot be decoded is reported by its
     status and ends nothing. With ``smallest``, pixels, so are images that show nothing to score;
-    see :func:`mfclip.data.scorable.unscorable`.
+    see :func:`mfclip.data.scorable.unscorable`. ``frames``: as for :func:`training_loader`.
     """
     chunks = _chunks(paths, batch_size)
     first = list(islice(chunks, 2))  # a single batch needs no worker
@@ -175,7 +187,9 @@ def scoring_stream(
     count = worker_count(workers, 1 if len(first) == 1 else sys.maxsize)
     pending: deque[list[Path]] = deque()
     tasks = _remembered(chain(first, chunks), pending.append)
-    batches = decode_batches(tasks, workers=count, pin_memory=pin_memory, smallest=smallest)
+    batches = decode_batches(
+        tasks, workers=count, pin_memory=pin_memory, smallest=smallest, frames=frames
+    )
     with closing(batches) as stream:
         for decoded in stream:
             yield _scoring_batch(pending.popleft(), decoded)

@@ -48,12 +48,22 @@ class Preprocessor:
         self._encoder = None if reencode is None else Reencoder.named(reencode)
 
     def __call__(
-        self, images: Sequence[UInt8[Tensor, "3 height width"]], device: torch.device
-    ) -> Float[Tensor, "batch 3 size size"]:
+        self, images: Sequence[UInt8[Tensor, "*frames 3 height width"]], device: torch.device
+    ) -> Float[Tensor, "batch *frames 3 size size"]:
         """Preprocess images of any sizes, in their order; equal sizes are resized together.
 
-        Copies to a GPU do not wait where the images lie in pinned memory.
+        With ``frames`` in the settings each is a clip (T, 3, h, w). Copies to a GPU do not wait
+        where the images lie in pinned memory.
         """
+        frames = self.settings.frames
+        if frames is None:
+            return self._squares(images, device)
+        squares = self._squares([frame for clip in images for frame in clip], device)
+        return squares.view(len(images), frames, *squares.shape[1:])  # (B, T, 3, s, s)
+
+    def _squares(
+        self, images: Sequence[UInt8[Tensor, "3 height width"]], device: torch.device
+    ) -> Float[Tensor, "batch 3 size size"]:
         size = self.settings.size
         moved = [image.to(device, non_blocking=True) for image in images]
         groups = _by_size(moved)
@@ -66,9 +76,13 @@ class Preprocessor:
 
     def example(self) -> dict[str, Float[Tensor, 1 * shape]]:
         """What is beside one black image, on the CPU, to run a detector that reads it."""
-        size = self.settings.size
-        black = Source(torch.zeros(3, size, size, dtype=torch.uint8))
+        black = Source(self.black())
         return self.beside(self.inputs.of([black], scoring=True, keep=False), torch.device("cpu"))
+
+    def black(self) -> UInt8[Tensor, "*frames 3 size size"]:
+        """A black sample, an image or a clip, of the detector's size."""
+        frames = () if self.settings.frames is None else (self.settings.frames,)
+        return torch.zeros(*frames, 3, self.settings.size, self.settings.size, dtype=torch.uint8)
 
     def beside(
         self, named: Mapping[str, Sequence[Tensor]], device: torch.device

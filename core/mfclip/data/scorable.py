@@ -30,14 +30,15 @@ class Unscorable(NamedTuple):
 
 
 def unscorable(
-    pixels: UInt8[NDArray[np.uint8], "height width 3"], smallest: int
+    pixels: UInt8[NDArray[np.uint8], "*frames height width 3"], smallest: int
 ) -> Unscorable | None:
-    """Why an image gets no verdict; None where it is one to score.
+    """Why an image, or a clip of them, gets no verdict; None where it is one to score.
 
     ``smallest``: pixels of the shortest side that is scored.
     """
-    height, width = pixels.shape[:2]
-    return too_small(width, height, smallest) or (_BLANK if is_blank(pixels) else None)
+    height, width = pixels.shape[-3:-1]
+    frames = pixels.reshape(-1, height, width, 3)
+    return too_small(width, height, smallest) or (_BLANK if all(map(is_blank, frames)) else None)
 
 
 def too_small(width: int, height: int, smallest: int) -> Unscorable | None:

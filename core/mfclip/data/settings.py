@@ -24,3 +24,6 @@ class PreprocessingSettings(Settings):
     """Filter of the resize, always with antialiasing."""
     smallest: int = Field(default=SMALLEST, ge=1, le=2048)
     """Shortest side of an image that is scored, pixels."""
+    frames: int | None = Field(default=None, ge=1, le=256)
+    """Frames of one sample, evenly spaced over its file, for a detector that reads clips. Without
+    it a sample is one image."""

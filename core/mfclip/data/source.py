@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Source(NamedTuple):
     """What an input is made from."""
 
-    image: UInt8[Tensor, "3 height width"]
-    """As it was decoded, before any change to it."""
+    image: UInt8[Tensor, "*frames 3 height width"]
+    """As it was decoded, before any change to it; of a clip (T, 3, H, W)."""
     root: Path | None = None
     """Folder that the paths in ``cells`` start from."""
     cells: Mapping[str, str] = {}

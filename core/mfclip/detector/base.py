@@ -37,12 +37,14 @@ class DetectorModule(nn.Module):
     """What its forward takes beside the images; see :mod:`mfclip.reads`."""
 
     @abstractmethod
-    def forward(self, images: Float[Tensor, "batch 3 height width"], **reads: Any) -> Outputs:
+    def forward(
+        self, images: Float[Tensor, "batch *frames 3 height width"], **reads: Any
+    ) -> Outputs:
         """What it gives for images 0-1, RGB, with whatever of :attr:`reads` there is."""
 
     def training_loss(
         self,
-        images: Float[Tensor, "batch 3 height width"],
+        images: Float[Tensor, "batch *frames 3 height width"],
         reads: Mapping[str, Any],
         loss: Callable[[Outputs], Tensor],
     ) -> Tensor:
@@ -59,16 +61,20 @@ class DetectorModule(nn.Module):
 
     @abstractmethod
     def passes(
-        self, image_size: int, prompts: int, batch: int, beside: Mapping[str, Tensor]
+        self,
+        sample: Float[Tensor, "1 *frames 3 size size"],
+        prompts: int,
+        batch: int,
+        beside: Mapping[str, Tensor],
     ) -> Iterator[Pass]:
         """Each part's forward pass.
 
-        Of one image with what is ``beside`` it, or of a step of ``batch`` pairs with so many
-        distinct ``prompts``.
+        Of one ``sample``, an image or a clip, with what is ``beside`` it, or of a step of
+        ``batch`` pairs with so many distinct ``prompts``.
         """
 
     def pairs(
-        self, images: Float[Tensor, "batch 3 height width"], prompt: Int[Tensor, " batch"]
+        self, images: Float[Tensor, "batch *frames 3 height width"], prompt: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch d"]] | None:
         """X_v and T_l of pairs, before any alignment; None where no text is embedded."""
         return None

@@ -42,6 +42,8 @@ def cost(
     prompts_per_batch: int,
     batch_size: int,
     beside: Mapping[str, Tensor] | None = None,
+    *,
+    frames: int | None = None,
 ) -> list[PartCost]:
     """The cost of each part, the parts inside the vision encoder listed after it.
 
@@ -58,9 +60,13 @@ def cost(
         Pairs in one training step, for the alignment.
     beside
         What the detector reads beside one image, by name.
+    frames
+        Of a clip, where the detector reads clips; a sample is one clip then.
     """
     rows: list[PartCost] = []
-    for one in detector.passes(image_size, prompts_per_batch, batch_size, beside or {}):
+    clip = () if frames is None else (frames,)
+    sample = torch.zeros(1, *clip, 3, image_size, image_size)
+    for one in detector.passes(sample, prompts_per_batch, batch_size, beside or {}):
         macs = _macs(one)
         rows.append(_part(one.path, one.module, macs[""], one.per))
         rows += _inside(detector, one, macs)

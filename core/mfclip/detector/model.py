@@ -85,7 +85,7 @@ class VisionLanguageDetector(DetectorModule):
 
     def forward(
         self,
-        images: Float[Tensor, "batch 3 height width"],
+        images: Float[Tensor, "batch *frames 3 height width"],
         prompt: Int[Tensor, " batch"] | None = None,
         **reads: Any,
     ) -> Outputs:
@@ -150,11 +150,14 @@ class VisionLanguageDetector(DetectorModule):
         return {path: inside[path] for path in paths if path in inside}
 
     def passes(
-        self, image_size: int, prompts: int, batch: int, beside: Mapping[str, Tensor]
+        self,
+        sample: Float[Tensor, "1 *frames 3 size size"],
+        prompts: int,
+        batch: int,
+        beside: Mapping[str, Tensor],
     ) -> Iterator[Pass]:
         """Vision encoder, text encoder, alignment, head and predictor."""
-        images = torch.zeros(1, 3, image_size, image_size)
-        yield Pass("vision", self.vision, (images,), "image", select(beside, self.vision_reads))
+        yield Pass("vision", self.vision, (sample,), "image", select(beside, self.vision_reads))
         if self.text is not None and self.tokens is not None:
             rows = torch.arange(prompts, device=self.tokens.device) % len(self.tokens)
             yield Pass("text", self.text, (self.tokens[rows],), "step")
@@ -167,7 +170,7 @@ class VisionLanguageDetector(DetectorModule):
             yield Pass("predictor", self.predictor, (torch.zeros(1, self.width),), "image")
 
     def pairs(
-        self, images: Float[Tensor, "batch 3 height width"], prompt: Int[Tensor, " batch"]
+        self, images: Float[Tensor, "batch *frames 3 height width"], prompt: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch d"]] | None:
         """X_v and T_l of any number of pairs; None without a text encoder."""
         if self.text is None:
@@ -175,7 +178,7 @@ class VisionLanguageDetector(DetectorModule):
         return self._encode_images(images, {}), self.encode_prompts(prompt)
 
     def _encode_images(
-        self, images: Float[Tensor, "batch 3 height width"], reads: Mapping[str, Any]
+        self, images: Float[Tensor, "batch *frames 3 height width"], reads: Mapping[str, Any]
     ) -> Float[Tensor, "batch width"]:
         return expect_tensor(
             self.vision(images, **reads),

@@ -123,8 +123,8 @@ class PreparesEpochs(Protocol):
 class TrainingBatch(NamedTuple):
     """What :class:`PreparesEpochs` sees."""
 
-    images: Float[Tensor, "batch 3 height width"]
-    """On the device, 0-1."""
+    images: Float[Tensor, "batch *frames 3 height width"]
+    """On the device, 0-1; clips are (B, T, 3, H, W)."""
     reads: Mapping[str, Any]
     """``label``, ``prompt``, ``index`` and whatever else the detector reads, by name."""
 
@@ -135,7 +135,7 @@ class StepsItself(Protocol):
 
     def training_loss(
         self,
-        images: Float[Tensor, "batch 3 height width"],
+        images: Float[Tensor, "batch *frames 3 height width"],
         reads: Mapping[str, Any],
         loss: Callable[[object], Tensor],
     ) -> Tensor:

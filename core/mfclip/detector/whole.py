@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -48,7 +47,9 @@ class PluginDetector(DetectorModule):
         self.labels = {"detector": label}
         self.TRAINING_ONLY = tuple(f"inner.{name}" for name in sorted(training_only))  # type: ignore[misc]
 
-    def forward(self, images: Float[Tensor, "batch 3 height width"], **reads: Any) -> Outputs:
+    def forward(
+        self, images: Float[Tensor, "batch *frames 3 height width"], **reads: Any
+    ) -> Outputs:
         """What the plugin gives.
 
         Raises
@@ -71,7 +72,7 @@ class PluginDetector(DetectorModule):
 
     def training_loss(
         self,
-        images: Float[Tensor, "batch 3 height width"],
+        images: Float[Tensor, "batch *frames 3 height width"],
         reads: Mapping[str, Any],
         loss: Callable[[Outputs], Tensor],
     ) -> Tensor:
@@ -94,11 +95,14 @@ class PluginDetector(DetectorModule):
         return self
 
     def passes(
-        self, image_size: int, prompts: int, batch: int, beside: Mapping[str, Tensor]
+        self,
+        sample: Float[Tensor, "1 *frames 3 size size"],
+        prompts: int,
+        batch: int,
+        beside: Mapping[str, Tensor],
     ) -> Iterator[Pass]:
         """One image through all of it."""
-        images = torch.zeros(1, 3, image_size, image_size)
-        yield Pass("detector", self.inner, (images,), "image", select(beside, self.reads))
+        yield Pass("detector", self.inner, (sample,), "image", select(beside, self.reads))
 
     @property
     def has_training_only(self) -> bool:

@@ -18,6 +18,7 @@ from mfclip.errors import UsageError
 from mfclip.explain.attribution import HeatMap, MapSettings, Method, heat_maps
 from mfclip.explain.detectors import Named
 from mfclip.explain.overlay import boxed, overlay
+from mfclip.explain.own_maps import declared, over_image, own_maps
 from mfclip.explain.pictures import Image, as_picture
 from mfclip.explain.texture import PatchEnd, TextureReader
 from mfclip.inference.predict import Bound
@@ -38,18 +39,25 @@ class MapCard:
     """One heat map; without a picture where the method does not fit the detector."""
 
     detector: str
-    method: Method
+    method: Method | str
+    """How it was made; of a map that the detector itself gives, the output's name."""
     reason: str = ""
     """Why there is none."""
     map: HeatMap | None = None
     picture: Image | None = None
+    own: bool = False
+    """Whether the detector itself gives it."""
 
     @property
     def numbers(self) -> dict[str, Any]:
         """For the JSON file."""
-        told: dict[str, Any] = {"detector": self.detector, "method": self.method}
+        kind = "output" if self.own else "method"
+        told: dict[str, Any] = {"detector": self.detector, kind: self.method}
         if self.map is None:
             return {**told, "reason": self.reason}
+        if self.own:
+            values = self.map.values
+            return told | {"smallest": float(values.min()), "largest": float(values.max())}
         told |= {"most_for_fake": self.strongest[0], "most_for_real": self.strongest[1]}
         return told if self.map.error is None else {**told, "completeness_error": self.map.error}
 
@@ -83,6 +91,8 @@ class Card:
     truth: HierarchicalLabel | None
     """Where it is known."""
     look: Look
+    note: str = ""
+    """What there is to say of the file, as "first of 12 frames"; most often nothing."""
 
     @property
     def folder(self) -> str:
@@ -125,7 +135,7 @@ class Workbench:
             ):
                 number += 1
                 if status is ImageStatus.OK:
-                    yield Card(number, path, self.truth.get(path.resolve()), next(looks))
+                    yield Card(number, path, self.truth.get(path.resolve()), next(looks), reason)
                 else:
                     yield Failure(number, path, status, reason)
 
@@ -166,6 +176,19 @@ class Workbench:
         for method in self.methods:
             for one, pixels, beside in given:
                 yield self._map(one, pixels, beside, method)
+        for one, pixels, _ in given:
+            yield from self._own_maps(one, image, pixels)
+
+    def _own_maps(self, one: Named, image: Tensor, pixels: Tensor) -> Iterator[MapCard]:
+        """What the detector itself gives."""
+        names = declared(one.loaded.recipe)
+        (found,) = own_maps(one.loaded.predictor, [image], names)
+        for name in names:
+            if name in found:
+                picture = over_image(as_picture(pixels[0]), found[name])
+                yield MapCard(one.name, name, map=HeatMap(found[name]), picture=picture, own=True)
+            else:
+                yield MapCard(one.name, name, reason="given in training only", own=True)
 
     def _map(
         self, one: Named, pixels: Tensor, beside: Mapping[str, Tensor], method: Method

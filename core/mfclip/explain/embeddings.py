@@ -44,6 +44,7 @@ def embeddings(
         batch_size=batch_size,
         workers=workers,
         pin_memory=predictor.device.type == "cuda",
+        frames=predictor.preprocessor.settings.frames,
     )
     rows = []
     for batch in loader:

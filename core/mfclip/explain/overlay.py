@@ -24,7 +24,13 @@ def overlay(
 
     smooth = gaussian_filter(np.asarray(values, dtype=np.float64), BLUR * len(values))
     top = float(np.percentile(np.abs(smooth), STRONGEST))
-    strength = np.clip(smooth / top, -1, 1) if top > 0 else np.zeros_like(smooth)
+    return coloured(image, np.clip(smooth / top, -1, 1) if top > 0 else np.zeros_like(smooth))
+
+
+def coloured(
+    image: UInt8[NDArray[Any], "h w 3"], strength: Float[NDArray[Any], "h w"]
+) -> UInt8[NDArray[Any], "h w 3"]:
+    """The image in grey, with the colour for fake above zero and that for real below; -1 to 1."""
     grey = image.astype(np.float64) @ [0.2989, 0.587, 0.114]
     ground = np.repeat((60 + 0.7 * grey)[..., None], 3, axis=2)
     colour = np.where(strength[..., None] > 0, FOR_FAKE, FOR_REAL)

@@ -11,6 +11,7 @@ from mfclip.explain.attribution import Baseline, Method
 from mfclip.explain.cards import Card, Failure, MapCard, Workbench
 from mfclip.explain.drawings import Drawings
 from mfclip.explain.overlay import FOR_FAKE, FOR_REAL
+from mfclip.explain.own_maps import declared
 from mfclip.explain.texture import NOISE_WHITE
 from mfclip.files import replace_file
 from mfclip.pages.template import template
@@ -52,6 +53,8 @@ def write_page(path: Path, page: Page, cards: Iterator[Card | Failure]) -> None:
 
 def strength(one: MapCard) -> str:
     """How strong a map's ends are: colours are relative, numbers are not."""
+    if one.own and one.map is not None:
+        return f"from {one.map.values.min():.2g} to {one.map.values.max():.2g}".replace("-", "−")
     fake, real = one.strongest
     unit = {"occlusion": " log-odds", "integrated-gradients": " log-odds a pixel", "grad-cam": ""}
     told = f"from {real:.2g} to +{fake:.2g}{unit[one.method]}".replace("-", "−", 1 if real else 0)
@@ -76,6 +79,7 @@ def _context(page: Page, cards: Iterator[Card | Failure]) -> dict[str, Any]:
         "detectors": bench.detectors,
         "owner": bench.texture.owner,
         "methods": {method: WHAT[method] for method in bench.methods},
+        "own": sorted({name for one in bench.detectors for name in declared(one.loaded.recipe)}),
         "baseline": BASELINES[bench.settings.baseline],
         "images": page.images,
         "cards": readable(),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mfclip.data.images import decode
+from mfclip.data.frames import read_sample
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
@@ -40,11 +40,23 @@ class PatchPicture:
 
 def load_images(
     manifest: Manifest, rows: Sequence[Row], preprocessor: Preprocessor
-) -> Float[Tensor, "n 3 s s"]:
+) -> Float[Tensor, "n *frames 3 s s"]:
     """Decode and preprocess a few rows of a manifest on the CPU."""
-    decoded = [decode(manifest.file(row)) for row in rows]
-    arrays = [torch.from_numpy(pixels.copy()).permute(2, 0, 1) for pixels in decoded]
-    return preprocessor(arrays, torch.device("cpu"))
+    images = decoded(manifest, rows, preprocessor.settings.frames)
+    return preprocessor(images, torch.device("cpu"))
+
+
+def decoded(
+    manifest: Manifest, rows: Sequence[Row], frames: int | None
+) -> list[UInt8[Tensor, "*frames 3 height width"]]:
+    """A few rows of a manifest as they are in their files."""
+    samples = [read_sample(manifest.file(row), frames).pixels for row in rows]
+    return [torch.from_numpy(pixels.copy()).movedim(-1, -3) for pixels in samples]
+
+
+def stills(images: Float[Tensor, "n *frames 3 s s"]) -> Float[Tensor, "n 3 s s"]:
+    """The images; of clips the frame in the middle."""
+    return images if images.ndim == 4 else images[:, images.shape[1] // 2]
 
 
 def as_picture(image: Float[Tensor, "3 height width"]) -> Image:

@@ -70,6 +70,12 @@ def explain(
     settings = settings or ExplainSettings()
     if not paths:
         raise UsageError("no images to explain")
+    for one in detectors:
+        if one.loaded.frames is not None:
+            raise UsageError(
+                f"{one.name} reads clips of {one.loaded.frames} frames; only detectors of single "
+                "images can be explained"
+            )
     if settings.methods:
         require_captum()
     _check_destination(out)
@@ -170,6 +176,7 @@ def _numbers(card: Card) -> dict[str, Any]:
         "path": str(card.path),
         "status": "ok",
         "folder": card.folder,
+        "note": card.note,
         "truth": asdict(card.truth) if card.truth else None,
         "verdicts": [asdict(one) for one in look.verdicts],
         **{

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from mfclip.data.frames import by_frame
 from mfclip.errors import UsageError
 from mfclip.inference.predict import Predictor, predict_with
 
@@ -124,7 +126,8 @@ def corrupted_log_odds(
     def corrupt(batch: Batch) -> list[Tensor]:
         places = batch.index.tolist()
         return [
-            corrupted(image, paths[row]) for image, row in zip(batch.images, places, strict=True)
+            by_frame(partial(corrupted, path=paths[row]), image)
+            for image, row in zip(batch.images, places, strict=True)
         ]
 
     return predict_with(

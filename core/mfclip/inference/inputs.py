@@ -12,12 +12,8 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mfclip.data.images import (
-    ImageError,
-    ImageStatus,
-    decode_opened,
-    read_picture,
-)
+from mfclip.data.frames import frames_of, read_sample
+from mfclip.data.images import ImageError, ImageStatus, decode_opened
 from mfclip.data.scorable import unscorable
 from mfclip.errors import UsageError
 
@@ -37,7 +33,7 @@ class Given(NamedTuple):
     """One image as it came in."""
 
     path: Path | None
-    image: UInt8[Tensor, "3 h w"] | None
+    image: UInt8[Tensor, "*frames 3 h w"] | None
     """None where the status is not ``ok``."""
     status: ImageStatus = ImageStatus.OK
     reason: str = ""
@@ -45,9 +41,12 @@ class Given(NamedTuple):
 
 
 def each_image(
-    inputs: ImageInput | Iterable[ImageInput], *, smallest: int | None = None
+    inputs: ImageInput | Iterable[ImageInput],
+    *,
+    smallest: int | None = None,
+    frames: int | None = None,
 ) -> Iterator[Given]:
-    """Every image of the inputs, in order, decoded one at a time.
+    """Every image of the inputs, in order, decoded one at a time; with ``frames`` every clip.
 
     With ``smallest``, pixels, an image with a shorter side and one of a single colour have a
     status in place of their pixels.
@@ -58,44 +57,71 @@ def each_image(
         For anything that is no image by its type, shape or range. A file that cannot be read is
         no error: it has a status.
     """
-    for given in _each(inputs):
+    for given in _each(inputs, frames):
         image = given.image
-        pixels = None if image is None else image.permute(1, 2, 0).cpu().numpy()
+        pixels = None if image is None else image.movedim(-3, -1).cpu().numpy()
         if smallest is None or pixels is None or not (why := unscorable(pixels, smallest)):
             yield given
         else:
             yield Given(given.path, None, *why)
 
 
-def _each(inputs: ImageInput | Iterable[ImageInput]) -> Iterator[Given]:
+def _each(inputs: ImageInput | Iterable[ImageInput], frames: int | None) -> Iterator[Given]:
     if isinstance(inputs, str | Path):
-        yield _from_file(Path(inputs))
+        yield _from_file(Path(inputs), frames)
+    elif frames is not None and isinstance(inputs, Tensor | np.ndarray):
+        yield from (Given(None, clip) for clip in _clips(inputs, frames))
     elif isinstance(inputs, Tensor):
         yield from (Given(None, image) for image in _from_tensor(inputs))
     elif isinstance(inputs, np.ndarray):
         yield Given(None, _from_array(inputs))
     elif _is_pil(inputs):
-        yield _from_pil(inputs)
+        yield _from_pil(inputs, frames)
     elif isinstance(inputs, Iterable) and not isinstance(inputs, bytes | dict):
         for one in inputs:
-            yield from _each(one)
+            yield from _each(one, frames)
     else:
         raise UsageError(f"a value of type {type(inputs).__name__} is no image; {ALLOWED}")
 
 
-def _from_file(path: Path) -> Given:
+def _from_file(path: Path, frames: int | None) -> Given:
     try:
-        pixels, note = read_picture(path)
+        pixels, note = read_sample(path, frames)
     except ImageError as error:
         return Given(path, None, error.status, error.reason)
-    return Given(path, _from_array(pixels), reason=note)
+    return Given(path, _planes(pixels), reason=note)
+
+
+def _planes(pixels: NDArray[np.uint8]) -> UInt8[Tensor, "*frames 3 h w"]:
+    # A copy, because PyTorch shares the memory and would warn where it is read-only.
+    return torch.from_numpy(np.array(pixels)).movedim(-1, -3)
+
+
+def _clips(given: NDArray[Any] | Tensor, frames: int) -> list[UInt8[Tensor, "frames 3 h w"]]:
+    """Clips of an array (T, H, W, 3), or a tensor (T, 3, H, W) or (B, T, 3, H, W)."""
+    whole = _array_as_tensor(given) if isinstance(given, np.ndarray) else given
+    clips = whole[None] if whole.ndim == 4 else whole
+    if clips.ndim != 5 or clips.shape[1] != frames:
+        raise UsageError(
+            f"a value of shape {tuple(given.shape)} is no clip: this detector reads {frames} "
+            "frames a sample; allowed: a path, a PIL image, a numpy array (T, H, W, 3) of uint8 "
+            "RGB, a torch tensor (T, 3, H, W) or (B, T, 3, H, W) of uint8 or of floats in 0-1, and "
+            "sequences of these"
+        )
+    flat = _from_tensor(clips.flatten(0, 1))
+    return list(torch.stack(flat).view(clips.shape)) if flat else []
+
+
+def _array_as_tensor(array: NDArray[Any]) -> Tensor:
+    if array.dtype != np.uint8 or array.shape[-1:] != (3,):
+        raise UsageError(f"an array of {array.dtype} {array.shape} is no clip; {ALLOWED}")
+    return _planes(array)
 
 
 def _from_array(array: NDArray[Any]) -> UInt8[Tensor, "3 h w"]:
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise UsageError(f"an array of {array.dtype} {array.shape} is no image; {ALLOWED}")
-    # A copy, because PyTorch shares the memory and would warn where it is read-only.
-    return torch.from_numpy(np.array(array)).permute(2, 0, 1)
+    return _planes(array)
 
 
 def _from_tensor(tensor: Tensor) -> list[UInt8[Tensor, "3 h w"]]:
@@ -123,10 +149,10 @@ def _is_pil(value: object) -> bool:
     return isinstance(value, Image)
 
 
-def _from_pil(image: Any) -> Given:
+def _from_pil(image: Any, frames: int | None) -> Given:
     """As the file it was opened from: its pixels may be read only now, and be damaged."""
     try:
-        pixels, note = decode_opened(image)
+        pixels, note = decode_opened(image) if frames is None else frames_of(image, frames)
     except ImageError as error:
         return Given(None, None, error.status, error.reason)
-    return Given(None, _from_array(pixels), reason=note)
+    return Given(None, _planes(pixels), reason=note)

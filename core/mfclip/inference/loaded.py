@@ -55,6 +55,11 @@ class LoadedDetector:
         """Shortest side of an image that is scored, pixels."""
         return self.predictor.preprocessor.settings.smallest
 
+    @property
+    def frames(self) -> int | None:
+        """Frames of a sample of a detector that reads clips; None: it reads images."""
+        return self.predictor.preprocessor.settings.frames
+
     def score(
         self,
         inputs: ImageInput | Iterable[ImageInput],
@@ -65,8 +70,10 @@ class LoadedDetector:
         """One :class:`Score` an image, in order.
 
         ``inputs``: a path, a PIL image, an array (H, W, 3) of uint8 RGB, a tensor (3, H, W) or
-        (B, 3, H, W) of uint8 or of floats in 0-1, or any number of these. Many files are scored
-        faster by :func:`mfclip.inference.score.score_paths`, which decodes them in parallel.
+        (B, 3, H, W) of uint8 or of floats in 0-1, or any number of these. A detector that reads
+        clips of T :attr:`frames` takes them evenly spaced out of a file or a PIL image, and arrays
+        (T, H, W, 3) and tensors (T, 3, H, W) or (B, T, 3, H, W). Many files are scored faster
+        by :func:`mfclip.inference.score.score_paths`, which decodes them in parallel.
         ``threshold``: ``balanced``, ``fpr-1``, ``fpr-5``, or a number 0-1; without it,
         :attr:`threshold`.
 
@@ -78,7 +85,7 @@ class LoadedDetector:
             the status says why there is no verdict.
         """
         point = choose_point(self.operating, threshold)
-        stream = each_image(inputs, smallest=self.smallest)
+        stream = each_image(inputs, smallest=self.smallest, frames=self.frames)
         scores: list[Score] = []
         while given := list(islice(stream, batch_size)):
             paths, images, statuses, reasons = zip(*given, strict=True)

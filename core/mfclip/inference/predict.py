@@ -56,9 +56,9 @@ class Predictor:
             self.module = self._copy(detector)
 
     def __call__(
-        self, images: Sequence[UInt8[Tensor, "3 h w"]], *, keep: bool = False
+        self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], *, keep: bool = False
     ) -> NDArray[np.float64]:
-        """One log-odds an image; above zero: fake. The images may differ in size.
+        """One log-odds an image, or a clip; above zero: fake. The images may differ in size.
 
         ``keep`` writes what is made beside the images to the cache, for images of a data set.
         """
@@ -71,8 +71,8 @@ class Predictor:
         return scores
 
     def prepared(
-        self, images: Sequence[UInt8[Tensor, "3 h w"]], *, keep: bool = False
-    ) -> tuple[Float[Tensor, "batch 3 size size"], dict[str, Tensor]]:
+        self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], *, keep: bool = False
+    ) -> tuple[Float[Tensor, "batch *frames 3 size size"], dict[str, Tensor]]:
         """Images as the detector gets them, and what it reads beside them, on the device."""
         sources = [Source(image) for image in images]
         named = self.preprocessor.inputs.of(sources, scoring=True, keep=keep)
@@ -82,11 +82,12 @@ class Predictor:
     @torch.inference_mode()
     def log_odds(
         self,
-        images: Float[Tensor, "batch 3 size size"],
+        images: Float[Tensor, "batch *frames 3 size size"],
         given: Mapping[str, Tensor] | None = None,
     ) -> Float64[Tensor, " batch"]:
         """The same for images, and inputs beside them, as :meth:`prepared` gives them."""
-        images = images.contiguous(memory_format=torch.channels_last)
+        if images.ndim == 4:
+            images = images.contiguous(memory_format=torch.channels_last)
         reduced = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=reduced):
             outputs: Outputs = self.module(images, **select(given or {}, self.module.reads))
@@ -110,9 +111,8 @@ class Predictor:
         for layer in self.module.modules():
             if type(layer) in LAYERS:
                 layer.to(self.precision)
-        size = self.preprocessor.settings.size
         try:
-            self.log_odds(*self.prepared([torch.zeros(3, size, size, dtype=torch.uint8)]))
+            self.log_odds(*self.prepared([self.preprocessor.black()]))
         except RuntimeError as error:
             if "dtype" in str(error) or "type" in str(error):
                 return False
@@ -180,6 +180,7 @@ def predict_with(
         batch_size=batch_size,
         workers=workers,
         pin_memory=predictor.device.type == "cuda",
+        frames=predictor.preprocessor.settings.frames,
     )
     scores = np.full(len(manifest), np.nan)
     done = 0

@@ -41,6 +41,10 @@ class Scores(Protocol):
     def smallest(self) -> int:
         """Shortest side of an image that is scored, pixels."""
 
+    @property
+    def frames(self) -> int | None:
+        """Frames of a sample; None: it is one image."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -114,6 +118,7 @@ def _score_paths(
         workers=workers,
         pin_memory=loaded.device.type == "cuda",
         smallest=loaded.smallest,
+        frames=loaded.frames,
     )
     done = 0
     with closing(stream):  # ends the workers also while an error holds this frame
@@ -130,7 +135,7 @@ def score_batch(
     loaded: Scores,
     point: Point,
     paths: Sequence[Path | None],
-    images: Sequence[UInt8[Tensor, "3 h w"]],
+    images: Sequence[UInt8[Tensor, "*frames 3 h w"]],
     statuses: Sequence[ImageStatus],
     reasons: Sequence[str],
 ) -> Iterator[Score]:

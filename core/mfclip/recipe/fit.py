@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pydantic import BaseModel
 
 from mfclip.errors import in_one_line
-from mfclip.parts import BuildContext, Detector, Encoder, Input, Loss, Part
+from mfclip.parts import BuildContext, Detector, Encoder, ImageEncoder, Input, Loss, Part
 from mfclip.reads import STANDARD_READS
 from mfclip.recipe.doubt import UNKNOWN, InDoubt, is_in_doubt
 from mfclip.recipe.messages import Problems
@@ -70,6 +70,7 @@ class Fit:
 
     def check_misfits(self, context: BuildContext) -> None:
         """What the parts themselves say of the place that they are in."""
+        self._clips(context)
         for path, part in self.parts.items():
             doubted = is_in_doubt(path, self.doubts) or _any_unknown(context)
             try:
@@ -80,6 +81,25 @@ class Fit:
                 if not doubted:
                     message = f"'{part.use}' failed while its fit was checked: {in_one_line(error)}"
                     self.problems.add(self.document, path, message)
+
+    def _clips(self, context: BuildContext) -> None:
+        """Whether what sees the samples reads clips where these are clips, and only there."""
+        if context.frames is UNKNOWN:
+            return
+        for path in (("vision",), ("detector",)):
+            part = self.parts.get(path)
+            if not isinstance(part, ImageEncoder | Detector) or is_in_doubt(path, self.doubts):
+                continue
+            place = self.document.place((*path, "use"))
+            if part.clips and context.frames is None:
+                message = f"'{part.use}' reads clips: say how long, as preprocessing.frames = 8"
+                self.problems.at(place, path, message)
+            elif context.frames is not None and not part.clips:
+                message = (
+                    f"'{part.use}' reads single images, and preprocessing.frames is "
+                    f"{context.frames}: leave frames out, or take a part that reads clips"
+                )
+                self.problems.at(place, path, message)
 
     def _misspelt(self, *names: str) -> bool:
         """Whether one of the tables may be there under a name that is not known."""

@@ -105,5 +105,6 @@ class Recipe(Settings):
             prompts=defaults.prompts if prompts is None else prompts,
             batch_size=self.training.batch_size if self.training else defaults.batch_size,
             width=self.vision.width if self.vision else defaults.width,
+            frames=self.preprocessing.frames,
             pretrained=pretrained,
         )

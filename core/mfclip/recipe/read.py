@@ -30,6 +30,7 @@ RECORD = "from_assembly"
 """Key of a filled-in recipe that records where it began and changes nothing."""
 _CONTEXT = {
     "image_size": ("preprocessing", "size"),
+    "frames": ("preprocessing", "frames"),
     "sentences": ("prompts", "sentences"),
     "batch_size": ("training", "batch_size"),
 }

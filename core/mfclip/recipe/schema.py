@@ -159,15 +159,25 @@ def _changes(base: type[Part], parts: list[Json]) -> Json:
     properties: dict[str, list[Json]] = {}
     for part in parts:
         for key, value in part.get("properties", {}).items():
-            if key != "use" and value not in properties.setdefault(key, []):
-                properties[key].append(value)
+            seen = properties.setdefault(key, [])
+            # One schema under two descriptions stays one, whose mistakes are shown at their key.
+            if key != "use" and _undescribed(value) not in map(_undescribed, seen):
+                seen.append(value)
     return {
         "title": "changes",
         "description": f"Changes to the {role(base)} that is there already.",
         "type": "object",
-        "properties": {k: v[0] if len(v) == 1 else {"anyOf": v} for k, v in properties.items()},
+        "properties": {
+            key: values[0] if len(values) == 1 else {"anyOf": values}
+            for key, values in properties.items()
+            if values
+        },
         "additionalProperties": False,
     }
+
+
+def _undescribed(schema: Json) -> Json:
+    return {key: value for key, value in schema.items() if key != "description"}
 
 
 def _by_use(parts: dict[str, Json], changes: Json | None, base: type[Part]) -> Json:

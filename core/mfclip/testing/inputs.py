@@ -36,6 +36,16 @@ def images(batch: int, size: int, seed: int = 0) -> Float[Tensor, "batch 3 size 
     return (soft * 0.8 + 0.1 + grain).clamp(0, 1)
 
 
+def samples(
+    batch: int, size: int, frames: int | None, seed: int = 0
+) -> Float[Tensor, "batch *frames 3 size size"]:
+    """Pictures, or with ``frames`` clips in which a picture drifts to the right."""
+    pictures = images(batch, size, seed)
+    if frames is None:
+        return pictures
+    return torch.stack([pictures.roll(2 * frame, -1) for frame in range(frames)], 1)
+
+
 def extreme_images(size: int) -> dict[str, Float[Tensor, "3 size size"]]:
     """Pictures that real data hold now and then, by name."""
     plain = {"black": (0, 0, 0), "white": (1, 1, 1), "grey": (0.5, 0.5, 0.5)}
@@ -98,7 +108,7 @@ MAP: Shape = ("batch", 1, "size", "size")
 
 
 def beside(
-    pictures: Float[Tensor, "batch 3 height width"],
+    pictures: Float[Tensor, "batch *frames 3 height width"],
     part: ImageEncoder | Detector,
     context: BuildContext,
     *,
@@ -123,11 +133,12 @@ def beside(
 
 
 def _shaped(
-    pictures: Float[Tensor, "batch 3 height width"], shape: Shape, context: BuildContext
+    pictures: Float[Tensor, "batch *frames 3 height width"], shape: Shape, context: BuildContext
 ) -> Float[Tensor, batch * shape]:
     """Something of that shape, 0-1, in which each row comes from its own image."""
     sizes = [context.image_size if isinstance(size, str) else size for size in shape[1:]]
-    grey = pictures.float().mean(1, keepdim=True)  # (B, 1, H, W)
+    frames = pictures.flatten(1, -4) if pictures.ndim == 5 else pictures[:, None]
+    grey = frames.float().mean((1, 2))[:, None]  # (B, T, 3, H, W) -> (B, 1, H, W)
     if len(sizes) == 3:
         resized = torch.nn.functional.interpolate(grey, (sizes[1], sizes[2]), mode="bilinear")
         return resized.expand(-1, sizes[0], -1, -1).contiguous()

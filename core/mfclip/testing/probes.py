@@ -81,8 +81,9 @@ class ImageProbe(Probe):
     """Images (B, 3, H, W) -> embeddings (B, d)."""
 
     def inputs(self, batch: int | None = None, seed: int = 0) -> tuple[Any, ...]:
-        """Pictures of the context's size."""
-        return (inputs.images(batch or self.batch, self.context.image_size, seed),)
+        """Pictures of the context's size, or clips of them."""
+        frames = self.context.frames if self.part.clips else None
+        return (inputs.samples(batch or self.batch, self.context.image_size, frames, seed),)
 
     def beside(self, module: object, arguments: tuple[Any, ...]) -> dict[str, Any]:
         """Inputs beside the images; while the module trains the truth as well."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SMALL = BuildContext(image_size=64, sentences=2, prompts=4, batch_size=6)
 """What parts are told where the author of a test does not say."""
+FRAMES = 4
+"""Of the clips that a part which reads clips is told of."""
 _SIZES = (64, 96, 112, 128, 160, 192, 224, 256, 288, 299, 320, 336, 384, 448, 512)
 """Image sizes to try, pixels; the first that the part accepts is taken."""
 
@@ -70,11 +72,12 @@ class Subject:
         """What the part is told: as given, or small."""
         if self._context is not None:
             return self._context
+        small = replace(SMALL, frames=FRAMES if getattr(self.part, "clips", False) else None)
         for size in _SIZES:
-            context = replace(SMALL, image_size=size)
+            context = replace(small, image_size=size)
             if not misfits_of(self.part, context):
                 return context
-        return SMALL
+        return small
 
     def build(self, *, seed: int = 0, **changes: Any) -> Any:
         """Build the part anew after seeding torch; ``changes`` are fields of the context."""

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
+from mfclip.data.frames import by_frame
 from mfclip.detector.contracts import label_of
 from mfclip.detector.failures import blaming
 
@@ -39,9 +40,10 @@ class Augmenter:
         seed: int,
         epoch: int,
         named: Mapping[str, Sequence[Tensor]] | None = None,
-    ) -> tuple[list[UInt8[Tensor, "3 height width"]], dict[str, list[Tensor]]]:
+    ) -> tuple[list[UInt8[Tensor, "*frames 3 height width"]], dict[str, list[Tensor]]]:
         """The images of a batch, each changed in its own way; those that go in stay as they are.
 
+        All frames of a clip are changed alike: one crop, one corruption and one draw of its noise.
         ``named`` are inputs beside the images: maps (c, h, w) are cropped and mirrored with their
         image and never corrupted, vectors are left alone.
         """
@@ -58,17 +60,17 @@ class Augmenter:
 
     def _change(
         self,
-        image: UInt8[Tensor, "3 height width"],
+        image: UInt8[Tensor, "*frames 3 height width"],
         maps: list[Tensor],
         draw: np.random.Generator,
-    ) -> tuple[UInt8[Tensor, "3 rows columns"], list[Tensor]]:
+    ) -> tuple[UInt8[Tensor, "*frames 3 rows columns"], list[Tensor]]:
         # Everything is drawn every time, so that one setting does not shift what another draws.
         keep, down, right, mirrored, corrupted = draw.random(5)
         which, level = draw.random(2)
         noise = int(draw.integers(2**63))
 
         def moved(one: Tensor) -> Tensor:
-            if one.ndim != 3:
+            if one.ndim < 3:
                 return one
             part = _cropped(one, 1 - self.settings.crop * keep, down, right)
             return part.flip(-1) if mirrored < self.settings.mirror else part
@@ -76,7 +78,8 @@ class Augmenter:
         image = moved(image)
         if self._corruptions and corrupted < self.settings.corrupted:
             corruption = self._corruptions[int(which * len(self._corruptions))]
-            image = corruption(image, 1 + int(level * self.settings.strongest), noise)
+            strength = 1 + int(level * self.settings.strongest)
+            image = by_frame(lambda frame: corruption(frame, strength, noise), image)
         return image, [moved(one) for one in maps]
 
 
@@ -89,11 +92,11 @@ def make_augmenter(settings: AugmentationSettings, context: BuildContext) -> Aug
 
 
 def _cropped(
-    image: Shaped[Tensor, "c height width"], keep: float, down: float, right: float
-) -> Shaped[Tensor, "c rows columns"]:
+    image: Shaped[Tensor, "*frames c height width"], keep: float, down: float, right: float
+) -> Shaped[Tensor, "*frames c rows columns"]:
     """A part of the image: ``keep`` of both sides, at a place given by shares of what is left."""
     height, width = image.shape[-2:]
     rows, columns = math.ceil(height * keep), math.ceil(width * keep)
     top = int(down * (height - rows + 1))
     left = int(right * (width - columns + 1))
-    return image[:, top : top + rows, left : left + columns]
+    return image[..., top : top + rows, left : left + columns]

@@ -94,6 +94,7 @@ class Job:
             sampling=self.settings.sampling,
             workers=self.settings.workers,
             pin_memory=self.device.type == "cuda",
+            frames=self.preprocessor.settings.frames,
         )
 
     def fingerprint(self, unchanged: Mapping[str, Any]) -> dict[str, Any]:

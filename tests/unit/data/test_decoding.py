@@ -41,7 +41,7 @@ def no_children() -> bool:
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_images_come_back_in_order(files: list[Path], workers: int) -> None:
     batches = list(decode_batches(tasks(files), workers=workers))
-    assert [len(batch.sizes) for batch in batches] == [5, 5, 2]
+    assert [len(batch.shapes) for batch in batches] == [5, 5, 2]
     images = [image for batch in batches for image in batch.images()]
     for image, file in zip(images, files, strict=True):
         assert image.dtype == torch.uint8
@@ -109,7 +109,7 @@ def kill_the_first_child() -> None:
 
 
 def test_a_killed_worker_is_explained(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "read_picture", lambda _: time.sleep(60))
+    monkeypatch.setattr(decoding, "read_sample", lambda *_: time.sleep(60))
     threading.Thread(target=kill_the_first_child).start()
     with pytest.raises(UsageError, match=r"memory ran out, or /dev/shm is too small"):
         next(decode_batches(tasks(files), workers=1))

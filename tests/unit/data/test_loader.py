@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from mfclip.data import decoding
-from mfclip.data.images import ImageError, ImageStatus, decode, read_picture
+from mfclip.data.frames import read_sample
+from mfclip.data.images import ImageError, ImageStatus, decode
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.loader import Batch, evaluation_loader, scoring_stream, training_loader
 from mfclip.data.manifest import Manifest
@@ -80,11 +81,11 @@ class TestTraining:
         whole = order(train(manifest))
         decoded: list[Path] = []
 
-        def counting(path: Path) -> object:
+        def counting(path, frames: Path) -> object:
             decoded.append(path)
-            return read_picture(path)
+            return read_sample(path, frames)
 
-        monkeypatch.setattr(decoding, "read_picture", counting)
+        monkeypatch.setattr(decoding, "read_sample", counting)
         how = {"batch_size": 4, "seed": 0, "epoch": 0, "workers": 0}
         loader = training_loader(manifest, None, start_batch=start, **how)
         assert len(loader) == 3 - start

@@ -90,7 +90,7 @@ def test_in_decoding_processes(files: list[Path], workers: int) -> None:
     first, second = batches
     statuses = {place: error.status for place, error in first.failures.items()}
     assert statuses == {1: ImageStatus.TOO_SMALL, 2: ImageStatus.BLANK}
-    assert first.sizes == [(24, 24), (30, 30)]
+    assert first.shapes == [(3, 24, 24), (3, 30, 30)]
     assert (first.notes, second.notes) == ({3: "first of 12 frames"}, {1: "first of 12 frames"})
     assert np.array_equal(first.images()[1].permute(1, 2, 0), decode(files[3]))
 

@@ -31,6 +31,7 @@ class Seen:
     """Takes the place of a predictor: keeps what it is given; the spread of pixels is its score."""
 
     device = torch.device("cpu")
+    preprocessor = Preprocessor(PreprocessingSettings())
 
     def __init__(self) -> None:
         self.images: list[Tensor] = []

@@ -15,6 +15,7 @@ def test_the_plugin_offers_its_encoders():
         "srm-noise",
         "map-cnn",
         "mve",
+        "frame-mean",
         "timm",
     ]
 

@@ -96,6 +96,8 @@ class Sample:
     """Its pixels."""
     noise: ArrayLike | None = None
     """Its filter residual, scaled for display."""
+    maps: Mapping[str, ArrayLike] = field(default_factory=dict)
+    """Maps of the detector's own over the image, by the output's name."""
 
 
 @dataclass(frozen=True, kw_only=True)

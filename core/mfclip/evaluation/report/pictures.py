@@ -26,6 +26,8 @@ class Card:
     """Place of the richest patch in percent of the image, as style properties."""
     patch: str | None
     noise: str | None
+    maps: dict[str, str]
+    """Data addresses by name."""
 
     @property
     def right(self) -> bool:
@@ -51,6 +53,7 @@ def card(sample: Sample, operating: OperatingPoints) -> Card:
         box=None if sample.box is None else _place(sample.box, *pixels.shape[:2]),
         patch=None if sample.patch is None else data_uri(as_pixels(sample.patch), "png"),
         noise=None if sample.noise is None else data_uri(as_pixels(sample.noise), "png"),
+        maps={name: data_uri(as_pixels(one), "jpeg") for name, one in sample.maps.items()},
     )
 
 

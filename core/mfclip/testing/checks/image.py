@@ -10,7 +10,7 @@ from mfclip.testing.checks.training import SAME_TOLERANCE
 from mfclip.testing.compare import close_or_fault, finite_or_fault
 from mfclip.testing.faults import Fault
 from mfclip.testing.gradients import gradients, named, projected
-from mfclip.testing.inputs import extreme_images, images
+from mfclip.testing.inputs import extreme_images
 from mfclip.testing.probes import probe_of
 from mfclip.testing.subject import Subject, misfits_of
 
@@ -21,7 +21,10 @@ SIZES = (16, 33, 96, 160, 225)
 def extreme_images_finite(subject: Subject) -> None:
     """Black, white, grey, saturated and noisy images give finite outputs and finite gradients."""
     pictures = extreme_images(subject.context.image_size)
-    outputs = subject.probe.run(subject.module, (torch.stack(list(pictures.values())),))
+    given = torch.stack(list(pictures.values()))
+    if subject.probe.inputs()[0].ndim == 5:
+        given = given[:, None].repeat(1, subject.context.frames or 1, 1, 1, 1)
+    outputs = subject.probe.run(subject.module, (given,))
     for name, output in outputs.items():
         for picture, row in zip(pictures, output, strict=True):
             finite_or_fault({name: row}, f"an image that is {picture}")
@@ -44,7 +47,8 @@ def image_sizes(subject: Subject) -> None:
         size = context.image_size
         module = subject.fresh(image_size=size).eval()
         try:
-            outputs = probe_of(subject.part, context).run(module, (images(2, size),))
+            probe = probe_of(subject.part, context)
+            outputs = probe.run(module, probe.inputs(2))
         except Fault:
             raise
         except Exception as error:
@@ -61,7 +65,8 @@ def image_sizes(subject: Subject) -> None:
 def channels_last(subject: Subject) -> None:
     """Images, and then the module too, in channels_last layout give the same outputs."""
     (pictures,) = subject.probe.inputs()
-    laid_out = pictures.contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if pictures.ndim == 4 else torch.preserve_format
+    laid_out = pictures.contiguous(memory_format=layout)
     moved = subject.fresh().eval().to(memory_format=torch.channels_last)
     for what, module in (("images", subject.module), ("images and module", moved)):
         close_or_fault(

@@ -1,0 +1,1 @@
+"""A detector that says where, for mfclip."""
