@@ -13,6 +13,23 @@ from mfclip.moved import follow_moves
 from mfclip.version import __version__
 
 if TYPE_CHECKING:
+    from mfclip.data.labels import HierarchicalLabel
+    from mfclip.data.manifest import Manifest, Row
+    from mfclip.data.protocols import Corrupts, MakesInput, PromptRenderer, Tokenises
+    from mfclip.data.source import Source
+    from mfclip.detector.outputs import Outputs, Targets
+    from mfclip.detector.protocols import (
+        HasParameterGroups,
+        ParameterGroup,
+        PreparesEpochs,
+        ShowsGate,
+        ShowsPatches,
+        ShowsTexture,
+        Similarity,
+        StepsItself,
+        TrainingBatch,
+    )
+    from mfclip.errors import DataError, MfclipError, PluginError, UsageError
     from mfclip.hookspecs import hookimpl
     from mfclip.inference.loaded import load
     from mfclip.parts import (
@@ -33,20 +50,65 @@ __all__ = [
     "Alignment",
     "BuildContext",
     "Corruption",
+    "Corrupts",
+    "DataError",
     "Dataset",
     "Detector",
+    "HasParameterGroups",
+    "HierarchicalLabel",
     "ImageEncoder",
     "Input",
     "Loss",
+    "MakesInput",
+    "Manifest",
+    "MfclipError",
     "Misfit",
+    "Outputs",
+    "ParameterGroup",
+    "PluginError",
+    "PreparesEpochs",
+    "PromptRenderer",
     "Prompts",
+    "Row",
+    "ShowsGate",
+    "ShowsPatches",
+    "ShowsTexture",
+    "Similarity",
+    "Source",
+    "StepsItself",
+    "Targets",
     "TextEncoder",
+    "Tokenises",
+    "TrainingBatch",
+    "UsageError",
     "__version__",
     "hookimpl",
     "load",
 ]
 
-_ELSEWHERE = {"hookimpl": "mfclip.hookspecs", "load": "mfclip.inference.loaded"}
+_HOMES = {
+    "mfclip.data.labels": ("HierarchicalLabel",),
+    "mfclip.data.manifest": ("Manifest", "Row"),
+    "mfclip.data.protocols": ("Corrupts", "MakesInput", "PromptRenderer", "Tokenises"),
+    "mfclip.data.source": ("Source",),
+    "mfclip.detector.outputs": ("Outputs", "Targets"),
+    "mfclip.detector.protocols": (
+        "HasParameterGroups",
+        "ParameterGroup",
+        "PreparesEpochs",
+        "ShowsGate",
+        "ShowsPatches",
+        "ShowsTexture",
+        "Similarity",
+        "StepsItself",
+        "TrainingBatch",
+    ),
+    "mfclip.errors": ("DataError", "MfclipError", "PluginError", "UsageError"),
+    "mfclip.hookspecs": ("hookimpl",),
+    "mfclip.inference.loaded": ("load",),
+}
+"""Where the names are that are no parts, by module."""
+_ELSEWHERE = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

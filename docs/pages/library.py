@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pages.hooks import described_elsewhere
 from pages.markdown import code, link, page, prose
-from pages.source import classes, constructor, parse, signature
+from pages.source import classes, constructor, is_made, parse, signature
 
 PACKAGES = ("mfclip", "mfclip.testing", "mfclip_spa")
 """Whose names are public, in the order of the page."""
@@ -81,7 +81,8 @@ def _name(package: str, name: str, home: str) -> Iterator[str]:
             return
         if isinstance(node, ast.ClassDef) and node.name == name:
             found = next(one for one in classes(tree) if one.name == name)
-            yield code(constructor(node, tree), "text")
+            if is_made(node):
+                yield code(constructor(node, tree), "text")
             yield from (found.doc, found.listed())
             return
     raise LookupError(f"{home} does not define {name}, which {package} exports")

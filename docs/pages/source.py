@@ -75,9 +75,29 @@ def constructor(node: ast.ClassDef, tree: ast.Module) -> str:
     made = [*map(ast.unparse, node.bases), *map(ast.unparse, node.decorator_list)]
     if not any("NamedTuple" in one or "dataclass" in one for one in made):
         return f"{node.name}()"
-    fields = [ast.unparse(one) for one in node.body if isinstance(one, ast.AnnAssign)]
+    fields = [_field(one) for one in node.body if isinstance(one, ast.AnnAssign)]
     public = [one for one in fields if not one.startswith("_") and "ClassVar" not in one]
     return f"{node.name}({', '.join(public)})"
+
+
+def _field(node: ast.AnnAssign) -> str:
+    """A field with its default; one that is made anew each time as it is made."""
+    match node.value:
+        case ast.Call(func=ast.Name(id="field"), keywords=[ast.keyword("default_factory", make)]):
+            shown = copy.deepcopy(node)
+            shown.value = ast.Call(make, [], [])
+            return ast.unparse(shown)
+        case ast.Call(func=ast.Name(id="field"), keywords=[ast.keyword("default", value), *_]):
+            shown = copy.deepcopy(node)
+            shown.value = value
+            return ast.unparse(shown)
+    return ast.unparse(node)
+
+
+def is_made(node: ast.ClassDef) -> bool:
+    """Whether one calls it: a protocol is only fulfilled, an error only caught."""
+    bases = set(map(ast.unparse, node.bases))
+    return "Protocol" not in bases and not node.name.endswith("Error")
 
 
 def _bases_within(node: ast.ClassDef, tree: ast.Module) -> Iterator[ast.ClassDef]:

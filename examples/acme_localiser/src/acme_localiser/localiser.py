@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from acme_localiser.parts import CHANGED
-from mfclip.detector.outputs import Outputs, Targets
-from mfclip.detector.protocols import ParameterGroup
+from mfclip import Outputs, ParameterGroup, Targets
 
 
 class Localiser(nn.Module):
