@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
@@ -37,6 +37,26 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     """``"; did you mean 'x'?"``, or nothing where no name is near."""
     name = nearest(word, names)
     return f"; did you mean '{name}'?" if name is not None else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 image``, ``2,400 images``; for nouns that take an s. ``real`` becomes ``reals``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[list[str]]:
+    """The cells of a table, each as wide as its column; the last column to the right, or not."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    if right:
+        for cells, row in zip(padded, rows, strict=True):
+            cells[-1] = row[-1].rjust(widths[-1])
+    return padded
+
+
+def table_row(cells: Iterable[str]) -> str:
+    """One line of a Markdown table; bars inside the cells are escaped by now."""
+    return f"| {' | '.join(cells)} |"
 
 
 def numbered(names: Iterable[str]) -> list[str]:

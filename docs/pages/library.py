@@ -11,7 +11,7 @@ from pages.hooks import described_elsewhere
 from pages.markdown import code, link, page, prose
 from pages.source import classes, constructor, is_made, parse, signature
 
-PACKAGES = ("mfclip", "mfclip.testing", "mfclip_spa")
+PACKAGES = ("mfclip", "mfclip.testing", "mfclip.testing.toys", "mfclip_spa")
 """Whose names are public, in the order of the page."""
 _GIVEN = (("inference/loaded.py", "LoadedDetector"), ("inference/score.py", "Score"))
 _VALUES = {

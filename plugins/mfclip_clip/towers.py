@@ -83,6 +83,7 @@ class ClipTextEncoder(nn.Module):
     def forward(self, tokens: Int[Tensor, "k sentences 77"]) -> Float[Tensor, "k width"]:
         """Embeddings of K prompts, not normalised."""
         prompts, sentences, _ = tokens.shape
+        # (K, S, L) -> (K S, L) -> (K S, d) -> (K, S, d) -> (K, d)
         return self._encode(tokens.flatten(0, 1)).view(prompts, sentences, -1).mean(1)
 
     def _encode(self, tokens: Int[Tensor, "n 77"]) -> Float[Tensor, "n width"]:

@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mfclip_spa.attaching import Attachment, attach, detach
+    from mfclip_spa.adapters.attaching import Attachment, attach, detach
+    from mfclip_spa.adapters.for_open_clip import SpaClipLoss, SpaSigLipLoss
     from mfclip_spa.attention import InfoNCE, SamplePairAttention
     from mfclip_spa.contrastive import CrossModalLoss, contrastive_loss
-    from mfclip_spa.for_open_clip import SpaClipLoss, SpaSigLipLoss
     from mfclip_spa.gate import PairGate
     from mfclip_spa.loss import spa_loss
     from mfclip_spa.persistence import load_gate, save_gate
@@ -41,17 +41,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Attachment": "attaching",
+    "Attachment": "adapters.attaching",
     "CrossModalLoss": "contrastive",
     "InfoNCE": "attention",
     "PairGate": "gate",
     "SamplePairAttention": "attention",
     "Similarity": "similarity",
-    "SpaClipLoss": "for_open_clip",
-    "SpaSigLipLoss": "for_open_clip",
-    "attach": "attaching",
+    "SpaClipLoss": "adapters.for_open_clip",
+    "SpaSigLipLoss": "adapters.for_open_clip",
+    "attach": "adapters.attaching",
     "contrastive_loss": "contrastive",
-    "detach": "attaching",
+    "detach": "adapters.attaching",
     "load_gate": "persistence",
     "save_gate": "persistence",
     "spa_loss": "loss",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from mfclip_spa.attached import AttachedGate
+from mfclip_spa.adapters.attached import AttachedGate
 from mfclip_spa.attention import SamplePairAttention
 from mfclip_spa.gate import PairGate
 

@@ -30,8 +30,10 @@ class CausalBlock(nn.Module):
 
     def _attend(self, x: Float[Tensor, "k tokens width"]) -> Float[Tensor, "k tokens width"]:
         k, tokens, width = x.shape
+        # (K, n, 3 d) -> (K, n, 3, heads, d / heads)
         qkv = self.qkv(x).view(k, tokens, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (K, heads, tokens, width / heads)
         seen = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        # (K, heads, n, d / heads) -> (K, n, d)
         mixed: Tensor = self.projection(seen.transpose(1, 2).reshape(k, tokens, width))
         return mixed

@@ -63,6 +63,7 @@ class FineGrainedLanguageEncoder(nn.Module):
             )
         readout = read_out_positions(tokens)
         length = int(readout.max()) + 1
+        # (K, S, L) -> (K, S L) -> (K, n, d): the sentences in a row, each word at its place
         x = self.words(tokens.flatten(1)[:, :length]) + self.positions[:, :length]
         x = self.blocks(x)
         text: Tensor = self.norm(x[torch.arange(len(x), device=x.device), readout])

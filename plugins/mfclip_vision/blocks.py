@@ -26,8 +26,10 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "batch tokens width"]:
         """Mix the tokens of each sample."""
         # (B, n, 3 d) -> three of (B, heads, n, d / heads)
+        # (B, n, 3 d) -> three of (B, heads, n, d / heads)
         query, key, value = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value, scale=self.scale)
+        # (B, heads, n, d / heads) -> (B, n, d)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
 

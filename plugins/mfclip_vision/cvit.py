@@ -65,6 +65,7 @@ class CvitEncoder(nn.Module):
         normalised = (images - self.mean) / self.std
         # Channels last: the layout in which convolutions and poolings are fastest on CPU and GPU.
         x = normalised.to(self.project.weight.dtype, memory_format=torch.channels_last)
+        # (B, c, h, w) -> (B, c h w) -> (B, d)
         token = self.project(self.cnn(x).flatten(1))
         out: Tensor = self.transformer(token.unsqueeze(1))
         return out

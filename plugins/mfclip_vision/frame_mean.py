@@ -19,4 +19,5 @@ class FrameMeanEncoder(nn.Module):
         """Encode every frame by itself; their order does not matter."""
         frames = clips.flatten(0, 1)  # (B T, 3, H, W)
         embeddings: Tensor = self.image(frames)  # (B T, d)
+        # (B T, d) -> (B, T, d) -> (B, d)
         return embeddings.view(*clips.shape[:2], -1).mean(1)

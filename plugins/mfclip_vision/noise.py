@@ -108,6 +108,7 @@ class SrmNoiseEncoder(nn.Module):
         noise = self.richest_patch(images).noise
         # Channels last, as in the image encoder.
         x = noise.to(self.project.weight.dtype, memory_format=torch.channels_last)
+        # (B, c, h, w) -> (B, c h w) -> (B, d)
         token = self.project(self.cnn(x).flatten(1))
         out: Tensor = self.transformer(token.unsqueeze(1))
         return out

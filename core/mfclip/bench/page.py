@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mfclip.bench.table import Cell, Entry, Table
 from mfclip.bench.text import NOTHING, WITHIN, blocks, shown
 from mfclip.pages.template import template
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -86,15 +87,11 @@ def _columns(table: Table, start: int, end: int) -> Table:
 def _lead(record: BenchRecord) -> str:
     study = record.study
     sets, detectors, seeds = (
-        _many(len(study.protocol.experiments), "training set"),
-        _many(len(study.detectors), "detector"),
-        _many(len(study.seeds), "seed"),
+        counted(len(study.protocol.experiments), "training set"),
+        counted(len(study.detectors), "detector"),
+        counted(len(study.seeds), "seed"),
     )
-    return f"{sets}, {detectors}, {seeds}: {_many(len(record.cells), 'training')}."
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    return f"{sets}, {detectors}, {seeds}: {counted(len(record.cells), 'training')}."
 
 
 def _facts(record: BenchRecord) -> dict[str, str]:

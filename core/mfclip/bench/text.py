@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 
 from mfclip.bench.table import Cell, Entry, Row, Table
+from mfclip.text import table_row
 
 NOTHING = "–"
 WITHIN = "†"
@@ -114,24 +115,22 @@ def _markdown_rows(table: Table) -> Iterator[str]:
     names = [*(column.name for column in table.columns), *filter(None, [table.average])]
     head = [table.corner, "Detector"]
     head += [f"{_md(name)} {measure}" for name in names for measure in ("ACC", "AUC")]
-    yield _line(head)
-    yield _line(["---", "---", *["---:"] * (2 * len(names))])
+    yield table_row(head)
+    yield table_row(["---", "---", *["---:"] * (2 * len(names))])
     sizes = [f"{column.reals} / {column.fakes}" for column in table.columns]
     empty = [""] * (2 * bool(table.average))
-    yield _line(["*test images, real / fake*", "", *(w for s in sizes for w in (s, "")), *empty])
+    yield table_row(
+        ["*test images, real / fake*", "", *(w for s in sizes for w in (s, "")), *empty]
+    )
     for block in blocks(table):
         for row in block:
             training = _md(row.training) if row is block[0] else ""
-            yield _line([training, _md(row.detector), *_figures(table, row)])
+            yield table_row([training, _md(row.detector), *_figures(table, row)])
 
 
 def _figures(table: Table, row: Row) -> list[str]:
     cells = [*row.cells, *([row.average] if table.average else [])]
     return [text for cell in cells for text in both(cell)]
-
-
-def _line(words: list[str]) -> str:
-    return f"| {' | '.join(words)} |"
 
 
 def _md(text: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from mfclip.building.events import BuildEvents
@@ -18,14 +17,13 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest
 from mfclip.data.prompts import PromptTable
 from mfclip.data.protocols import PromptRenderer, Tokenises
+from mfclip.data.videos import SHARED, columns_of, require_videos
 from mfclip.detector.assemble import assemble, build_part
 from mfclip.detector.base import DetectorModule
 from mfclip.detector.contracts import label_of
 from mfclip.detector.cost import PartCost, cost
 from mfclip.detector.failures import blaming, naming_parts
 from mfclip.detector.shapes import checking_shapes
-from mfclip.metrics.scores import ScoreTable
-from mfclip.metrics.videos import check_videos
 
 if TYPE_CHECKING:
     from mfclip.recipe.model import Recipe
@@ -76,7 +74,8 @@ def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Au
     events.stage("Reading the data")
     manifest = read_data(recipe, events.step)
     # What would stop the evaluation must not be found after the training.
-    check_videos(ScoreTable.from_manifest(manifest, np.zeros(len(manifest))))
+    columns = columns_of(manifest)
+    require_videos(columns["video"], {name: columns[name] for name in SHARED})
     events.stage("Checking the data")
     checked = audit(
         manifest,

@@ -11,7 +11,8 @@ import typer
 from mfclip.cli.options import Registry
 
 if TYPE_CHECKING:
-    from mfclip.plugins.discovery import BrokenPlugin, Offer, PluginRemark, Plugins
+    from mfclip.text import aligned
+from mfclip.plugins.discovery import BrokenPlugin, Offer, PluginRemark, Plugins
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail where a plugin is not sound.")]
@@ -108,10 +109,8 @@ def _print_parts(plugins: Plugins) -> None:
         (o.kind, o.name, f"{o.distribution} {o.version}", o.schema.paper or "-", _summary(o))
         for o in plugins.offers
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    for row in rows:
-        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
-        typer.echo("  ".join([*cells, row[-1]]).rstrip())
+    for cells in aligned(rows):
+        typer.echo("  ".join(cells).rstrip())
 
 
 def _print_faults(plugins: Plugins) -> None:

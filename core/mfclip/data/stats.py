@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mfclip.data.audit.probing import Probe, in_threads, probe
 from mfclip.data.images import ImageStatus
 from mfclip.data.manifest import NAMED_SPLITS, Manifest
+from mfclip.text import aligned
 
 _MANY = 12
 """Sizes that are listed; the rest is summed."""
@@ -29,11 +30,7 @@ class Counts:
     def as_text(self) -> str:
         """Columns under their names, the last one to the right."""
         lines = [self.columns, *(tuple(str(cell or "-") for cell in row) for row in self.rows)]
-        widths = [max(len(line[at]) for line in lines) for at in range(len(self.columns))]
-        *left, last = widths
-        return "\n".join(
-            "  ".join([*map(str.ljust, line, left), line[-1].rjust(last)]) for line in lines
-        )
+        return "\n".join(map("  ".join, aligned(lines, right=True)))
 
 
 def count_rows(manifest: Manifest) -> Counts:

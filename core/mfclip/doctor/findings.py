@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mfclip.text import aligned, table_row
+
 Cell = str | int | float | None
 
 
@@ -74,13 +76,9 @@ def _objects(table: Table) -> list[dict[str, Cell]]:
 
 def _markdown(table: Table) -> str:
     rows = [table.heading, *(tuple(map(_shown, row)) for row in table.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows.insert(1, tuple("-" * width for width in widths))
-    return "\n".join(f"| {' | '.join(_padded(row, widths))} |" for row in rows)
-
-
-def _padded(row: tuple[str, ...], widths: list[int]) -> list[str]:
-    return [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+    head, *body = aligned(rows)
+    rule = ["-" * len(cell) for cell in head]
+    return "\n".join(map(table_row, [head, rule, *body]))
 
 
 def _shown(cell: Cell) -> str:

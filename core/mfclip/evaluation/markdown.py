@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mfclip.metrics.results import METRICS, Evaluation, Row
-from mfclip.text import markdown
+from mfclip.text import markdown, table_row
 
 
 def render(evaluation: Evaluation) -> str:
@@ -69,11 +69,6 @@ def _warnings(evaluation: Evaluation) -> list[str]:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """The lines of a Markdown table; the first column is text, the others are figures."""
-    yield _line(head)
-    yield _line([":--", *["--:"] * (len(head) - 1)])
-    yield from map(_line, rows)
-
-
-def _line(cells: Sequence[str]) -> str:
-    """One line; bars inside names are escaped by now."""
-    return "| " + " | ".join(cells) + " |"
+    yield table_row(head)
+    yield table_row([":--", *["--:"] * (len(head) - 1)])
+    yield from map(table_row, rows)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mfclip.metrics.curves import Ranking
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.scores import ScoreTable
+from mfclip.metrics.units import clusters
 
 THRESHOLD_FREE = (
     "roc_auc",
@@ -141,20 +142,3 @@ def percentiles(
     """The lower and the upper end of each measure's interval."""
     tail = (1 - confidence) / 2
     return np.asarray(np.quantile(replicates, [tail, 1 - tail], axis=0))
-
-
-def clusters(table: ScoreTable) -> Int[NDArray[Any], " n"]:
-    """Number from 0 the units that do not depend on each other, one number an image.
-
-    Images of one identity are one unit; without an identity, the frames of one video; an image
-    with neither is a unit of its own.
-    """
-    cluster = np.empty(len(table), dtype=np.int64)
-    free, first = np.ones(len(table), dtype=bool), 0
-    for column in (table.identity, table.video):
-        known = free & (column != "")
-        names, numbered = np.unique(column[known], return_inverse=True)
-        cluster[known] = first + numbered
-        free, first = free & ~known, first + len(names)
-    cluster[free] = first + np.arange(np.count_nonzero(free))
-    return cluster

@@ -16,9 +16,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int
 from numpy.typing import ArrayLike, NDArray
 
-from mfclip.metrics.bootstrap import clusters
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.scores import ScoreTable
+from mfclip.metrics.units import clusters
 
 
 @dataclass(frozen=True)

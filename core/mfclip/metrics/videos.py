@@ -1,26 +1,20 @@
-"""From frames to videos: one score for each video, and the check that video ids are ids.
+"""From frames to videos: one score for each video, the mean of its frames' log-odds.
 
-A video's score is the mean of its frames' log-odds. Data sets number their videos anew for each
-manipulation (``000_003`` is a Deepfake, a Face2Face and two more), so an id taken from a folder's
-name joins four videos into one. Whatever averages frames must refuse that, and this does.
+Whatever averages frames must refuse an id that stands for several videos, see
+:mod:`mfclip.data.videos`, and this does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int, Shaped
+from jaxtyping import Float64, Int
 from numpy.typing import NDArray
 
-from mfclip.errors import DataError
+from mfclip.data.videos import SHARED, require_videos
 from mfclip.metrics.scores import ScoreTable
-
-ONE_EACH = ("label", "forgery", "family", "generator", "group", "identity")
-"""What all frames of one video share."""
-_SHOWN = 5
-"""Mixed videos that are named; the rest is counted."""
+from mfclip.metrics.units import units
 
 
 def has_videos(table: ScoreTable) -> bool:
@@ -57,28 +51,16 @@ def by_video(table: ScoreTable) -> ScoreTable:
 
 def check_videos(table: ScoreTable) -> None:
     """Raise :class:`DataError` that names the videos whose frames cannot be of one video."""
-    first, unit = _units(table)
-    mixed = sorted(_mixed(table, first, unit).items())
-    if not mixed:
-        return
-    lines = [f"video {name!r} has {what}" for name, what in mixed[:_SHOWN]]
-    if len(mixed) > _SHOWN:
-        lines.append(f"... and {len(mixed) - _SHOWN} more videos")
-    lines.append(
-        "an id must stand for one video: join the manipulation to it, as in Deepfakes/000_003"
-    )
-    raise DataError("\n".join(lines))
+    columns = {name: getattr(table, name).tolist() for name in SHARED[1:]}
+    label = ["fake" if fake else "real" for fake in table.is_fake.tolist()]
+    require_videos(table.video.tolist(), {SHARED[0]: label, **columns})
 
 
 def _units(
     table: ScoreTable,
 ) -> tuple[Int[NDArray[Any], " units"], Int[NDArray[Any], " n"]]:
     """The first row of each video or single image, in order, and the unit of each row."""
-    alone = table.video == ""
-    # Ids are text: a number in front keeps single images apart from each other and from videos.
-    number = np.where(alone, np.arange(1, len(table) + 1), 0).astype(np.str_)
-    key = np.char.add(np.char.add(number, " "), table.video)
-    _, first, unit = np.unique(key, return_index=True, return_inverse=True)
+    _, first, unit = np.unique(units(table.video), return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return np.sort(first), rank[unit]
@@ -94,22 +76,3 @@ def _means(
     means = np.full(units, np.nan)
     np.divide(total, count, out=means, where=count > 0)
     return means
-
-
-def _mixed(
-    table: ScoreTable, first: Int[NDArray[Any], " units"], unit: Int[NDArray[Any], " n"]
-) -> dict[str, str]:
-    """Videos whose frames differ in what they should share, each with its first difference."""
-    found: dict[str, str] = {}
-    for name, values in _columns(table):
-        for row in np.flatnonzero(values != values[first][unit]):
-            one, other = sorted((str(values[first][unit[row]]), str(values[row])))
-            found.setdefault(str(table.video[row]), f"two values of {name}: {one!r}, {other!r}")
-    return found
-
-
-def _columns(table: ScoreTable) -> Iterator[tuple[str, Shaped[NDArray[Any], " n"]]]:
-    """The columns of :data:`ONE_EACH`."""
-    yield "label", np.where(table.is_fake, "fake", "real")
-    for name in ONE_EACH[1:]:
-        yield name, getattr(table, name)

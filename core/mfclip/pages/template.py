@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mfclip.pages.pictures import data_uri
-from mfclip.pages.words import count, magnitude, percent, points, span
+from mfclip.pages.words import magnitude, percent, points, span
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -27,7 +28,7 @@ def template(room: str) -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "count": count,
+        "count": counted,
         "jpeg": lambda pixels: data_uri(pixels, "jpeg"),
         "magnitude": magnitude,
         "percent": percent,

@@ -7,11 +7,6 @@ import math
 from mfclip.metrics.results import Interval
 
 
-def count(number: int, noun: str) -> str:
-    """``1 image``, ``2,400 images``; ``real`` and ``fake`` become ``reals`` and ``fakes``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def percent(share: float) -> str:
     """0-1 as ``91.2 %``; a dash where undefined."""
     return "–" if math.isnan(share) else f"{points(share)}\N{NO-BREAK SPACE}%"

@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import binomtest
 from sklearn import calibration as oracle
 
-from mfclip.metrics.bootstrap import clusters
 from mfclip.metrics.calibration import calibration_curve, calibration_of, wilson
 from mfclip.metrics.operating import OperatingPoints
+from mfclip.metrics.units import clusters
 
 
 def draw(n, seed=0, *, power=1.0, ties=False):

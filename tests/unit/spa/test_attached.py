@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mfclip_spa.attached import AttachedGate
+from mfclip_spa.adapters.attached import AttachedGate
 
 KNOWN = torch.tensor([[1, 2, 9, 9], [1, 3, 2, 9], [4, 9, 9, 9]])
 

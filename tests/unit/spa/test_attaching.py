@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mfclip_spa import attach, detach, save_gate
-from mfclip_spa.attached import AttachedGate
+from mfclip_spa.adapters.attached import AttachedGate
 
 
 class Contrastive(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from mfclip_spa import PairGate, SamplePairAttention, load_gate, save_gate
-from mfclip_spa.attached import AttachedGate
+from mfclip_spa.adapters.attached import AttachedGate
 from mfclip_spa.persistence import read_gate
 
 GATES = [

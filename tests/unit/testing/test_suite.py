@@ -9,122 +9,26 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pytest
 
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.errors import UsageError
-from mfclip.parts import (
-    Alignment,
-    BuildContext,
-    Corruption,
-    Dataset,
-    Detector,
-    ImageEncoder,
-    Input,
-    Loss,
-    OutputName,
-    Part,
-    Prompts,
-    TextEncoder,
-)
+from mfclip.parts import BuildContext, Dataset, Part
 from mfclip.testing import Check, ConformanceError, check_part, part_checks
 from mfclip.testing.catalogue import checks_of
-
-
-class Eye(ImageEncoder):
-    """A sound image encoder."""
-
-    use: Literal["eye"] = "eye"
-    """Name of the part."""
-    dim: int = 8
-    """Length of the embedding."""
-
-    @property
-    def width(self) -> int:
-        return self.dim
-
-    def build(self, context: BuildContext) -> Any:
-        from torch import nn
-
-        pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        return nn.Sequential(nn.Conv2d(3, 8, 3), nn.GELU(), pool, nn.Linear(8, self.dim))
-
-
-class Whole(Detector):
-    """A sound detector."""
-
-    use: Literal["whole"] = "whole"
-    """Name of the part."""
-
-    def build(self, context: BuildContext) -> Any:
-        return Eye(dim=2).build(context)
-
-
-class Scribe(TextEncoder):
-    """A sound text encoder."""
-
-    use: Literal["scribe"] = "scribe"
-    """Name of the part."""
-    width: ClassVar[int] = 8  # type: ignore[misc]
-
-    def build(self, context: BuildContext) -> Any:
-        from torch import nn
-
-        return nn.Sequential(nn.Flatten(), nn.EmbeddingBag(49408, 8))
-
-
-class Words(Prompts):
-    """Sound prompts."""
-
-    use: Literal["words"] = "words"
-    """Name of the part."""
-    sentences: ClassVar[int] = 2  # type: ignore[misc]
-
-    def build(self, context: BuildContext) -> Any:
-        return self
-
-    def render(self, label: HierarchicalLabel) -> tuple[str, ...]:
-        return f"a {label.label} face", f"made by {label.generator or 'something'}"
-
-
-class Scale(Alignment):
-    """A sound alignment."""
-
-    use: Literal["scale"] = "scale"
-    """Name of the part."""
-
-    def build(self, context: BuildContext) -> Any:
-        from types import SimpleNamespace
-
-        from torch import nn
-        from torch.nn import functional as F
-
-        class Cosine(nn.Module):
-            def forward(self, visual, text, prompt):
-                logits = F.normalize(visual.float()) @ F.normalize(text.float()).T
-                return SimpleNamespace(v2l=logits, l2v=logits.T, normalised=False)
-
-        return Cosine()
-
-
-class Term(Loss):
-    """A sound loss."""
-
-    use: Literal["term"] = "term"
-    """Name of the part."""
-    needs: ClassVar[frozenset[OutputName]] = frozenset({"visual", "text"})
-
-    def build(self, context: BuildContext) -> Any:
-        from torch import nn
-
-        class Distance(nn.Module):
-            def forward(self, outputs, targets):
-                return (outputs.visual - outputs.text).square().mean()
-
-        return Distance()
+from mfclip.testing.toys import (
+    ToyAlignment,
+    ToyCorruption,
+    ToyDetector,
+    ToyEncoder,
+    ToyInput,
+    ToyLoss,
+    ToyPrompts,
+    ToyText,
+)
 
 
 class Shelf(Dataset):
@@ -141,39 +45,10 @@ class Shelf(Dataset):
         return Manifest(self.root, tuple(Row(Path(name.name), real) for name in names))
 
 
-class Grain(Corruption):
-    """A sound corruption."""
-
-    use: Literal["grain"] = "grain"
-    """Name of the part."""
-
-    def build(self, context: BuildContext) -> Any:
-        import torch
-
-        def corrupt(image, level, seed):
-            if not 1 <= level <= 5:
-                raise ValueError(f"level must be 1 to 5, got {level}")
-            noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
-            return (image + noise * 5 * level).clamp(0, 255).to(torch.uint8)
-
-        return corrupt
-
-
-class Ramp(Input):
-    """A sound input beside the image."""
-
-    use: Literal["ramp"] = "ramp"
-    """Name of the part."""
-
-    def build(self, context: BuildContext) -> Any:
-        def make(source):
-            grey = source.image.float().mean(0, keepdim=True) / 255
-            return (grey - grey.roll(1, -1)).abs()
-
-        return make
-
-
-SOUND = (Eye, Whole, Scribe, Words, Scale, Term, Shelf(root=Path(__file__).parent), Grain, Ramp)
+SOUND = (
+    *(ToyEncoder, ToyDetector, ToyText, ToyPrompts, ToyAlignment, ToyLoss, ToyCorruption, ToyInput),
+    Shelf(root=Path(__file__).parent),
+)
 
 
 @pytest.mark.parametrize("part", SOUND, ids=lambda part: getattr(part, "__name__", "Shelf"))
@@ -188,7 +63,7 @@ def test_there_is_a_sound_part_for_every_check():
     assert {entry for schema in schemas for entry in checks_of(schema)} == set(CATALOGUE)
 
 
-class Mute(Eye):
+class Mute(ToyEncoder):
     def build(self, context: BuildContext) -> Any:
         raise OSError("no weights")
 
@@ -197,7 +72,7 @@ def test_everything_found_is_told_at_once():
     with pytest.raises(ConformanceError) as caught:
         check_part(Mute)
     first, *lines = str(caught.value).splitlines()
-    assert first.startswith("encoder 'eye' (")
+    assert first.startswith("encoder 'toy-encoder' (")
     assert first.endswith("Mute) breaks its contract:")
     assert lines[0].startswith("  documented: class Mute has no docstring; its first line is")
     # One cause is one line, however many checks it stops.
@@ -208,10 +83,10 @@ def test_everything_found_is_told_at_once():
 
 
 def test_checks_are_named_after_the_part():
-    checks = part_checks(Eye(dim=4))
-    assert [check.id for check in checks][:2] == ["eye-offerable", "eye-documented"]
-    assert all(isinstance(check, Check) and check.part == Eye(dim=4) for check in checks)
-    assert [check.name for check in checks] == [entry.name for entry in checks_of(Eye)]
+    checks = part_checks(ToyEncoder(dim=4))
+    assert [check.id for check in checks][:2] == ["toy-encoder-offerable", "toy-encoder-documented"]
+    assert all(isinstance(check, Check) and check.part == ToyEncoder(dim=4) for check in checks)
+    assert [check.name for check in checks] == [entry.name for entry in checks_of(ToyEncoder)]
 
 
 def test_a_class_with_required_fields_is_asked_for_as_an_instance():
@@ -223,13 +98,13 @@ def test_a_class_with_required_fields_is_asked_for_as_an_instance():
     )
 
 
-@pytest.mark.parametrize("wrong", [object(), int, "eye", Part])
+@pytest.mark.parametrize("wrong", [object(), int, "toy-encoder", Part])
 def test_something_else_is_refused(wrong):
     with pytest.raises(UsageError, match="is no part; expected a subclass of one of"):
         check_part(wrong)
 
 
-class Picky(Eye):
+class Picky(ToyEncoder):
     """Takes images of one size."""
 
     use: Literal["picky"] = "picky"  # type: ignore[assignment]
@@ -255,7 +130,7 @@ def test_random_state_is_left_alone():
     import torch
 
     state = torch.get_rng_state()
-    for check in part_checks(Eye):
+    for check in part_checks(ToyEncoder):
         if check.name != "compiles":
             check()
     assert torch.equal(torch.get_rng_state(), state)
@@ -298,6 +173,6 @@ def test_a_missing_validator_is_named(monkeypatch):
     from mfclip.errors import MissingExtraError
 
     monkeypatch.setitem(sys.modules, "jsonschema", None)
-    check = next(c for c in part_checks(Eye) if c.name == "json-schema")
+    check = next(c for c in part_checks(ToyEncoder) if c.name == "json-schema")
     with pytest.raises(MissingExtraError, match="'mfclip\\[testing\\]'"):
         check()

@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mfclip.data.audit.findings import Finding, Severity, first_few, naming, plural
+from mfclip.data.audit.findings import Finding, Severity, first_few, naming
 from mfclip.data.audit.probing import Probe, in_threads
 from mfclip.data.manifest import Manifest, Row
 from mfclip.files import sha256
+from mfclip.text import counted
 
 _KINDS: tuple[tuple[str, Severity, str, str], ...] = (
     ("duplicate-in-two-labels", "error", "with two labels", "keep the one whose label is true"),
@@ -49,7 +50,7 @@ def _findings(sets: Iterable[Sequence[Row]]) -> Iterator[Finding]:
     for code, severity, where, advice in _KINDS:
         found = by_kind[code]
         if found:
-            message = f"{plural(len(found), 'file')} there twice or more, {where}" + naming(found)
+            message = f"{counted(len(found), 'file')} there twice or more, {where}" + naming(found)
             yield Finding(severity, code, message, advice, first_few(found))
 
 

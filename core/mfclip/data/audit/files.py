@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from mfclip.data.audit.findings import Finding, first_few, naming, plural
+from mfclip.data.audit.findings import Finding, first_few, naming
 from mfclip.data.audit.looks import Look
 from mfclip.data.audit.probing import Probe
 from mfclip.data.images import ImageStatus
 from mfclip.data.manifest import Manifest
+from mfclip.text import counted
 
 _ADVICE = {
     ImageStatus.MISSING: "check root and the paths of the manifest, or remove these rows",
@@ -30,7 +31,7 @@ def check_files(manifest: Manifest, probes: Sequence[Probe]) -> Iterator[Finding
         if found.status is not ImageStatus.OK:
             bad[found.status].append(row.path.as_posix())
     for status, paths in bad.items():
-        what = f"{plural(len(paths), 'file')} of {len(manifest)}: {status.value}"
+        what = f"{counted(len(paths), 'file')} of {len(manifest)}: {status.value}"
         code, advice = f"file-{status.value}", _ADVICE[status]
         # A small image can be trained on; one that cannot be read ends the training.
         fatal = status is not ImageStatus.TOO_SMALL
@@ -42,7 +43,7 @@ def check_blank(manifest: Manifest, looks: Sequence[Look | None]) -> Iterator[Fi
     pairs = zip(manifest.rows, looks, strict=True)
     paths = [row.path.as_posix() for row, look in pairs if look and look.blank]
     if paths:
-        what = f"{plural(len(paths), 'file')} of {len(manifest)}: {ImageStatus.BLANK.value}"
+        what = f"{counted(len(paths), 'file')} of {len(manifest)}: {ImageStatus.BLANK.value}"
         advice = "take these images anew, or remove their rows"
         code = f"file-{ImageStatus.BLANK.value}"
         yield Finding("warning", code, what + naming(paths), advice, first_few(paths))

@@ -58,8 +58,3 @@ def first_few(examples: Iterable[str]) -> tuple[str, ...]:
 def naming(examples: Sequence[str]) -> str:
     """``: a, b, c, ...``, for the end of a message."""
     return ": " + ", ".join(examples[:3]) + (", ..." if len(examples) > 3 else "")
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 image``, ``2 images``; for nouns that take an s."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from mfclip.data.audit.findings import Finding, first_few, naming, plural
+from mfclip.data.audit.findings import Finding, first_few, naming
 from mfclip.data.manifest import Manifest
 from mfclip.data.splits import is_dominant
+from mfclip.text import counted
 
 
 def check_identities(manifest: Manifest) -> Iterator[Finding]:
@@ -22,7 +23,7 @@ def check_identities(manifest: Manifest) -> Iterator[Finding]:
         yield Finding(
             "error",
             "identity-in-two-splits",
-            f"{plural(len(crossing), 'identity')} in two splits or more".replace("ys ", "ies ")
+            f"{counted(len(crossing), 'identity')} in two splits or more".replace("ys ", "ies ")
             + naming(described),
             "move all images of an identity into one split, or leave the column split empty: "
             "then the splits are drawn with identities together",

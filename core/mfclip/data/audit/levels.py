@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from mfclip.data.audit.findings import Finding, first_few, naming, plural
+from mfclip.data.audit.findings import Finding, first_few, naming
 from mfclip.data.manifest import Manifest, Row
+from mfclip.text import counted
 
 
 def check_levels(manifest: Manifest) -> Iterator[Finding]:
@@ -23,7 +24,7 @@ def _forged_reals(rows: Iterable[Row]) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "real-with-forgery",
-            f"{plural(len(paths), 'real image')} with a forgery, family or generator"
+            f"{counted(len(paths), 'real image')} with a forgery, family or generator"
             + naming(paths),
             "leave these cells empty for real images; each distinct entry makes another prompt",
             first_few(paths),

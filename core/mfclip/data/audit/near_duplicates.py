@@ -17,9 +17,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mfclip.data.audit.findings import MAX_EXAMPLES, Finding, first_few, naming, plural
+from mfclip.data.audit.findings import MAX_EXAMPLES, Finding, first_few, naming
 from mfclip.data.audit.looks import Look
 from mfclip.data.manifest import SPLITS, Manifest
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,7 +159,7 @@ def _finding(manifest: Manifest, found: _Crossing, *, in_splits: bool) -> Findin
         f"({bits} of 255 bits)"
         for (one, other), bits in found.pairs.items()
     ]
-    count = plural(len(found.images), "image")
+    count = counted(len(found.images), "image")
     if in_splits:
         return Finding(
             "warning",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mfclip.data.audit.findings import Audit, plural
+from mfclip.data.audit.findings import Audit
 from mfclip.errors import DataError
+from mfclip.text import counted
 
 Findings = Literal["stop", "warn"]
 
@@ -27,9 +28,9 @@ class DataRefused(DataError):
         errors = self.audit.errors
         head, end = "the data cannot be used as they are: ", _ways_out(self.audit)
         if self.told:
-            return f"{head}{plural(len(errors), 'error')}, told above{end}"
+            return f"{head}{counted(len(errors), 'error')}, told above{end}"
         lines = [f"{one.message}\n    to do: {one.advice}" for one in errors]
-        return "\n".join([f"{head}{plural(len(errors), 'error')}", *lines]) + end
+        return "\n".join([f"{head}{counted(len(errors), 'error')}", *lines]) + end
 
 
 def require_sound(audit: Audit, findings: Findings) -> None:

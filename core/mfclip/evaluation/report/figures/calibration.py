@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from mfclip.metrics.calibration import CalibrationCurve
 from mfclip.pages.svg import INK, MUTED, SERIES, Drawing, draw
-from mfclip.pages.words import count, percent
+from mfclip.pages.words import percent
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +25,9 @@ def calibration_drawing(curve: CalibrationCurve, subject: str) -> Drawing | None
         3.2,
         lambda axes: _paint(axes, curve),
         alt=f"Share of fakes by p_fake, with an expected calibration error of {curve.error:.3f}",
-        caption=f"Calibration on {count(images, 'image')} of {subject}, in bins of {each} images. "
-        f"Bars: {curve.confidence:.0%} intervals; dotted: perfect calibration; above it, the "
-        f"detector is too sure of real. Mean error {percent(curve.error)}; a perfect detector "
+        caption=f"Calibration on {counted(images, 'image')} of {subject}, in bins of {each} "
+        f"images. Bars: {curve.confidence:.0%} intervals; dotted: perfect calibration; above it, "
+        f"the detector is too sure of real. Mean error {percent(curve.error)}; a perfect detector "
         f"would show {percent(curve.error_by_chance)} on so many images.",
     )
 

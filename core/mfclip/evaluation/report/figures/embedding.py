@@ -11,7 +11,8 @@ from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 
 from mfclip.pages.svg import MUTED, PAPER, SERIES, Drawing, below, draw, plain
-from mfclip.pages.words import count, percent
+from mfclip.pages.words import percent
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,9 +58,9 @@ def embedding_drawing(
         3.6 + 0.17 * ((len(set(groups)) + 1) // 2),
         lambda axes: _paint(axes, places, groups, projection, title),
         width=4.2,
-        alt=f"Embeddings of {count(reals, 'real')} and {count(len(groups) - reals, 'fake')} in "
+        alt=f"Embeddings of {counted(reals, 'real')} and {counted(len(groups) - reals, 'fake')} in "
         "the plane",
-        caption=f"X_v of {count(reals, 'real')} and {count(len(groups) - reals, 'fake')} of "
+        caption=f"X_v of {counted(reals, 'real')} and {counted(len(groups) - reals, 'fake')} of "
         f"{subject}. {how}",
     )
 

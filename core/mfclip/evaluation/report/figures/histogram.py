@@ -9,7 +9,7 @@ import numpy as np
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.scores import ScoreTable
 from mfclip.pages.svg import FAKE, INK, REAL, Drawing, below, draw
-from mfclip.pages.words import count
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,9 +29,9 @@ def histogram_drawing(scores: ScoreTable, operating: OperatingPoints, subject: s
         _HEIGHT,
         lambda axes: _paint(axes, p_fake, scored.is_fake, operating.threshold),
         alt="Histograms of p_fake for real and for fake images",
-        caption=f"p_fake of {count(scored.reals, 'real')} and {count(scored.fakes, 'fake')} of "
+        caption=f"p_fake of {counted(scored.reals, 'real')} and {counted(scored.fakes, 'fake')} of "
         f"{subject}. At the threshold of {operating.threshold:.3f} are wrong: "
-        f"{count(alarms, 'real')} flagged, {count(missed, 'fake')} missed.",
+        f"{counted(alarms, 'real')} flagged, {counted(missed, 'fake')} missed.",
     )
 
 

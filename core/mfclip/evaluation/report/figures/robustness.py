@@ -17,7 +17,7 @@ from mfclip.pages.svg import (
     draw_panels,
     plain,
 )
-from mfclip.pages.words import count
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def robustness_drawing(
         (rows, columns),
         lambda panels: _paint(panels, curves, detectors, columns, across, limits),
         alt=f"AUC of {', '.join(detectors)} under {', '.join(curves)}, by strength",
-        caption=f"AUC in percent on {count(images, 'image')} of {subject} under each corruption; "
+        caption=f"AUC in percent on {counted(images, 'image')} of {subject} under each corruption; "
         "level 0: not corrupted. "
         + (f"Bands: {interval}; dotted" if interval else "Dotted")
         + f": chance. {_hardest(curves)}".rstrip(),

@@ -22,7 +22,8 @@ from mfclip.pages.svg import (
     draw,
     plain,
 )
-from mfclip.pages.words import count, percent
+from mfclip.pages.words import percent
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ def roc_drawings(evaluation: Evaluation, scores: ScoreTable, subject: str) -> li
     hidden = len(groups) - len(SERIES)
     note = f" The {hidden} smallest groups are not drawn." if hidden > 0 else ""
     row = evaluation.overall
-    basis = f"{count(row.reals, 'real')} and {count(row.fakes, 'fake')} of {subject}"
+    basis = f"{counted(row.reals, 'real')} and {counted(row.fakes, 'fake')} of {subject}"
     low = 0.5 / row.reals
     height = 3.3 + 0.17 * max(len(curves), len(_fitted(evaluation)))
     return [
@@ -68,7 +69,7 @@ def roc_drawings(evaluation: Evaluation, scores: ScoreTable, subject: str) -> li
             lambda axes: _paint_low(axes, curves, evaluation, low),
             alt="The same ROC curve with a logarithmic axis of false alarms",
             caption="The same curves where false alarms are rare, which is where a detector that "
-            f"sees mostly real images has to work. With {count(row.reals, 'real image')}, the "
+            f"sees mostly real images has to work. With {counted(row.reals, 'real image')}, the "
             f"smallest rate above zero is {1 / row.reals:.2%}.",
         ),
     ]

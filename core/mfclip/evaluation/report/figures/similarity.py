@@ -10,7 +10,7 @@ import numpy as np
 
 from mfclip.evaluation.report.data import SimilarityMatrix
 from mfclip.pages.svg import PAPER, Drawing, draw, plain
-from mfclip.pages.words import count
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ def _drawing(
         lambda axes: _paint(axes, similarity, title, limits),
         width=4.4,
         alt=alt,
-        caption=f"{what} {count(len(labels), 'pair')}, in blocks of one prompt each. {means}. "
+        caption=f"{what} {counted(len(labels), 'pair')}, in blocks of one prompt each. {means}. "
         f"{reading}",
     )
 

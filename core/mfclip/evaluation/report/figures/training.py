@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mfclip.evaluation.report.data import EpochFigures
 from mfclip.pages.svg import DASHES, INK, MUTED, SERIES, Drawing, below, draw, plain
-from mfclip.pages.words import count, percent, power
+from mfclip.pages.words import percent, power
+from mfclip.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ def training_drawings(history: _History, best_epoch: int | None) -> list[Drawing
 
 def _drawings(history: _History, best_epoch: int | None) -> Iterator[Drawing]:
     """The three figures, with the kept epoch marked in each."""
-    first, last, over = history[0], history[-1], f"over {count(len(history), 'epoch')}"
+    first, last, over = history[0], history[-1], f"over {counted(len(history), 'epoch')}"
     best = next((one for one in history if one["epoch"] == best_epoch), None)
     mark = f" The dashed line marks epoch {best_epoch}, whose weights are kept." if best else ""
     kept = f"; the kept epoch reached {percent(best['val_auc'])}" if best else ""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mfclip_spa.attached import AttachedGate
+from mfclip_spa.adapters.attached import AttachedGate
 from mfclip_spa.blocks import sigmoid_loss
 from mfclip_spa.contrastive import contrastive_loss
 from mfclip_spa.pairs import FeaturePairs, PromptPairs, Side

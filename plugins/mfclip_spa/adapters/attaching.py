@@ -17,10 +17,10 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from mfclip_spa.attached import AttachedGate
+from mfclip_spa.adapters.attached import AttachedGate
+from mfclip_spa.adapters.for_open_clip import NameThePrompts
+from mfclip_spa.adapters.for_transformers import GateTheLogits
 from mfclip_spa.blocks import refuse_two_directions
-from mfclip_spa.for_open_clip import NameThePrompts
-from mfclip_spa.for_transformers import GateTheLogits
 from mfclip_spa.gate import Place
 from mfclip_spa.persistence import HEADER, read_gate
 

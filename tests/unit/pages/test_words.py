@@ -5,7 +5,8 @@ import math
 import pytest
 
 from mfclip.metrics.results import Interval
-from mfclip.pages.words import count, magnitude, percent, points, power, span
+from mfclip.pages.words import magnitude, percent, points, power, span
+from mfclip.text import counted
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -14,7 +15,7 @@ SPACE = "\N{NO-BREAK SPACE}"
     ("number", "text"), [(0, "0 fakes"), (1, "1 fake"), (2, "2 fakes"), (2400, "2,400 fakes")]
 )
 def test_counts(number, text):
-    assert count(number, "fake") == text
+    assert counted(number, "fake") == text
 
 
 def test_shares():

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from mfclip_spa.attached import AttachedGate
+from mfclip_spa.adapters.attached import AttachedGate
 from mfclip_spa.blocks import Direction, Kind, refuse_two_directions
 from mfclip_spa.gate import PairGate
 from mfclip_spa.gather import gather_rows, world

@@ -1,0 +1,168 @@
+"""One small, sound part of each kind but data sets: for tests of what holds other parts.
+
+They pass every check, build in milliseconds, and load torch only then.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from mfclip.data.labels import HierarchicalLabel
+from mfclip.parts import (
+    Alignment,
+    BuildContext,
+    Corruption,
+    Detector,
+    ImageEncoder,
+    Input,
+    Loss,
+    Prompts,
+    TextEncoder,
+)
+
+__all__ = [
+    "ToyAlignment",
+    "ToyCorruption",
+    "ToyDetector",
+    "ToyEncoder",
+    "ToyInput",
+    "ToyLoss",
+    "ToyPrompts",
+    "ToyText",
+]
+
+
+class ToyEncoder(ImageEncoder):
+    """An image encoder: a convolution, the mean over the image, a projection."""
+
+    use: Literal["toy-encoder"] = "toy-encoder"
+    """Name of the part."""
+    dim: int = 8
+    """Length of the embedding."""
+
+    @property
+    def width(self) -> int:
+        """d: length of the embedding."""
+        return self.dim
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+        from torch import nn
+
+        pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return nn.Sequential(nn.Conv2d(3, 8, 3), nn.GELU(), pool, nn.Linear(8, self.dim))
+
+
+class ToyDetector(Detector):
+    """A whole detector."""
+
+    use: Literal["toy-detector"] = "toy-detector"
+    """Name of the part."""
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+        return ToyEncoder(dim=2).build(context)
+
+
+class ToyText(TextEncoder):
+    """A text encoder: the mean of the words of a prompt."""
+
+    use: Literal["toy-text"] = "toy-text"
+    """Name of the part."""
+    width: ClassVar[int] = 8
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+        from torch import nn
+
+        return nn.Sequential(nn.Flatten(), nn.EmbeddingBag(49408, 8))
+
+
+class ToyPrompts(Prompts):
+    """Prompts of two sentences."""
+
+    use: Literal["toy-prompts"] = "toy-prompts"
+    """Name of the part."""
+    sentences: ClassVar[int] = 2
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+        return self
+
+    def render(self, label: HierarchicalLabel) -> tuple[str, ...]:
+        """Two sentences."""
+        return f"a {label.label} face", f"made by {label.generator or 'something'}"
+
+
+class ToyAlignment(Alignment):
+    """An alignment: cosine similarities."""
+
+    use: Literal["toy-alignment"] = "toy-alignment"
+    """Name of the part."""
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+        from types import SimpleNamespace
+
+        from torch import nn
+        from torch.nn import functional as F
+
+        class Cosine(nn.Module):
+            def forward(self, visual: Any, text: Any, prompt: Any) -> Any:
+                logits = F.normalize(visual.float()) @ F.normalize(text.float()).T
+                return SimpleNamespace(v2l=logits, l2v=logits.T, normalised=False)
+
+        return Cosine()
+
+
+class ToyLoss(Loss):
+    """A loss: the squared distance of image and text embeddings."""
+
+    use: Literal["toy-loss"] = "toy-loss"
+    """Name of the part."""
+    needs: ClassVar[frozenset[str]] = frozenset({"visual", "text"})
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+        from torch import nn
+
+        class Distance(nn.Module):
+            def forward(self, outputs: Any, targets: Any) -> Any:
+                return (outputs.visual - outputs.text).square().mean()
+
+        return Distance()
+
+
+class ToyCorruption(Corruption):
+    """A corruption: Gaussian noise."""
+
+    use: Literal["toy-corruption"] = "toy-corruption"
+    """Name of the part."""
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+        import torch
+
+        def corrupt(image: Any, level: int, seed: int) -> Any:
+            if not 1 <= level <= 5:
+                raise ValueError(f"level must be 1 to 5, got {level}")
+            noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
+            return (image + noise * 5 * level).clamp(0, 255).to(torch.uint8)
+
+        return corrupt
+
+
+class ToyInput(Input):
+    """An input beside the image: each pixel's difference from its left neighbour."""
+
+    use: Literal["toy-input"] = "toy-input"
+    """Name of the part."""
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+
+        def make(source: Any) -> Any:
+            grey = source.image.float().mean(0, keepdim=True) / 255
+            return (grey - grey.roll(1, -1)).abs()
+
+        return make
