@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Misfit, TextEncoder
-from mfclip.weights.files import WeightFile, absent
+from mfclip.weights.files import WeightFile, absent, located
 
 if TYPE_CHECKING:
     from mfclip_clip.towers import ClipImageEncoder, ClipTextEncoder
@@ -36,18 +36,40 @@ class ClipVit(ImageEncoder):
     activation: Activation = "gelu"
     """Of the perceptrons. Weights published by OpenAI need ``quick-gelu``."""
     weights: WeightFile | None = None
-    """Local .safetensors file of a whole CLIP model, as open_clip or transformers saves it.
-    Without it: trained from scratch. Nothing is ever downloaded."""
+    """A name of ``mfclip weights list``, or a local .safetensors file of a whole CLIP model, as
+    open_clip or transformers saves it. Without it: trained from scratch. Nothing is ever fetched
+    by a build. Positions are resampled where the image size is not that of the weights."""
+    tune: Literal["all", "layernorm", "none"] = "all"
+    """What of the tower learns: everything, the weights and biases of its layer norms, nothing."""
+    read: tuple[int, ...] = ()
+    """Numbers of the blocks whose class tokens are read, from 1, concatenated; the blocks behind
+    the last of them are left out. None: the embedding that CLIP was trained for."""
+    rate: float = Field(default=1.0, gt=0)
+    """Factor of the learning rate for the tower."""
+    checkpoint: bool = False
+    """Compute each block's inside anew on the way back: less memory, a third more time."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _check_heads(self.tower_width, self.heads)
+        if list(self.read) != sorted({*self.read}) or not {*self.read} <= {
+            *range(1, self.layers + 1)
+        }:
+            raise ValueError(
+                f"read names blocks from 1 to {self.layers}, rising and each once; got "
+                f"{list(self.read)}"
+            )
+        if self.tune != "all" and self.weights is None:
+            raise ValueError(
+                f'random weights would stay as they are: got tune "{self.tune}" without weights; '
+                "name weights or leave tune out"
+            )
         return self
 
     @property
     def width(self) -> int:
         """d: length of the embedding."""
-        return self.dim
+        return self.tower_width * len(self.read) if self.read else self.dim
 
     def misfits(self, context: BuildContext) -> Iterator[Misfit]:
         """Patches that do not tile the image, and weights that are not there."""
@@ -78,8 +100,10 @@ class ClipVit(ImageEncoder):
             activation=self.activation,
         )
         if self.weights is not None and context.pretrained:
-            load_tower(tower, self.weights, "image")
-        return ClipImageEncoder(tower)
+            load_tower(tower, located(self.weights), "image")
+        return ClipImageEncoder(
+            tower, tune=self.tune, read=self.read, rate=self.rate, checkpoint=self.checkpoint
+        )
 
 
 class ClipText(TextEncoder):
@@ -137,7 +161,7 @@ class ClipText(TextEncoder):
             activation=self.activation,
         )
         if self.weights is not None and context.pretrained:
-            load_tower(tower, self.weights, "text")
+            load_tower(tower, located(self.weights), "text")
         return ClipTextEncoder(tower)
 
 

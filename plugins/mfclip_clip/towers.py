@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from open_clip.transformer import QuickGELU, TextTransformer, VisionTransformer
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as again
+
+from mfclip import ParameterGroup
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -51,21 +54,77 @@ def text_tower(
 
 
 class ClipImageEncoder(nn.Module):
-    """Images, 0-1, normalised as CLIP expects them -> the image tower's embedding."""
+    """Images, 0-1, normalised as CLIP expects them -> the tower's embedding, or class tokens.
+
+    Parameters
+    ----------
+    tune
+        What of the tower gets gradients: ``all``, ``layernorm`` or ``none``.
+    read
+        Blocks, from 1, whose class tokens are concatenated; the tower is cut behind the last.
+        Empty: the projected embedding.
+    rate
+        Factor of the learning rate for the tower.
+    checkpoint
+        Whether blocks are computed anew in the backward pass, to save memory.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, tower: VisionTransformer) -> None:
+    def __init__(
+        self,
+        tower: VisionTransformer,
+        *,
+        tune: str = "all",
+        read: tuple[int, ...] = (),
+        rate: float = 1.0,
+        checkpoint: bool = False,
+    ) -> None:
         super().__init__()
-        self.tower = tower
+        self.tower, self.read, self.rate = tower, read, rate
+        if read:
+            tower.transformer.resblocks = tower.transformer.resblocks[: read[-1]]
+            tower.ln_post, tower.proj = nn.Identity(), None
+        _let_learn(tower, tune)
+        tower.set_grad_checkpointing(checkpoint)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
 
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """The tower learns at a rate of its own."""
+        learns = any(parameter.requires_grad for parameter in self.tower.parameters())
+        return [ParameterGroup("tower.", self.rate)] if learns and self.rate != 1.0 else []
+
     def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch width"]:
         """Embeddings, not normalised."""
-        embedding: Tensor = self.tower((images - self.mean) / self.std)
+        normalised = (images - self.mean) / self.std
+        embedding: Tensor = self._class_tokens(normalised) if self.read else self.tower(normalised)
         return embedding
+
+    def _class_tokens(
+        self, images: Float[Tensor, "batch 3 size size"]
+    ) -> Float[Tensor, "batch width"]:
+        tokens = self.tower._embeds(images)  # (B, 1 + patches, w), the class token first
+        blocks = self.tower.transformer
+        found = []
+        for number, block in enumerate(blocks.resblocks, 1):
+            if blocks.grad_checkpointing and torch.is_grad_enabled():
+                tokens = again(block, tokens, use_reentrant=False)
+            else:
+                tokens = block(tokens)
+            if number in self.read:
+                found.append(tokens[:, 0])
+        return torch.cat(found, 1)
+
+
+def _let_learn(tower: nn.Module, tune: str) -> None:
+    """Switch gradients off for what stays as it is."""
+    tower.requires_grad_(tune == "all")
+    if tune == "layernorm":
+        for module in tower.modules():
+            if isinstance(module, nn.LayerNorm):
+                module.requires_grad_()
 
 
 class ClipTextEncoder(nn.Module):

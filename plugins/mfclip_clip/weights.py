@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mfclip.errors import RecipeError
 from mfclip.weights.files import mismatch
@@ -24,6 +27,7 @@ def load_tower(tower: nn.Module, file: Path, which: Tower) -> None:
         RecipeError: the file cannot be read, or its keys or shapes are not the tower's.
     """
     given = read_tower(file, which)
+    _fit_positions(tower, given, which)
     if problems := mismatch(tower.state_dict(), given):
         raise RecipeError(
             f"{file} does not hold the weights of this {which} tower:\n"
@@ -31,6 +35,27 @@ def load_tower(tower: nn.Module, file: Path, which: Tower) -> None:
             + "\nThe recipe's widths, layers, patch and image size must be those of the weights."
         )
     tower.load_state_dict(given)
+
+
+def _fit_positions(tower: nn.Module, given: dict[str, Tensor], which: Tower) -> None:
+    """Resample the positions of an image tower to its grid, bicubic, as for ViT's fine-tuning
+    (Dosovitskiy et al. 2021, 3.2); the class token's stays.
+    """
+    key = "positional_embedding"
+    if which == "text" or key not in given or given[key].ndim != 2:
+        return
+    own = tower.state_dict()[key]
+    sides = [math.isqrt(len(positions) - 1) for positions in (given[key], own)]
+    square = [side**2 + 1 for side in sides] == [len(given[key]), len(own)]
+    if sides[0] == sides[1] or not square or given[key].shape[1] != own.shape[1]:
+        return  # nothing to do, or a mismatch for the caller to tell
+    positions = given[key].float()
+    alone, grid = positions[:1], positions[1:]
+    planes = grid.T.view(1, -1, sides[0], sides[0])  # (1, w, rows, columns)
+    resized = functional.interpolate(
+        planes, (sides[1], sides[1]), mode="bicubic", antialias=True, align_corners=False
+    )
+    given[key] = torch.cat([alone, resized.flatten(2)[0].T])
 
 
 def read_tower(file: Path, which: Tower) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Misfit
 from mfclip.reads import keyword
-from mfclip.weights.files import WeightFile, absent
+from mfclip.weights.files import WeightFile, absent, located
 
 if TYPE_CHECKING:
     from mfclip_vision.cvit import CvitEncoder
@@ -159,7 +159,9 @@ class Timm(ImageEncoder):
         from mfclip_vision.timm_backbone import TimmEncoder
         from mfclip_vision.timm_models import features_of, known, make
 
-        size, weights = context.image_size, self.weights if context.pretrained else None
+        size, weights = context.image_size, None
+        if self.weights is not None and context.pretrained:
+            weights = located(self.weights)
         backbone = make(self.model, size, weights=weights, drop_path=self.drop_path_rate)
         about = known(self.model)
         return TimmEncoder(

@@ -45,6 +45,10 @@ ADDED: dict[str, str] = {
     "training.warmup_epochs": "none",
     "training.average": "the weights themselves",
     "head.layer_norm": "none",
+    "clip-vit.tune": "all of it learns",
+    "clip-vit.read": "CLIP's embedding",
+    "clip-vit.rate": "the recipe's",
+    "clip-vit.checkpoint": "nothing is computed twice",
 }
 """Options that came later, ``"cvit.option"``, ``"training.option"`` or ``".table"``, and why their
 default does what was done before. Such an option is the one allowed change."""

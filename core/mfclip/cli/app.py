@@ -21,6 +21,7 @@ from mfclip.cli.explain import explain
 from mfclip.cli.interrupts import Stop
 from mfclip.cli.new_plugin import new_plugin
 from mfclip.cli.score import score
+from mfclip.cli.weights import weights_tree
 from mfclip.errors import MfclipError
 from mfclip.version import __version__
 
@@ -70,6 +71,7 @@ def command_tree() -> typer.Typer:
     ):
         app.command()(command)
     app.add_typer(data_tree(), name="data")
+    app.add_typer(weights_tree(), name="weights")
     return app
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mfclip.cli.options import Registry
+from mfclip.text import aligned
 
 if TYPE_CHECKING:
-    from mfclip.text import aligned
-from mfclip.plugins.discovery import BrokenPlugin, Offer, PluginRemark, Plugins
+    from mfclip.plugins.discovery import BrokenPlugin, Offer, PluginRemark, Plugins
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail where a plugin is not sound.")]

@@ -15,13 +15,16 @@ from mfclip.data.manifest import Row
 if TYPE_CHECKING:
     from torch import Generator
 
-Sampling: TypeAlias = Literal["shuffled", "pairs"]
+Sampling: TypeAlias = Literal["shuffled", "pairs", "balanced"]
 
 
 def epoch_order(
     rows: Sequence[Row], sampling: Sampling, batch_size: int, generator: Generator
 ) -> Int64[Tensor, " rows"]:
-    """Places of all rows, each once; batches are cut from it in turn.
+    """Places of the rows, as many as there are; batches are cut from it in turn.
+
+    ``shuffled`` and ``pairs`` give each once. ``balanced`` gives as many of every group and label,
+    so that rare ones come more than once and common ones not in every epoch.
 
     ``pairs`` sets a fake beside a real image of its identity, one that is left beside a real
     image of its group, and what is left then anywhere. With an even ``batch_size`` both share a
@@ -31,12 +34,31 @@ def epoch_order(
     drawn = torch.randperm(len(rows), generator=generator)
     if sampling == "shuffled":
         return drawn
+    if sampling == "balanced":
+        return _balanced(rows, generator)
     pairs = _pairs(rows, drawn.tolist())
     places = torch.tensor(
         [place for i in _shuffled(len(pairs), generator) for place in pairs[i]], dtype=torch.int64
     )
     batches = torch.split(places, batch_size)
     return torch.cat([batch[_shuffled(len(batch), generator)] for batch in batches])
+
+
+def _balanced(rows: Sequence[Row], generator: Generator) -> Int64[Tensor, " rows"]:
+    """Equal shares of each group and label, in a random order."""
+    strata: dict[tuple[str, bool], list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        strata[row.group, row.is_fake].append(place)
+    # Which strata get the one more that does not divide evenly is drawn as well.
+    order = _shuffled(len(strata), generator)
+    each, more = divmod(len(rows), len(strata))
+    drawn: list[int] = []
+    for rank, members in zip(order, strata.values(), strict=True):
+        wanted = each + (rank < more)
+        rounds = -(-wanted // len(members))
+        again = [members[i] for _ in range(rounds) for i in _shuffled(len(members), generator)]
+        drawn += again[:wanted]
+    return torch.tensor(drawn, dtype=torch.int64)[_shuffled(len(drawn), generator)]
 
 
 def _pairs(rows: Sequence[Row], drawn: Sequence[int]) -> list[list[int]]:

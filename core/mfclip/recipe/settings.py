@@ -33,9 +33,10 @@ class TrainingSettings(Settings):
     """Images in one step of the model."""
     accumulate: int = Field(default=1, ge=1)
     """Batches whose gradients are added up before the optimiser steps."""
-    sampling: Literal["shuffled", "pairs"] = "shuffled"
-    """Order of the images in an epoch, each once. ``shuffled``: at random. ``pairs``: a fake and
-    a real one of the same photo, else of the same group, share a batch; batches at random."""
+    sampling: Literal["shuffled", "pairs", "balanced"] = "shuffled"
+    """Order of the images in an epoch. ``shuffled``: each once, at random. ``pairs``: each once; a
+    fake and a real one of the same photo, else of the same group, share a batch. ``balanced``: as
+    many of every group and label, the rare ones more than once."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     """``adam``: weight decay is part of the gradient. ``adamw``: it is apart from the moments.
     ``sgd``: with momentum 0.9."""

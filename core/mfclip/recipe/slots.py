@@ -77,11 +77,13 @@ def parts_within(
 def holds_path(annotation: Any, text: str) -> bool:
     """Whether ``text`` in a field of this type is meant as a path.
 
-    It is not where the type also takes any text, or this very word as a choice. A ``PurePath``
-    is one inside something else, such as a table's place in a data set.
+    It is not where the type also takes any text, this very word as a choice, or a name that one
+    of its members ``takes``. A ``PurePath`` is one inside something else, such as a table's place
+    in a data set.
     """
     members = members_of(annotation)
-    return Path in members and str not in members and text not in members
+    named = any(member.takes(text) for member in members if hasattr(member, "takes"))
+    return Path in members and str not in members and text not in members and not named
 
 
 def _bare(annotation: Any) -> Any:

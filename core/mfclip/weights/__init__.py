@@ -1,1 +1,1 @@
-"""Pretrained weights: files of tensors that a user has, read without pickle."""
+"""Pretrained weights: got when asked, kept with their record, read without pickle."""

@@ -1,4 +1,4 @@
-"""Local files of pretrained weights, as fields of parts. Nothing is ever downloaded. No torch."""
+"""Pretrained weights as fields of parts: a name or a local file. Fetches nothing; no torch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
+from mfclip.errors import UsageError
 from mfclip.parts import BuildContext, Misfit
+from mfclip.weights.names import WeightName
+from mfclip.weights.store import file_of, is_here, not_here
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,23 +20,47 @@ _SHOWN = 4
 """Names given for each kind of mismatch."""
 
 
-def _safetensors(file: Path) -> Path:
-    if file.suffix != ".safetensors":
-        raise ValueError(
-            "weights are read from .safetensors files only, since other formats can run code as "
-            "they are read; safetensors.torch.save_file writes one from a state dict"
-        )
+def refused(file: Path) -> str:
+    """Why a file is not read; empty where it is a safetensors file by its name."""
+    if file.suffix == ".safetensors":
+        return ""
+    return (
+        "weights are read from .safetensors files only, since other formats can run code as "
+        "they are read; safetensors.torch.save_file writes one from a state dict"
+    )
+
+
+def _safetensors(file: Path | WeightName) -> Path | WeightName:
+    if isinstance(file, Path) and (told := refused(file)):
+        raise ValueError(told)
     return file
 
 
-WeightFile = Annotated[Path, AfterValidator(_safetensors)]
-"""A local file of weights; the name must end in ``.safetensors``."""
+WeightFile = Annotated[
+    WeightName | Path, Field(union_mode="left_to_right"), AfterValidator(_safetensors)
+]
+"""Weights by their name in ``mfclip weights list``, or a local ``.safetensors`` file."""
 
 
-def absent(weights: Path | None, context: BuildContext) -> Iterator[Misfit]:
-    """A misfit of the field ``weights`` where its file is wanted and not there."""
-    if weights is not None and context.pretrained and not weights.is_file():
-        yield Misfit("weights", f"there is no file {str(weights)!r}; leave it out to start anew")
+def located(weights: WeightName | Path) -> Path:
+    """The file. Raises :class:`UsageError` where weights of that name are not here."""
+    if isinstance(weights, Path):
+        return weights
+    if not is_here(weights):
+        raise UsageError(not_here(weights))
+    return file_of(weights)
+
+
+def absent(weights: WeightName | Path | None, context: BuildContext) -> Iterator[Misfit]:
+    """A misfit of the field ``weights`` where they are wanted and not there."""
+    if weights is None or not context.pretrained:
+        return
+    if isinstance(weights, Path):
+        if not weights.is_file():
+            told = f"there is no file {str(weights)!r}; leave it out to start anew"
+            yield Misfit("weights", told)
+    elif not is_here(weights):
+        yield Misfit("weights", not_here(weights))
 
 
 def mismatch(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:

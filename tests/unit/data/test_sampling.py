@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,28 @@ def test_epochs_differ_and_repeat():
     found = rows(*[(label, "a", f"person {i}") for i in range(20) for label in (REAL, FAKE)])
     assert order(found, seed=1) == order(found, seed=1)
     assert order(found, seed=1) != order(found, seed=2)
+
+
+@given(rows_of_all_kinds.filter(bool), st.integers(0, 9))
+def test_balanced_gives_as_many_of_every_group_and_label(kinds, seed):
+    found = rows(*kinds)
+    drawn = order(found, "balanced", seed=seed)
+    assert len(drawn) == len(found)
+    counts = Counter((found[place].group, found[place].is_fake) for place in drawn)
+    strata = {(row.group, row.is_fake) for row in found}
+    shares = [counts[stratum] for stratum in strata]
+    assert max(shares) - min(shares) <= 1
+    for stratum in strata:
+        own = Counter(p for p in drawn if (found[p].group, found[p].is_fake) == stratum)
+        members = [i for i, row in enumerate(found) if (row.group, row.is_fake) == stratum]
+        repeats = [own[i] for i in members]
+        assert max(repeats) - min(repeats) <= 1, "no image comes twice before all came once"
+
+
+def test_another_epoch_draws_others_of_a_common_kind():
+    found = rows(*[(REAL, "a", "")] * 40, *[(FAKE, "a", "")] * 4)
+    draws = [
+        {place for place in order(found, "balanced", seed=seed) if place < 40} for seed in (0, 1)
+    ]
+    assert [len(draw) for draw in draws] == [22, 22]
+    assert draws[0] != draws[1]
