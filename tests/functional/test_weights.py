@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 from safetensors.numpy import save_file
 
@@ -18,6 +20,9 @@ def test_weights_are_added_shown_listed_and_verified(command, tmp_path, monkeypa
     listed = command("mfclip", "weights", "list", cwd=tmp_path).stdout
     assert "clip-vit-b16  no " in listed
     assert "mine          yes   the local file mine.safetensors" in listed
+    told = json.loads(command("mfclip", "weights", "list", "--json", cwd=tmp_path).stdout)
+    assert set(told["known"]) == {"clip-vit-b16"}
+    assert told["here"]["mine"]["values"] == 6
     assert command("mfclip", "weights", "verify", cwd=tmp_path).stdout == "mine: as recorded\n"
     stored = tmp_path / "cache/weights/mine.safetensors"
     stored.write_bytes(stored.read_bytes()[:-1] + b"!")

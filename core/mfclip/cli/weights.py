@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,20 @@ Name = Annotated[str, typer.Argument(help="What `mfclip weights list` calls them
 As = Annotated[str | None, typer.Option("--as", metavar="NAME", help="What recipes call them.")]
 
 
-def list_() -> None:
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
     """Show which weights are here, and which can be got."""
     from mfclip.text import aligned
     from mfclip.weights import store
     from mfclip.weights.known import KNOWN
 
     here = {name: store.record_of(name) for name in store.names()}
+    if as_json:
+        known = {name: {"what": one.what, "from": one.requirement} for name, one in KNOWN.items()}
+        told = {name: record.model_dump() for name, record in here.items()}
+        typer.echo(json.dumps({"folder": str(store.folder()), "known": known, "here": told}))
+        return
     rows = [("NAME", "HERE", "WHAT THEY ARE")]
     rows += [(name, "yes" if name in here else "no", one.what) for name, one in KNOWN.items()]
     rows += [(name, "yes", one.source) for name, one in here.items() if name not in KNOWN]
