@@ -52,9 +52,8 @@ class ClipVit(ImageEncoder):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _check_heads(self.tower_width, self.heads)
-        if list(self.read) != sorted({*self.read}) or not {*self.read} <= {
-            *range(1, self.layers + 1)
-        }:
+        rising = list(self.read) == sorted({*self.read})
+        if not rising or not all(1 <= block <= self.layers for block in self.read):
             raise ValueError(
                 f"read names blocks from 1 to {self.layers}, rising and each once; got "
                 f"{list(self.read)}"

@@ -121,6 +121,11 @@ def test_settings_that_make_no_sense_are_refused(settings, said):
         ClipVit(**QUICK, **settings)
 
 
+def test_a_billion_layers_are_not_counted():
+    with pytest.raises(ValidationError, match="rising and each once"):
+        ClipVit(**QUICK | {"layers": 10**9}, read=(2, 1))
+
+
 @pytest.mark.parametrize("settings", [{"read": (1, 2)}, {"read": (1,), "tune": "layernorm"}])
 def test_it_passes_the_conformance_suite(settings, file):
     check_part(ClipVit(**QUICK, weights=file, **settings), context=BuildContext(image_size=32))
