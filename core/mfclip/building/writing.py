@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mfclip.building.measure import Measured
 from mfclip.building.plan import Plan
 from mfclip.bundle.contents import BundleContents
-from mfclip.bundle.description import needs_of, versions
+from mfclip.bundle.description import bases_of, needs_of, versions
 from mfclip.bundle.folder import write_bundle
 from mfclip.data.manifest import NAMED_SPLITS, Manifest, Row
 from mfclip.evaluation.evaluate import evaluate
@@ -58,6 +58,7 @@ def write(
             recipe=plan.recipe,
             prompts=plan.prompts,
             needs=needs_of(plan.recipe, plugins),
+            bases=bases_of(plan.recipe),
             operating=measured.operating if measured else OperatingPoints(),
             precision=measured.precision if measured else "",
             metrics=measured.evaluation.model_dump(mode="json") if measured else {},

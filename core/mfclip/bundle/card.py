@@ -58,6 +58,11 @@ def _what(contents: BundleContents, about: BundleJson) -> list[str]:
         "",
         f"Made of {', '.join(parts) or 'no recorded parts'}; by mfclip {about.mfclip}, "
         f"torch {about.torch}. The whole recipe is in `recipe.toml`.",
+        *(
+            f"`{base.place}` started from the weights {markdown(base.name)} "
+            f"(sha256 `{base.sha256[:16]}…`)."
+            for base in about.bases
+        ),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
-    from mfclip.bundle.description import Need
+    from mfclip.bundle.description import Base, Need
     from mfclip.data.prompts import PromptTable
     from mfclip.detector.base import DetectorModule
     from mfclip.recipe.model import Recipe
@@ -28,6 +28,8 @@ class BundleContents:
     """The table that the detector was trained with."""
     needs: tuple[Need, ...] = ()
     """Owners of the recipe's parts: :func:`mfclip.bundle.description.needs_of`."""
+    bases: tuple[Base, ...] = ()
+    """Pretrained weights it started from: :func:`mfclip.bundle.description.bases_of`."""
     operating: OperatingPoints = field(default_factory=OperatingPoints)
     """Temperature and thresholds."""
     precision: Literal["", "fp32", "bf16"] = ""

@@ -6,6 +6,7 @@ import platform
 import re
 from collections.abc import Iterable
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -13,11 +14,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from mfclip.bundle.json_text import read_json
 from mfclip.data.labels import LABELS
 from mfclip.errors import BundleError
+from mfclip.files import sha256
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.plugins.checks import PART_NAME
 from mfclip.plugins.entry_points import normalise
 from mfclip.recipe.settings import PreprocessingSettings
 from mfclip.recipe.slots import parts_within
+from mfclip.weights.files import located
+from mfclip.weights.names import WeightName
 
 if TYPE_CHECKING:
     from mfclip.plugins.discovery import Plugins
@@ -75,6 +79,17 @@ class Need(Table):
         return f"pip install {self.distribution}{exactly}"
 
 
+class Base(Table):
+    """Pretrained weights that a part of the detector started from."""
+
+    place: str
+    """Of the part in the recipe: ``vision.image``."""
+    name: str
+    """What the recipe calls them; of a file, its name without the folders."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of their file."""
+
+
 class BundleJson(Table):
     """The content of ``bundle.json``."""
 
@@ -88,6 +103,8 @@ class BundleJson(Table):
     """Version of Python that it was written with."""
     needs: tuple[Need, ...] = ()
     """The recipe's parts and their owners."""
+    bases: tuple[Base, ...] = ()
+    """Pretrained weights that it was built from; it holds its own and needs none of them."""
     labels: dict[Literal["real", "fake"], Literal[0, 1]]
     """Columns of the logits."""
     preprocessing: PreprocessingSettings
@@ -107,6 +124,24 @@ class BundleJson(Table):
     """Of the training; None for an untrained detector."""
     files: tuple[FileName, ...]
     """Every file of the bundle."""
+
+
+def bases_of(recipe: Recipe) -> tuple[Base, ...]:
+    """The pretrained weights that the recipe's parts name, with their hashes.
+
+    Raises
+    ------
+    UsageError
+        Where weights of that name are not on this machine.
+    """
+    found = []
+    for path, part in parts_within(recipe):
+        weights = getattr(part, "weights", None)
+        if isinstance(weights, Path | WeightName):
+            file = located(weights)
+            name = weights.name if isinstance(weights, Path) else str(weights)
+            found.append(Base(place=".".join(map(str, path)), name=name, sha256=sha256(file)))
+    return tuple(found)
 
 
 def label_map() -> dict[Literal["real", "fake"], Literal[0, 1]]:

@@ -211,6 +211,7 @@ def _describe(
     return BundleJson(
         **versions(),
         needs=contents.needs,
+        bases=contents.bases,
         labels=label_map(),
         preprocessing=contents.recipe.preprocessing,
         operating=contents.operating,
