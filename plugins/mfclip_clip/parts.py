@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mfclip.parts import BuildContext, ImageEncoder, Misfit, TextEncoder
+from mfclip.parts import BuildContext, ImageEncoder, Input, Misfit, TextEncoder
 from mfclip.weights.files import WeightFile, absent, located
+from mfclip.weights.names import WeightName
 
 if TYPE_CHECKING:
+    from mfclip_clip.features import MakesFeatures
     from mfclip_clip.towers import ClipImageEncoder, ClipTextEncoder
 
 Activation = Literal["gelu", "quick-gelu"]
@@ -162,6 +166,61 @@ class ClipText(TextEncoder):
         if self.weights is not None and context.pretrained:
             load_tower(tower, located(self.weights), "text")
         return ClipTextEncoder(tower)
+
+
+class ClipFeatures(Input):
+    """Class tokens of a frozen CLIP tower as a vector: made once for each image, and kept.
+
+    What is built on it trains in seconds. The tower itself is not in the bundle: whoever scores
+    needs the weights, whose hash the bundle has. In float32 on the CPU.
+    """
+
+    use: Literal["clip-features"] = "clip-features"
+    """Name of the part."""
+    weights: WeightFile = WeightName("clip-vit-b16")
+    """A name of ``mfclip weights list``, or a local .safetensors file."""
+    size: int = Field(default=224, ge=16, le=1024)
+    """Side of the square that the image is resized to for the tower, pixels."""
+    read: tuple[int, ...] = (6, 8, 10, 12)
+    """Numbers of the blocks whose class tokens are concatenated, from 1; none: the embedding."""
+    dim: int = Field(default=512, ge=1)
+    """d: length of the embedding."""
+    tower_width: int = Field(default=768, ge=1)
+    """Width of the transformer."""
+    layers: int = Field(default=12, ge=1)
+    """Transformer blocks."""
+    heads: int = Field(default=12, ge=1)
+    """Attention heads."""
+    patch: int = Field(default=16, ge=1)
+    """Side of one token's patch, pixels."""
+    activation: Activation = "quick-gelu"
+    """Of the perceptrons."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self._tower(None)
+        return self
+
+    @property
+    def length(self) -> int:
+        """n: numbers of the vector."""
+        return self._tower(None).width
+
+    def misfits(self, context: BuildContext) -> Iterator[Misfit]:
+        """Patches that do not tile the square, and weights that are not there."""
+        for misfit in self._tower(self.weights).misfits(replace(context, image_size=self.size)):
+            yield misfit._replace(message=misfit.message.replace("preprocessing.size", "size"))
+
+    def build(self, context: BuildContext) -> MakesFeatures:
+        """Make the callable; the tower is read when the first vector is made."""
+        from mfclip_clip.features import MakesFeatures
+
+        part = self._tower(self.weights)
+        return MakesFeatures(lambda: part.build(replace(context, image_size=self.size)), self.size)
+
+    def _tower(self, weights: WeightName | Path | None) -> ClipVit:
+        named = ("read", "dim", "tower_width", "layers", "heads", "patch", "activation")
+        return ClipVit(weights=weights, **{name: getattr(self, name) for name in named})
 
 
 def _check_heads(width: int, heads: int) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mfclip_vision.mve import MultiModalVisionEncoder
     from mfclip_vision.noise import SrmNoiseEncoder
     from mfclip_vision.timm_backbone import TimmEncoder
+    from mfclip_vision.vector import VectorEncoder
 
 
 def _check_heads(dim: int, heads: int) -> None:
@@ -279,6 +280,40 @@ class MapCnn(ImageEncoder):
         from mfclip_vision.map_cnn import MapEncoder
 
         return MapEncoder(keyword(self.input), self.channels, self.widths, self.dim)
+
+
+class Vector(ImageEncoder):
+    """Encoder of a vector beside the image, such as a frozen tower's features: standardised."""
+
+    use: Literal["vector"] = "vector"
+    """Name of the part."""
+    input: str = Field(default="clip-features", min_length=1)
+    """Name of the input that it reads, as an ``[[input]]`` of the recipe gives it."""
+    length: int = Field(default=3072, ge=1)
+    """n: numbers of the vector."""
+    standardise: bool = True
+    """Subtract each number's mean over the training images and divide by its deviation."""
+
+    @property
+    def reads(self) -> frozenset[str]:  # type: ignore[override]  # a setting decides
+        """The one input."""
+        return frozenset({self.input})
+
+    @property
+    def shapes(self) -> dict[str, tuple[str | int, ...]]:
+        """Of the input that it reads."""
+        return {self.input: ("batch", self.length)}
+
+    @property
+    def width(self) -> int:
+        """d: as long as the vector."""
+        return self.length
+
+    def build(self, context: BuildContext) -> VectorEncoder:
+        """Make the module."""
+        from mfclip_vision.vector import VectorEncoder
+
+        return VectorEncoder(self.input, keyword(self.input), self.length, self.standardise)
 
 
 class FrameMean(ImageEncoder):

@@ -2,10 +2,10 @@
 
 from mfclip.hookspecs import hookimpl
 from mfclip.parts import Encoder
-from mfclip_vision.parts import Cvit, FrameMean, MapCnn, MultiModalVision, SrmNoise, Timm
+from mfclip_vision.parts import Cvit, FrameMean, MapCnn, MultiModalVision, SrmNoise, Timm, Vector
 
 
 @hookimpl
 def mfclip_encoders() -> list[type[Encoder]]:
     """Image encoders, noise encoder NE, and the multi-modal vision encoder MVE."""
-    return [Cvit, SrmNoise, MapCnn, MultiModalVision, FrameMean, Timm]
+    return [Cvit, SrmNoise, MapCnn, Vector, MultiModalVision, FrameMean, Timm]

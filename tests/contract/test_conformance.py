@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from mfclip.errors import UsageError
 from mfclip.parts import BuildContext, Part
 from mfclip.plugins.discovery import Plugins, discover
 from mfclip.testing import parametrize_parts, part_checks
-from mfclip_clip.parts import ClipText, ClipVit
+from mfclip_clip.parts import ClipFeatures, ClipText, ClipVit
 from mfclip_corruptions.parts import (
     Block,
     Blur,
@@ -27,18 +29,30 @@ from mfclip_losses.parts import CrossEntropy, LanguageKl
 from mfclip_sample.parts import SampleData
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa
 from mfclip_text.parts import Fle, HierarchicalPrompts
-from mfclip_vision.parts import Cvit, FrameMean, MapCnn, MultiModalVision, SrmNoise, Timm
+from mfclip_vision.parts import Cvit, FrameMean, MapCnn, MultiModalVision, SrmNoise, Timm, Vector
 
 OWNER = "mfclip"
 CVIT = Cvit(channels=(4, 8, 8), convolutions=(1, 1, 1), dim=16, depth=1, heads=2, mlp=16)
 SRM = SrmNoise(patch_size=16, channels=4, grid=4, blocks=1, dim=16, heads=2, mlp=16)
 TOWER = {"dim": 16, "tower_width": 16, "layers": 1, "heads": 2}
+
+
+def tower_file() -> Path:
+    """Weights of a tower of that shape, with 16-pixel patches, as open_clip saves them."""
+    file = Path(tempfile.mkdtemp()) / "tower.safetensors"
+    tower = ClipVit(patch=16, **TOWER).build(BuildContext(image_size=32)).tower
+    save_file({f"visual.{name}": value for name, value in tower.state_dict().items()}, file)
+    return file
+
+
 NARROW: tuple[Part, ...] = (
     CVIT,
     SRM,
     MultiModalVision(image=CVIT, noise=SRM),
     MapCnn(widths=(4, 8), dim=16),
     FrameMean(image=CVIT),
+    Vector(length=5),
+    ClipFeatures(weights=tower_file(), size=32, read=(1,), patch=16, **TOWER),
     Timm(model="test_efficientnet", dim=16),
     Fle(dim=16, heads=2, layers=1, mlp=16),
     ClipVit(patch=16, **TOWER),

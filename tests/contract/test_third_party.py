@@ -88,6 +88,7 @@ def test_a_plugin_that_did_not_load_is_named_where_its_part_is_missed(install_pl
     assert str(caught.value) == (
         "recipe.toml:5: vision.image: no image encoder is called 'acme-vit'; did you mean 'cvit'?\n"
         "    on offer: clip-vit (mfclip), cvit (mfclip), srm-noise (mfclip), map-cnn (mfclip), "
+        "vector (mfclip), "
         "mve (mfclip), frame-mean (mfclip), timm (mfclip)\n"
         "    note: plugin 'acme' (acme-encoder 0.1) did not load: "
         "ModuleNotFoundError: No module named 'not_there' (next step: install what has the module "

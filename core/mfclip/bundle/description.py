@@ -14,13 +14,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from mfclip.bundle.json_text import read_json
 from mfclip.data.labels import LABELS
 from mfclip.errors import BundleError
-from mfclip.files import sha256
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.plugins.checks import PART_NAME
 from mfclip.plugins.entry_points import normalise
 from mfclip.recipe.settings import PreprocessingSettings
 from mfclip.recipe.slots import parts_within
-from mfclip.weights.files import located
+from mfclip.weights.files import hash_of
 from mfclip.weights.names import WeightName
 
 if TYPE_CHECKING:
@@ -138,10 +137,26 @@ def bases_of(recipe: Recipe) -> tuple[Base, ...]:
     for path, part in parts_within(recipe):
         weights = getattr(part, "weights", None)
         if isinstance(weights, Path | WeightName):
-            file = located(weights)
             name = weights.name if isinstance(weights, Path) else str(weights)
-            found.append(Base(place=".".join(map(str, path)), name=name, sha256=sha256(file)))
+            found.append(Base(place=".".join(map(str, path)), name=name, sha256=hash_of(weights)))
     return tuple(found)
+
+
+def require_bases(about: BundleJson, recipe: Recipe) -> None:
+    """Raise :class:`BundleError` where weights that scoring reads are not those of the build.
+
+    Inputs beside the image are made with them anew; all other parts have their own in the bundle.
+    """
+    for base in about.bases:
+        if not base.place.startswith("input."):
+            continue
+        now = next((one for one in bases_of(recipe) if one.place == base.place), None)
+        if now is None or now.sha256 != base.sha256:
+            found = now.sha256 if now else "nothing"
+            raise BundleError(
+                f"{base.place} was built with the weights {base.name!r} of sha256 {base.sha256}, "
+                f"and here they are {found}; get those that it was built with"
+            )
 
 
 def label_map() -> dict[Literal["real", "fake"], Literal[0, 1]]:

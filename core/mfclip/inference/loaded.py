@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from mfclip.bundle.description import require_bases
 from mfclip.bundle.folder import Bundle, read_bundle
 from mfclip.inference.inputs import ImageInput, each_image
 from mfclip.inference.points import choose_point
@@ -134,6 +135,7 @@ def load(
     place = choose_device(device)
     catalogue = read_registry(None if registry is None else Path(registry))
     bundle = read_bundle(Path(folder), registry=catalogue)
+    require_bases(bundle.about, bundle.recipe)
     arithmetic = arithmetic_for(precision, recorded_precision(bundle), place)
     predictor = Predictor(
         bundle.detector(text_side=False),

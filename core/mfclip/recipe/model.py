@@ -84,7 +84,7 @@ class Recipe(Settings):
                 part.build(self.context()),
                 part.columns,
                 f"input.{place}: input {part.use!r}",
-                f"{part.version} {part.model_dump_json()}",
+                _made_by(part),
                 part.kept,
             )
             for place, part in enumerate(self.input or ())
@@ -108,3 +108,12 @@ class Recipe(Settings):
             frames=self.preprocessing.frames,
             pretrained=pretrained,
         )
+
+
+def _made_by(part: Input) -> str:
+    """An input with all that what it makes depends on; of pretrained weights, what is in them."""
+    from mfclip.weights.files import hash_of
+
+    weights = getattr(part, "weights", None)
+    found = "" if weights is None else f" {hash_of(weights)}"
+    return f"{part.version} {part.model_dump_json()}{found}"

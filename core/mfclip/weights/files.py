@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from mfclip.errors import UsageError
+from mfclip.files import sha256
 from mfclip.parts import BuildContext, Misfit
 from mfclip.weights.names import WeightName
-from mfclip.weights.store import file_of, is_here, not_here
+from mfclip.weights.store import file_of, is_here, not_here, record_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,9 +37,7 @@ def _safetensors(file: Path | WeightName) -> Path | WeightName:
     return file
 
 
-WeightFile = Annotated[
-    WeightName | Path, Field(union_mode="left_to_right"), AfterValidator(_safetensors)
-]
+WeightFile = Annotated[WeightName | Path, AfterValidator(_safetensors)]
 """Weights by their name in ``mfclip weights list``, or a local ``.safetensors`` file."""
 
 
@@ -49,6 +48,11 @@ def located(weights: WeightName | Path) -> Path:
     if not is_here(weights):
         raise UsageError(not_here(weights))
     return file_of(weights)
+
+
+def hash_of(weights: WeightName | Path) -> str:
+    """sha256 of the file; of weights that are kept by name, as their record has it."""
+    return sha256(weights) if isinstance(weights, Path) else record_of(weights).sha256
 
 
 def absent(weights: WeightName | Path | None, context: BuildContext) -> Iterator[Misfit]:

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from mfclip.parts import BuildContext
-from mfclip_vision.parts import Cvit, MultiModalVision, SrmNoise
+from mfclip_vision.parts import Cvit, MultiModalVision, SrmNoise, Vector
 from mfclip_vision.plugin import mfclip_encoders
 
 
@@ -14,6 +14,7 @@ def test_the_plugin_offers_its_encoders():
         "cvit",
         "srm-noise",
         "map-cnn",
+        "vector",
         "mve",
         "frame-mean",
         "timm",
@@ -30,7 +31,7 @@ def test_declaring_the_parts_loads_nothing_heavy():
 def test_defaults_fit_the_papers_image():
     for part in mfclip_encoders():
         assert list(part().misfits(BuildContext())) == []
-        assert part().width == 512
+        assert part().width == (3072 if part is Vector else 512)
 
 
 @pytest.mark.parametrize("size", [32, 64, 224, 448])

@@ -1,0 +1,140 @@
+"""A detector on a frozen tower's features: made once, kept, and bound to the weights by hash."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from mfclip.building.events import Silent
+from mfclip.building.run import build
+from mfclip.errors import BundleError, UsageError
+from mfclip.inference.loaded import load
+from mfclip.parts import BuildContext
+from mfclip.plugins.discovery import discover
+from mfclip.recipe.read import read_recipe
+from mfclip.recipe.registry import read_registry
+from mfclip.weights.getting import convert
+from mfclip.weights.store import file_of
+from mfclip_clip.parts import ClipVit
+
+TOWER = {"dim": 16, "tower_width": 16, "layers": 2, "heads": 2, "patch": 16}
+RECIPE = """
+recipe = 1
+assembly = "clip-probe"
+[preprocessing]
+size = 32
+[[input]]
+use = "clip-features"
+weights = "tiny"
+size = 32
+dim = 16
+tower_width = 16
+layers = 2
+heads = 2
+read = [1, 2]
+[vision]
+length = 32
+[data]
+use = "manifest"
+root = "ROOT"
+findings = "warn"
+[training]
+epochs = 3
+batch_size = 8
+workers = 0
+precision = "fp32"
+learning_rate = 0.05
+[evaluation]
+bootstrap = 100
+"""
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Reals are dark and fakes are bright, which any tower sees; and a tower by name."""
+    monkeypatch.setenv("MFCLIP_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "data"
+    folder.mkdir()
+    draw, lines = np.random.default_rng(0), ["path,label,split"]
+    for number, split in enumerate(["train"] * 24 + ["val"] * 8 + ["test"] * 8):
+        low = 120 if number % 2 else 20
+        pixels = draw.integers(low, low + 100, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,{'fake' if number % 2 else 'real'},{split}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    keep_tower(tmp_path, seed=0)
+    return tmp_path
+
+
+def keep_tower(folder, seed):
+    torch.manual_seed(seed)
+    tower = ClipVit(**TOWER, activation="quick-gelu").build(BuildContext(image_size=32)).tower
+    save_file({f"visual.{k}": v for k, v in tower.state_dict().items()}, folder / "t.safetensors")
+    convert(folder / "t.safetensors", "tiny")
+
+
+def built(root):
+    file = root / "recipe.toml"
+    file.write_text(RECIPE.replace("ROOT", str(root / "data")))
+    recipe = read_recipe(file, plugins=discover(), registry=read_registry())
+    build(recipe, root / "run", plugins=discover(), events=Silent(), device="cpu", restart=True)
+    return recipe
+
+
+def test_features_are_made_once_and_the_scores_are_those_without_the_cache(root, monkeypatch):
+    recipe = built(root)
+    kept = sorted((root / "cache/inputs").rglob("*.npy"))
+    assert len(kept) == 40
+    loaded = load(root / "run", "cpu")
+    files = [root / "data" / f"{number}.png" for number in range(32, 40)]
+    scores = [score.p_fake for score in loaded.score(files)]
+    monkeypatch.setenv("MFCLIP_CACHE", str(root / "other"))
+    convert(root / "t.safetensors", "tiny")
+    anew = [score.p_fake for score in load(root / "run", "cpu").score(files)]
+    assert anew == scores
+    part = ClipVit(
+        **TOWER, activation="quick-gelu", weights=root / "t.safetensors", read=(1, 2), tune="none"
+    )
+    tower = part.build(BuildContext(image_size=32)).eval()
+    preprocessor = recipe.preprocessor()
+    image = torch.from_numpy(np.array(Image.open(files[0]))).permute(2, 0, 1)
+    with torch.no_grad():
+        expected = tower(preprocessor([image], torch.device("cpu")))[0]
+    _, beside = loaded.predictor.prepared([image])
+    torch.testing.assert_close(beside["clip-features"][0], expected)
+
+
+def test_the_bundle_is_light_and_its_vectors_standardised(root):
+    built(root)
+    state = load_file(root / "run" / "model.safetensors")
+    assert (root / "run" / "model.safetensors").stat().st_size < 2000
+    made = [np.load(file) for file in (root / "cache/inputs").rglob("*.npy")]
+    assert {vector.shape for vector in made} == {(32,)}
+    assert state["vision.mean"].shape == (32,)
+    assert (state["vision.deviation"] > 0).all()
+    assert not torch.equal(state["vision.mean"], torch.zeros(32))
+
+
+def test_it_learns(root):
+    built(root)
+    loaded = load(root / "run", "cpu")
+    scores = loaded.score([root / "data" / f"{number}.png" for number in range(32, 40)])
+    fakes, reals = ([s.p_fake for s in scores[start::2]] for start in (1, 0))
+    assert min(fakes) > max(reals)
+
+
+def test_other_weights_of_that_name_are_refused(root):
+    built(root)
+    keep_tower(root, seed=1)
+    with pytest.raises(BundleError, match=r"input\.0 was built with the weights 'tiny' of sha256"):
+        load(root / "run", "cpu")
+
+
+def test_weights_that_are_not_here_are_told(root):
+    built(root)
+    file_of("tiny").unlink()
+    with pytest.raises(UsageError, match="no weights are called 'tiny'"):
+        load(root / "run", "cpu")
