@@ -115,7 +115,8 @@ def shipped(plugins: Plugins) -> dict[str, type[Part]]:
 
 def test_every_shipped_part_is_checked(plugins):
     with_files = {"manifest", "folder", *(part.use for part in published(Path()))}
-    assert {part.use for part in NARROW} | with_files == set(shipped(plugins))
+    told = "add a small instance of the new part to NARROW"
+    assert {part.use for part in NARROW} | with_files == set(shipped(plugins)), told
 
 
 def test_schemas_with_their_defaults(plugins):
@@ -129,7 +130,7 @@ def test_schemas_with_their_defaults(plugins):
             if check.name in DECLARED:
                 check()
                 checked += 1
-    assert checked == len(NARROW) * len(DECLARED)
+    assert checked == len(NARROW) * len(DECLARED), "NARROW lacks a part, or has one too many"
 
 
 @pytest.mark.parametrize("schema", [MultiModalVision, ClipVit])  # the first holds the others

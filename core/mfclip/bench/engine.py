@@ -83,7 +83,7 @@ def builder(plugins: Plugins, events: BuildEvents, *, device: str, text_side: bo
 def count_cost(cell: Cell, plugins: Plugins) -> DetectorCost:
     """Parameters and multiply-accumulates of the detector in a cell's bundle."""
     from mfclip.bundle.folder import read_bundle
-    from mfclip.detector.cost import cost
+    from mfclip.detector.cost import cost, outermost
 
     bundle = read_bundle(cell.bundle, plugins=plugins)
     assert cell.recipe.training is not None
@@ -95,7 +95,7 @@ def count_cost(cell: Cell, plugins: Plugins) -> DetectorCost:
         cell.recipe.preprocessor().example(),
         frames=cell.recipe.preprocessing.frames,
     )
-    whole = [part for part in parts if "." not in part.path]
+    whole = outermost(parts)
     return DetectorCost(
         parameters=sum(part.parameters for part in whole),
         macs_per_image=sum(part.macs for part in whole if part.per == "image"),

@@ -28,8 +28,6 @@ class BundleContents:
     """The table that the detector was trained with."""
     needs: tuple[Need, ...] = ()
     """Owners of the recipe's parts: :func:`mfclip.bundle.description.needs_of`."""
-    bases: tuple[Base, ...] = ()
-    """Pretrained weights it started from: :func:`mfclip.bundle.description.bases_of`."""
     operating: OperatingPoints = field(default_factory=OperatingPoints)
     """Temperature and thresholds."""
     precision: Literal["", "fp32", "bf16"] = ""
@@ -44,3 +42,5 @@ class BundleContents:
     """Images by split, for the model card."""
     files: Mapping[str, str | bytes | Path] = field(default_factory=dict)
     """Further files by their name inside the bundle; a path is copied."""
+    bases: tuple[Base, ...] = ()
+    """Pretrained weights it started from: :func:`mfclip.bundle.description.bases_of`."""

@@ -98,16 +98,22 @@ class ConsoleEvents:
 
 
 def parts_table(costs: Sequence[PartCost]) -> Table:
-    """Parts, parameters in millions, GMACs: images count one, text one step's distinct prompts."""
+    """Parts, parameters in millions, GMACs: images count one, text one step's distinct prompts.
+
+    A part's figures include those of the parts inside it; the last row counts everything once.
+    """
+    from mfclip.detector.cost import outermost
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("part", "parameters", "GMAC"):
         table.add_column(title, justify="left" if title == "part" else "right")
+    whole = outermost(costs)
     for part in costs:
         table.add_row(part.path, f"{part.parameters / 1e6:.3f} M", f"{part.macs / 1e9:.3f}")
     table.add_row(
         "all",
-        f"{sum(part.parameters for part in costs) / 1e6:.3f} M",
-        f"{sum(part.macs for part in costs) / 1e9:.3f}",
+        f"{sum(part.parameters for part in whole) / 1e6:.3f} M",
+        f"{sum(part.macs for part in whole) / 1e9:.3f}",
         style="bold",
     )
     return table

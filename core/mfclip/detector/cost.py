@@ -7,7 +7,7 @@ normalisation, patch selection) is not, as is usual.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,6 +71,12 @@ def cost(
         rows.append(_part(one.path, one.module, macs[""], one.per))
         rows += _inside(detector, one, macs)
     return rows
+
+
+def outermost(costs: Sequence[PartCost]) -> list[PartCost]:
+    """The parts that are in no other one of these, whose figures add up to the whole."""
+    paths = {part.path for part in costs}
+    return [part for part in costs if not any(part.path.startswith(f"{path}.") for path in paths)]
 
 
 def _inside(detector: DetectorModule, one: Pass, macs: Mapping[str, int]) -> Iterator[PartCost]:

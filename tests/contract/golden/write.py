@@ -171,8 +171,9 @@ def spread(detector: VisionLanguageDetector, pictures: Float[torch.Tensor, "5 3 
 
 
 def main() -> None:
-    """Write what is missing."""
+    """Write what is missing, and say so."""
     plugins = discover()
+    before = set(HERE.rglob("*"))
     for name in read_registry().assemblies:
         if not (file := HERE / f"{name}.toml").exists():
             file.write_text(recipe(name, plugins), encoding="utf-8")
@@ -188,6 +189,8 @@ def main() -> None:
         (HERE / "bundle.scores.json").write_text(json.dumps(figures, indent=1) + "\n")
     if not (whole := HERE / "bundle-whole").exists():
         write_whole_bundle(whole, bundle)
+    written = sorted(set(HERE.rglob("*")) - before)
+    print("\n".join(f"wrote {file}" for file in written) or "nothing is missing")
 
 
 if __name__ == "__main__":
