@@ -125,38 +125,44 @@ class BundleJson(Table):
     """Every file of the bundle."""
 
 
-def bases_of(recipe: Recipe) -> tuple[Base, ...]:
+def bases_of(recipe: Recipe, place: str = "") -> tuple[Base, ...]:
     """The pretrained weights that the recipe's parts name, with their hashes.
+
+    ``place`` keeps to the parts whose place begins so, as ``input.``.
 
     Raises
     ------
     UsageError
-        Where weights of that name are not on this machine.
+        Where weights are not on this machine.
     """
     found = []
     for path, part in parts_within(recipe):
-        weights = getattr(part, "weights", None)
-        if isinstance(weights, Path | WeightName):
+        dotted, weights = ".".join(map(str, path)), getattr(part, "weights", None)
+        if dotted.startswith(place) and isinstance(weights, Path | WeightName):
             name = weights.name if isinstance(weights, Path) else str(weights)
-            found.append(Base(place=".".join(map(str, path)), name=name, sha256=hash_of(weights)))
+            found.append(Base(place=dotted, name=name, sha256=hash_of(weights)))
     return tuple(found)
 
 
 def require_bases(about: BundleJson, recipe: Recipe) -> None:
     """Raise :class:`BundleError` where weights that scoring reads are not those of the build.
 
-    Inputs beside the image are made with them anew; all other parts have their own in the bundle.
+    Inputs beside the image are made with them anew; all other parts have their own in the bundle,
+    and theirs are not looked for.
     """
-    for base in about.bases:
-        if not base.place.startswith("input."):
-            continue
-        now = next((one for one in bases_of(recipe) if one.place == base.place), None)
-        if now is None or now.sha256 != base.sha256:
-            found = now.sha256 if now else "nothing"
+    wanted = [base for base in about.bases if base.place.startswith(_MADE_ANEW)]
+    here = {base.place: base.sha256 for base in bases_of(recipe, _MADE_ANEW)} if wanted else {}
+    for base in wanted:
+        found = here.get(base.place, "nothing")
+        if found != base.sha256:
             raise BundleError(
                 f"{base.place} was built with the weights {base.name!r} of sha256 {base.sha256}, "
                 f"and here they are {found}; get those that it was built with"
             )
+
+
+_MADE_ANEW = "input."
+"""Where the places of the parts begin that a bundle holds no weights of."""
 
 
 def label_map() -> dict[Literal["real", "fake"], Literal[0, 1]]:

@@ -51,8 +51,15 @@ def located(weights: WeightName | Path) -> Path:
 
 
 def hash_of(weights: WeightName | Path) -> str:
-    """sha256 of the file; of weights that are kept by name, as their record has it."""
-    return sha256(weights) if isinstance(weights, Path) else record_of(weights).sha256
+    """sha256 of the file; of weights that are kept by name, as their record has it.
+
+    Raises :class:`UsageError` where they are not here.
+    """
+    if not isinstance(weights, Path):
+        return record_of(weights).sha256
+    if not weights.is_file():
+        raise UsageError(f"there is no file of weights {str(weights)!r}")
+    return sha256(weights)
 
 
 def absent(weights: WeightName | Path | None, context: BuildContext) -> Iterator[Misfit]:

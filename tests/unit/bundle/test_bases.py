@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from mfclip.bundle.card import model_card
 from mfclip.bundle.contents import BundleContents
-from mfclip.bundle.description import BundleJson, bases_of, label_map
-from mfclip.errors import UsageError
+from mfclip.bundle.description import BundleJson, bases_of, label_map, require_bases
+from mfclip.errors import BundleError, UsageError
 from mfclip.files import sha256
 from mfclip.recipe.model import Recipe
 from mfclip.weights.getting import convert
 from mfclip.weights.store import file_of
-from mfclip_clip.parts import ClipVit
+from mfclip_clip.parts import ClipFeatures, ClipVit
 from mfclip_vision.parts import MultiModalVision, SrmNoise
 
 
@@ -54,3 +56,18 @@ def test_weights_that_are_gone_are_told(kept):
     file_of("mine").unlink()
     with pytest.raises(UsageError, match="no weights are called 'mine'"):
         bases_of(Recipe(vision=ClipVit(weights="mine")))
+
+
+def test_only_what_scoring_reads_is_looked_for(kept, tmp_path):
+    """The vision tower's file stays where it was built; the bundle holds its weights."""
+    feature = ClipFeatures(weights="mine")
+    recipe = Recipe(vision=ClipVit(weights=kept), input=(feature,))
+    about = SimpleNamespace(bases=bases_of(recipe))
+    assert [base.place for base in about.bases] == ["vision", "input.0"]
+    kept.unlink()
+    require_bases(about, recipe)
+    elsewhere = Recipe(input=(ClipFeatures(weights=tmp_path / "gone.safetensors"),))
+    with pytest.raises(UsageError, match="there is no file of weights"):
+        require_bases(about, elsewhere)
+    with pytest.raises(BundleError, match="and here they are nothing"):
+        require_bases(about, Recipe())
