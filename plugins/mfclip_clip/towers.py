@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float, Int
 from open_clip.transformer import QuickGELU, TextTransformer, VisionTransformer
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as again
 
 from mfclip import ParameterGroup
+from mfclip_clip.blocks import through
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -98,24 +101,25 @@ class ClipImageEncoder(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch width"]:
         """Embeddings, not normalised."""
-        normalised = (images - self.mean) / self.std
-        embedding: Tensor = self._class_tokens(normalised) if self.read else self.tower(normalised)
+        tokens = self.tower._embeds((images - self.mean) / self.std)  # the class token first
+        read = self.read or (len(self.tower.transformer.resblocks),)
+        found = [one[:, 0] for number, one in self._blocks(tokens) if number in read]
+        if self.read:
+            return torch.cat(found, 1)
+        embedding: Tensor = self.tower.ln_post(found[0]) @ self.tower.proj
         return embedding
 
-    def _class_tokens(
-        self, images: Float[Tensor, "batch 3 size size"]
-    ) -> Float[Tensor, "batch width"]:
-        tokens = self.tower._embeds(images)  # (B, 1 + patches, w), the class token first
+    def _blocks(
+        self, tokens: Float[Tensor, "batch tokens width"]
+    ) -> Iterator[tuple[int, Float[Tensor, "batch tokens width"]]]:
+        """The tokens behind each block, with its number from 1."""
         blocks = self.tower.transformer
-        found = []
         for number, block in enumerate(blocks.resblocks, 1):
             if blocks.grad_checkpointing and torch.is_grad_enabled():
-                tokens = again(block, tokens, use_reentrant=False)
+                tokens = again(through, block, tokens, use_reentrant=False)
             else:
-                tokens = block(tokens)
-            if number in self.read:
-                found.append(tokens[:, 0])
-        return torch.cat(found, 1)
+                tokens = through(block, tokens)
+            yield number, tokens
 
 
 def _let_learn(tower: nn.Module, tune: str) -> None:
