@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from mfclip.bench.protocols import Name
+from mfclip.bench.experiments import Name
 from mfclip.bench.table import MEAN, Cell, Entry, Row, Table
 from mfclip.bench.tables import Study
 from mfclip.bench.text import WITHIN

@@ -18,7 +18,7 @@ from mfclip.metrics.measures import roc_auc
 from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
-    from mfclip.bench.protocols import Condition
+    from mfclip.bench.experiments import Condition
     from mfclip.metrics.scores import ScoreTable
     from mfclip.recipe.settings import EvaluationSettings
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mfclip.bench.drawings import PAINTER, painter
+from mfclip.bench.experiments import Condition, Experiment
 from mfclip.bench.figures import Scored
-from mfclip.bench.protocols import Condition, Experiment
 from mfclip.bench.record import RECORD, BenchRecord, CellFacts, read_record
 from mfclip.bench.scoring import score_with
 from mfclip.bench.table import Cell, Table
