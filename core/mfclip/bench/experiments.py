@@ -16,7 +16,9 @@ from mfclip.bench.selections import Counts, Frozen, Level, Reals, Selection, Whe
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
 
-Name = Literal["within", "cross-forgery", "cross-generator", "cross-dataset", "robustness"]
+Name = Literal[
+    "within", "cross-forgery", "cross-generator", "cross-dataset", "leave-one-out", "robustness"
+]
 """The protocols on offer."""
 NAMES: tuple[Name, ...] = get_args(Name)
 SEVEN = ("saturation", "contrast", "block", "noise", "blur", "pixelation", "video-compression")
@@ -26,6 +28,7 @@ TITLES: dict[Name, str] = {
     "cross-forgery": "Cross-forgery generalisation",
     "cross-generator": "Cross-generator generalisation",
     "cross-dataset": "Cross-dataset generalisation",
+    "leave-one-out": "Leave-one-out generalisation",
     "robustness": "Robustness to corruptions never trained on",
 }
 PAPER: dict[Name, str] = {
@@ -33,6 +36,7 @@ PAPER: dict[Name, str] = {
     "cross-forgery": "Table I",
     "cross-generator": "Tables II to IV",
     "cross-dataset": "Table V",
+    "leave-one-out": "",
     "robustness": "Fig. 7",
 }
 """Where the paper has the like."""
@@ -49,6 +53,8 @@ class Options(Frozen):
     inside: tuple[Level, ...] = ("forgery",)
     """cross-generator: generators are crossed with those that share these columns. ``forgery``
     gives Tables II and IV, ``family`` gives Table III; none crosses all of them."""
+    leave: Level = "generator"
+    """leave-one-out: each value of this column is left out once."""
     among: tuple[Where, ...] = ()
     """Only fakes with these labels take part, with their reals; none: all of them."""
     train: tuple[str, ...] = ()

@@ -59,7 +59,7 @@ class Maker:
         """Train on each value of a column, test on every one."""
         names = self.values(level, [row for row in self.fakes() if _all_hold(row, inside)])
         if len(names) < 2:
-            raise DataError(_too_few(self.manifest, level, names, inside))
+            raise DataError(too_few(self.manifest, level, names, inside, "cross them"))
         conditions = {name: (*inside, _is(level, name)) for name in names}
         columns = {name: self.column(shown(name), conditions[name]) for name in names}
         return [
@@ -126,7 +126,7 @@ class Maker:
     @property
     def whole(self) -> str:
         """What tables call all fakes that take part."""
-        return " ".join(where.value for where in self.options.among) or "all"
+        return " ".join(where.words for where in self.options.among) or "all"
 
     def narrowed(self, fakes: Sequence[Where]) -> tuple[Where, ...]:
         """Conditions together with those that hold for all fakes of the protocol."""
@@ -137,7 +137,10 @@ class Maker:
         fakes = [row for row in self.manifest.rows if row.is_fake]
         taking_part = [row for row in fakes if _all_hold(row, self.options.among)]
         if not taking_part:
-            wanted = ", ".join(f"{where.column}={where.value}" for where in self.options.among)
+            wanted = ", ".join(
+                f"{where.column}{'=' if where.equal else '!='}{where.value}"
+                for where in self.options.among
+            )
             raise DataError(f"there are no fakes with {wanted}: {_kinds(fakes)}")
         return taking_part
 
@@ -147,15 +150,15 @@ class Maker:
         return sorted(value for value in found if value or (level == "group" and len(found) > 1))
 
 
-def _too_few(
-    manifest: Manifest, level: Level, names: Sequence[str], inside: Sequence[Where]
+def too_few(
+    manifest: Manifest, level: Level, names: Sequence[str], inside: Sequence[Where], purpose: str
 ) -> str:
     """What a protocol needs of a column and what it found there."""
-    scope = ", ".join(f"{where.column} {where.value or '(empty)'}" for where in inside)
+    scope = ", ".join(f"{where.column} {where.words or '(empty)'}" for where in inside)
     rows = [r for r in manifest.rows if r.is_fake and _all_hold(r, inside)]
     found = Counter(level_of(row, level) or "(empty)" for row in rows)
     return (
-        f"two named values of `{level}` are needed to cross them, and the fakes of "
+        f"two named values of `{level}` are needed to {purpose}, and the fakes of "
         f"{scope or 'these data'} have {len(names)}; the column holds: {tally(found)}"
     )
 
@@ -177,4 +180,4 @@ def _is(column: Level, value: str) -> Where:
 
 
 def _all_hold(row: Row, conditions: Iterable[Where]) -> bool:
-    return all(level_of(row, where.column) == where.value for where in conditions)
+    return all(where.holds(row) for where in conditions)

@@ -23,11 +23,14 @@ def slug_of(name: str) -> str:
 
 
 def slug(fakes: Iterable[Where]) -> str:
-    """``generator-efs-flux.1`` for a generator inside a forgery type; ``all`` for all fakes."""
+    """``generator-efs-flux.1`` for a generator inside a forgery type; ``all`` for all fakes.
+
+    ``generator-without-flux.1`` for all but this generator.
+    """
     where = list(fakes)
     if not where:
         return "all"
-    words = (where[-1].column, *(shown(one.value) for one in where))
+    words = (where[-1].column, *(shown(one.words) for one in where))
     return "-".join(map(slug_of, words))
 
 

@@ -23,6 +23,7 @@ from mfclip.bench.experiments import Experiment as Experiment
 from mfclip.bench.experiments import Name as Name
 from mfclip.bench.experiments import Options as Options
 from mfclip.bench.experiments import Protocol as Protocol
+from mfclip.bench.left_out import left_out
 from mfclip.bench.maker import Maker, tally
 from mfclip.bench.naming import apart, full
 from mfclip.bench.naming import slug_of as slug_of
@@ -54,6 +55,7 @@ def make_protocol(name: str, manifest: Manifest, options: Options | None = None)
         "cross-forgery": lambda: maker.crossed("forgery"),
         "cross-generator": maker.cross_generator,
         "cross-dataset": lambda: maker.crossed("group"),
+        "leave-one-out": lambda: left_out(maker),
         "robustness": maker.robustness,
     }[name]()
     kind = next(known for known in NAMES if known == name)
