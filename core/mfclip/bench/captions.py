@@ -54,9 +54,9 @@ class Caption:
             return
         kind = KINDS[self.study.protocol.options.leave]
         yield (
-            f"Each row leaves the fakes of one {kind} out of training and validation. {LEFT_OUT}: "
-            f"the test fakes of that {kind}; {REST}: those of the kinds trained on. The means are "
-            "plain means over the rows, and their spread is that of the mean."
+            f"Each row leaves the fakes of one {kind} out of training and validation. "
+            f"“{LEFT_OUT}” has the test fakes of that {kind}, “{REST}” those of the kinds trained "
+            "on. The means are plain means over the rows, and their spread is that of the mean."
         )
 
     def _rates(self) -> Iterator[str]:
