@@ -56,6 +56,7 @@ WORDS = (
     *("--protocol", "cross-generator", "--train", "toy-deconv", "--train", "toy-latent"),
     *("--seeds", "0,1", "--device", "cpu", "--out", "out"),
 )
+VERIFY = ("bench", "--device", "cpu", "--verify")
 BUNDLES = 8
 SECONDS = 300
 
@@ -263,6 +264,52 @@ def test_robustness_end_to_end(place):
     words = re.findall(r">([^<>]+)</text>", figure)
     assert {"pixelation", "contrast", "mean over corruptions", "level", "image"} <= set(words)
     mfclip(place, "bench", "--verify", "rob", "--device", "cpu")
+
+
+def test_leave_one_out_end_to_end(place):
+    """Two of the three forgery types left out, made, tested, checked, and tampered with."""
+    done = mfclip(
+        place,
+        *("bench", "--recipe", "image.toml", "--protocol", "leave-one-out", "--leave", "forgery"),
+        *("--train", "all but AM", "--train", "all but FS", "--device", "cpu", "--out", "left"),
+    )
+    assert "| FS | image |" in done.stdout
+    assert "| mean over what was left out | image |" in done.stdout
+    tables = place / "left/tables/leave-one-out-forgery"
+    record = json.loads((tables / "record.json").read_text())
+    row = next(r for r in record["tables"][0]["rows"] if r["training"] == "FS")
+    bundle = place / "left/bundles/forgery-without-fs/image/seed-0"
+    chosen = list(csv.DictReader((bundle / "scores-validation.csv").open()))
+    assert {line["forgery"] for line in chosen} == {"", "AM", "EFS"}
+    trained = list(csv.DictReader((place / "left/manifests/forgery-without-fs.csv").open()))
+    assert {line["forgery"] for line in trained if line["split"] != "test"} == {"", "AM", "EFS"}
+    lines = list(csv.DictReader((bundle / "scores-test.csv").open()))
+    for cell, forgeries in zip(row["cells"], ({"FS"}, {"AM", "EFS"}), strict=True):
+        flagged = {
+            label: [x["verdict"] == "fake" for x in lines
+                    if x["label"] == label and x["forgery"] in {"", *forgeries}]
+            for label in ("real", "fake")
+        }  # fmt: skip
+        counts = {"reals": len(flagged["real"]), "fakes": len(flagged["fake"])}
+        assert cell["counts"] == counts
+        for measure, label in (("false_alarms", "real"), ("found", "fake")):
+            share = sum(flagged[label]) / len(flagged[label])
+            assert cell[measure]["values"] == [pytest.approx(share)]
+    page = (tables / "index.html").read_text()
+    assert page.count('scope="col">reals flagged</th>') == 2
+    assert page.count("<svg") == 1
+    assert "0 differences" in mfclip(place, *VERIFY, "left").stdout
+    row["cells"][0]["found"]["values"] = [1.5]
+    (tables / "record.json").write_text(json.dumps(record))
+    said = str(mfclip(place, *VERIFY, "left", code=10).exception)
+    assert "leave-one-out: FS, image, left out, found: was 150.00" in said
+
+
+def test_a_level_that_does_not_exist_is_told(place):
+    words = ("bench", "--recipe", "image.toml", "--protocol", "leave-one-out", "--leave", "face")
+    done = mfclip(place, *words, code=2)
+    assert "--leave: " in str(done.exception)
+    assert "'face'" in str(done.exception)
 
 
 def test_help_does_not_load_torch():

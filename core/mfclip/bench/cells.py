@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mfclip.bench.protocols import Condition, Experiment
+from mfclip.bench.experiments import Condition, Experiment
 from mfclip.bundle.description import BundleJson, needs_of, parse, versions
 from mfclip.errors import BundleError
 from mfclip.files import settled, write_text

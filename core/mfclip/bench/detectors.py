@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mfclip.bench.protocols import slug_of
+from mfclip.bench.naming import slug_of
 from mfclip.bench.variants import read_ablation
 from mfclip.errors import RecipeError, UsageError
 from mfclip.recipe.read import read_recipe

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from mfclip.bench.protocols import Name
-from mfclip.bench.table import MEAN, Cell, Entry, Row, Table
-from mfclip.bench.tables import Study
+from mfclip.bench.experiments import Name
+from mfclip.bench.left_out import LEFT_OUT
+from mfclip.bench.selections import KINDS
+from mfclip.bench.study import Study
+from mfclip.bench.table import MEAN, Cell, Column, Entry, Row, Table
 from mfclip.bench.text import WITHIN
 from mfclip.metrics.results import Interval
 
@@ -48,7 +50,8 @@ def make_pictures(study: Study, tables: Sequence[Table]) -> dict[str, list[Pictu
     """The figures by the slug of the table that each is drawn from; none for many a table.
 
     Curves are drawn from a table of corruptions, with the mean over them as the last panel. Bars
-    are drawn from a table of means over training sets, or from that of the only training set.
+    are drawn from a table of means over training sets, or from that of the only training set; of
+    leave-one-out, from the tests on what was left out.
     """
     found: dict[str, list[Picture]] = {}
     for table, following in zip(tables, [*tables[1:], None], strict=True):
@@ -59,7 +62,12 @@ def make_pictures(study: Study, tables: Sequence[Table]) -> dict[str, list[Pictu
             found[table.slug] = list(_curves(study, table, mean))
         elif study.protocol.name in BY:
             source = mean or table
-            found[source.slug] = list(_bars(study, table, source))
+            trained = _trained(table, source)
+            found[source.slug] = list(_bars(study, source, BY[study.protocol.name], trained))
+        elif study.leaves:
+            kind = f"left-out {KINDS[study.protocol.options.leave]}"
+            drawn = _bars(study, _turned(table), kind, "each left out of the training")
+            found[table.slug] = list(drawn)
     return found
 
 
@@ -112,7 +120,7 @@ def _by_level(table: Table, row: Row) -> list[Interval | None]:
     return [_interval(found.get(level)) for level in range(max(found) + 1)]
 
 
-def _bars(study: Study, table: Table, source: Table) -> Iterator[Picture]:
+def _bars(study: Study, source: Table, by: str, trained: str) -> Iterator[Picture]:
     """Fig. 6: a group for each test set, a bar for each detector."""
     from mfclip.evaluation.report.figures.generators import generators_drawing
 
@@ -132,9 +140,9 @@ def _bars(study: Study, table: Table, source: Table) -> Iterator[Picture]:
         drawing = generators_drawing(
             shown,
             counts=counts,
-            subject=f"the test split, {_trained(table, source)}",
+            subject=f"the test split, {trained}",
             interval=_interval_words(study, every),
-            by=BY[study.protocol.name],
+            by=by,
             lowest=min(map(_low, every)),
             name=name,
         )
@@ -146,6 +154,25 @@ def _bars(study: Study, table: Table, source: Table) -> Iterator[Picture]:
             f"{WITHIN} the kind of fakes trained on." if marked else "",
             _seed_words(study, every),
         )
+
+
+def _turned(table: Table) -> Table:
+    """The kinds that were left out beside one another, with one row a detector."""
+    place = [column.name for column in table.columns].index(LEFT_OUT)
+    cells: dict[str, dict[str, Cell | None]] = {}
+    columns: dict[str, Column] = {}
+    for row in table.rows:
+        cell = row.cells[place]
+        if cell is not None and cell.counts is not None:  # those of means have none
+            name, counts = row.training, cell.counts
+            columns[name] = Column(name=name, reals=counts.reals, fakes=counts.fakes)
+            cells.setdefault(row.detector, {})[name] = cell
+    rows = [
+        Row(training="", detector=detector, cells=tuple(map(found.get, columns)))
+        for detector, found in cells.items()
+    ]
+    update = {"columns": tuple(columns.values()), "rows": tuple(rows)}
+    return table.model_copy(update=update)
 
 
 def _trained(table: Table, source: Table) -> str:

@@ -11,20 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mfclip.bench.selections import Selection
-from mfclip.bench.table import Cell, Entry
+from mfclip.bench.table import Cell, Entry, Measure
 from mfclip.errors import DataError
-from mfclip.metrics.bootstrap import THRESHOLD_FREE, Resampler, View, percentiles, replicate
+from mfclip.metrics.bootstrap import (
+    AT_THRESHOLD,
+    THRESHOLD_FREE,
+    Resampler,
+    View,
+    percentiles,
+    replicate,
+)
 from mfclip.metrics.measures import roc_auc
 from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
-    from mfclip.bench.protocols import Condition
+    from mfclip.bench.experiments import Condition
     from mfclip.metrics.scores import ScoreTable
     from mfclip.recipe.settings import EvaluationSettings
 
-_AUC = THRESHOLD_FREE.index("roc_auc")
-_ACCURACY = len(THRESHOLD_FREE)
-"""Of the first threshold, the first measure: see :meth:`View.measure`."""
+_PLACES: dict[Measure, int] = {
+    "accuracy": len(THRESHOLD_FREE) + AT_THRESHOLD.index("accuracy"),
+    "auc": THRESHOLD_FREE.index("roc_auc"),
+    "false_alarms": len(THRESHOLD_FREE) + AT_THRESHOLD.index("false_alarms"),
+    "found": len(THRESHOLD_FREE) + AT_THRESHOLD.index("found"),
+    "tpr_at_fpr_1": THRESHOLD_FREE.index("tpr_at_fpr_1"),
+}
+"""Where :meth:`View.measure` has them, with one threshold."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +56,10 @@ def measure(
     *,
     within: bool,
 ) -> Cell:
-    """Accuracy and AUC of some test images, by seed, with the interval of their mean.
+    """The measures of some test images, by seed, with the interval of their mean.
 
-    The interval draws identities (videos, images) of the test set, the same ones for every seed,
+    The interval draws identities of the test set (videos, images where these are not known), the
+    same ones for every seed,
     so it says what other test images would have given. The spread over seeds is the other thing:
     what another training would have given.
 
@@ -67,9 +80,13 @@ def measure(
     seed = (settings.seed, zlib.crc32(selection.model_dump_json().encode()))
     drawn = replicate(views, Resampler.make(parts[0]), settings.bootstrap, seed)
     ends = percentiles(np.mean(drawn, axis=0), settings.confidence)
+    entries = {name: _entry(values[:, i], ends[:, i]) for name, i in _PLACES.items()}
     return Cell(
-        accuracy=_entry(values[:, _ACCURACY], ends[:, _ACCURACY]),
-        auc=_entry(values[:, _AUC], ends[:, _AUC]),
+        accuracy=entries["accuracy"],
+        auc=entries["auc"],
+        false_alarms=entries["false_alarms"],
+        found=entries["found"],
+        tpr_at_fpr_1=entries["tpr_at_fpr_1"],
         within=within,
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfclip.bench.cells import Cell, CellRecord, Identity
 from mfclip.bench.detectors import Candidate
-from mfclip.bench.protocols import Experiment, Protocol
+from mfclip.bench.experiments import Experiment, Protocol
 from mfclip.building.reading import dataset_of
 from mfclip.data.manifest import Manifest, write_manifest
 from mfclip.errors import PluginError, UsageError

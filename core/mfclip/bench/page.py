@@ -8,8 +8,8 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mfclip.bench.table import Cell, Entry, Table
-from mfclip.bench.text import NOTHING, WITHIN, blocks, shown
+from mfclip.bench.table import HEADS, Cell, Entry, Table
+from mfclip.bench.text import NOTHING, WITHIN, blocks, entries, shown
 from mfclip.pages.template import template
 from mfclip.text import counted
 
@@ -35,22 +35,24 @@ def to_html(record: BenchRecord, pictures: Mapping[str, Sequence[Picture]]) -> s
         facts=_facts(record),
         blocks=blocks,
         figures=_figures,
+        heads=HEADS,
         pictures=pictures,
         parts=_parts,
         version=record.versions.get("mfclip", ""),
     )
 
 
-def _figures(cell: Cell | None) -> Markup:
-    """Two cells of the table, each with its interval below."""
+def _figures(table: Table, cell: Cell | None) -> Markup:
+    """The measures of one test set, each with its interval below."""
     from markupsafe import Markup
 
-    if cell is None:
-        return Markup(f"<td>{NOTHING}</td>" * 2)
-    return Markup("".join(_figure(entry, cell.within) for entry in (cell.accuracy, cell.auc)))
+    within = cell is not None and cell.within
+    return Markup("".join(_figure(entry, within) for entry in entries(table, cell)))
 
 
-def _figure(entry: Entry, within: bool) -> str:
+def _figure(entry: Entry | None, within: bool) -> str:
+    if entry is None:
+        return f"<td>{NOTHING}</td>"
     attributes = ' class="within"' if within else ""
     interval = ""
     if entry.low is not None and entry.high is not None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mfclip.bench.selections import Frozen
+from mfclip.bench.study import Study
 from mfclip.bench.table import Table
-from mfclip.bench.tables import Study
 from mfclip.errors import DataError
 
 RECORD = "record.json"

@@ -14,7 +14,8 @@ from mfclip.bench.grid import Grid, holding_seeds, make_grid, require_unchanged,
 from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.record import BenchRecord, CellFacts, DetectorCost
 from mfclip.bench.scoring import conditions_of, read_scored, score_grid
-from mfclip.bench.tables import Study, make_tables
+from mfclip.bench.study import Study
+from mfclip.bench.tables import make_tables
 from mfclip.bench.writing import write_record
 from mfclip.building.reading import read_data
 from mfclip.bundle.description import versions

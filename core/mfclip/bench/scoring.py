@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mfclip.bench.cells import Cell, Scoring
+from mfclip.bench.experiments import Condition, Protocol
 from mfclip.bench.figures import Scored
-from mfclip.bench.protocols import Condition, Protocol
 from mfclip.errors import MissingExtraError, PluginError, UsageError
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.scores import ScoreTable, read_scores, write_scores

@@ -5,10 +5,10 @@ A selection is data and not code, so that a record can hold it and somebody else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, get_args
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 Level = Literal["forgery", "family", "generator", "group"]
 """A column of the manifest by which fakes are told apart."""
 LEVELS: tuple[Level, ...] = get_args(Level)
+KINDS: dict[Level, str] = {
+    "forgery": "forgery type",
+    "family": "family",
+    "generator": "generator",
+    "group": "group",
+}
+"""What the columns hold, in words."""
 Reals = Literal["same-group", "all"]
 """Which reals go with some fakes: those of the fakes' own groups, or all there are."""
 
@@ -31,12 +38,31 @@ class Frozen(BaseModel):
 
 
 class Where(Frozen):
-    """One condition: a column has a value."""
+    """One condition: a column has a value, or any other content than this value."""
 
     column: Level
     """Column of the manifest."""
     value: str
     """Its content, letter by letter."""
+    equal: bool = True
+    """False: any other content meets the condition, the empty one too."""
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``equal`` where it is true.
+
+        The text of a selection seeds its resamples: those of records without this key stay.
+        """
+        return {k: v for k, v in handler(self).items() if k != "equal" or not v}
+
+    def holds(self, row: Row) -> bool:
+        """Whether a row meets the condition."""
+        return (level_of(row, self.column) == self.value) == self.equal
+
+    @property
+    def words(self) -> str:
+        """``FLUX.1``, or ``without FLUX.1``."""
+        return self.value if self.equal else f"without {self.value or '(unnamed)'}"
 
 
 class Selection(Frozen):
@@ -49,9 +75,7 @@ class Selection(Frozen):
 
     def takes_fake(self, row: Row) -> bool:
         """Whether a row is a fake of this selection."""
-        return row.is_fake and all(
-            level_of(row, where.column) == where.value for where in self.fakes
-        )
+        return row.is_fake and all(where.holds(row) for where in self.fakes)
 
     def takes(self, row: Row) -> bool:
         """Whether a row belongs to this selection."""
@@ -65,7 +89,7 @@ class Selection(Frozen):
 
         fakes = table.is_fake.copy()
         for where in self.fakes:
-            fakes &= getattr(table, where.column) == where.value
+            fakes &= (getattr(table, where.column) == where.value) == where.equal
         if self.groups is None:
             return np.asarray(fakes | ~table.is_fake)
         return np.asarray(fakes | (~table.is_fake & np.isin(table.group, self.groups)))
@@ -106,8 +130,12 @@ def pair(
     With ``same-group``, the reals are those of the groups in which the fakes occur in ``splits``.
     Real and fake then went through the same pipeline, so that a detector gains nothing by telling
     the pipelines apart. Fakes whose groups have no reals at all are compared with every real.
+
+    Where the fakes may not be of a group, its reals do not go with them either, whatever ``reals``
+    says.
     """
-    every = Selection(fakes=tuple(fakes))
+    barred = {where.value for where in fakes if where.column == "group" and not where.equal}
+    every = Selection(fakes=tuple(fakes), groups=_groups_but(manifest, barred))
     rows = [row for row in manifest.rows if row.split in splits]
     groups = sorted({row.group for row in rows if every.takes_fake(row)})
     if reals == "all" or not any(row.group for row in manifest.rows):
@@ -116,8 +144,16 @@ def pair(
     lacking = [group or "(unnamed)" for group in groups if group not in known]
     if lacking and len(lacking) == len(groups):
         return every, (
-            f"no reals in {', '.join(lacking)}: compared with the reals of all groups, so the "
-            "figures mix forgery with any other difference between the groups"
+            f"no reals in {', '.join(lacking)}: compared with the reals of all "
+            f"{'other groups' if barred else 'groups'}, so the figures mix forgery with any other "
+            "difference between the groups"
         )
     note = f"no reals in {', '.join(lacking)}: its fakes face the reals of other groups"
     return Selection(fakes=tuple(fakes), groups=tuple(groups)), note if lacking else ""
+
+
+def _groups_but(manifest: Manifest, barred: Collection[str]) -> tuple[str, ...] | None:
+    """The groups of all reals but these; None where all may be taken."""
+    if not barred:
+        return None
+    return tuple(sorted({row.group for row in manifest.rows if not row.is_fake} - set(barred)))

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
+from typing import Literal, get_args
 
-from mfclip.bench.selections import Frozen
+from mfclip.bench.selections import Counts, Frozen
 
 MEAN = "Mean over"
 """Head of the first column of a table of means; each such table follows the one it is of."""
+Measure = Literal["accuracy", "auc", "false_alarms", "found", "tpr_at_fpr_1"]
+"""A figure of a cell."""
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+HEADS: dict[Measure, str] = {
+    "accuracy": "ACC",
+    "auc": "AUC",
+    "false_alarms": "reals flagged",
+    "found": "fakes found",
+    "tpr_at_fpr_1": "TPR at 1 % FPR",
+}
+"""What tables call the measures."""
 
 
 class Entry(Frozen):
@@ -33,14 +45,29 @@ class Entry(Frozen):
 
 
 class Cell(Frozen):
-    """Accuracy and AUC of a detector on a test set."""
+    """What a detector does on a test set; a measure is None where an earlier version wrote the
+    record."""
 
     accuracy: Entry
     """At the threshold that was fitted on validation."""
     auc: Entry
     """Area under the ROC curve."""
+    false_alarms: Entry | None = None
+    """Share of the reals that the threshold of the accuracy calls fake."""
+    found: Entry | None = None
+    """Share of the fakes that it calls fake."""
+    tpr_at_fpr_1: Entry | None = None
+    """Share of the fakes that are found where at most 1 % of these reals are flagged: at a
+    threshold chosen on the test images themselves, as the AUC has all of them."""
     within: bool = False
     """Whether the detector was trained on this kind of fakes."""
+    counts: Counts | None = None
+    """Its test images, where each row has test images of its own."""
+
+    def entry(self, measure: Measure) -> Entry | None:
+        """A figure by its name."""
+        found: Entry | None = getattr(self, measure)
+        return found
 
 
 class Column(Frozen):
@@ -49,9 +76,9 @@ class Column(Frozen):
     name: str
     """Head of the column."""
     reals: int
-    """Real test images."""
+    """Real test images; 0 where each row has test images of its own, and cells count them."""
     fakes: int
-    """Fake test images."""
+    """Fake test images; 0 in the same case."""
 
 
 class Row(Frozen):
@@ -84,6 +111,8 @@ class Table(Frozen):
     """Rows of one training set stand together."""
     caption: tuple[str, ...]
     """Sentences that say what the figures are and what to beware of."""
+    measures: tuple[Measure, ...] = ("accuracy", "auc")
+    """Those that are shown; cells may hold more."""
 
 
 def average(cells: Iterable[Cell | None]) -> Cell | None:
@@ -95,8 +124,22 @@ def average(cells: Iterable[Cell | None]) -> Cell | None:
     return Cell(
         accuracy=_mean([cell.accuracy for cell in chosen]),
         auc=_mean([cell.auc for cell in chosen]),
+        false_alarms=_mean_of_some(cell.false_alarms for cell in chosen),
+        found=_mean_of_some(cell.found for cell in chosen),
+        tpr_at_fpr_1=_mean_of_some(cell.tpr_at_fpr_1 for cell in chosen),
         within=all(cell.within for cell in chosen),
     )
+
+
+def mean_rows(rows: Sequence[Row], training: str) -> list[Row]:
+    """The mean of each detector over its rows, by column; ``training`` is what they are called."""
+    detectors = dict.fromkeys(row.detector for row in rows)
+    found = []
+    for name in detectors:
+        columns = zip(*(row.cells for row in rows if row.detector == name), strict=True)
+        cells = tuple(average(column) for column in columns)
+        found.append(Row(training=training, detector=name, cells=cells))
+    return found
 
 
 def mean_table(
@@ -114,15 +157,12 @@ def mean_table(
     head
         Of the last column; empty for none.
     """
-    detectors = list(dict.fromkeys(row.detector for row in table.rows))
-    by_name = {name: [row for row in table.rows if row.detector == name] for name in detectors}
-    if len(detectors) > 1:
-        by_name["all detectors"] = list(table.rows)
-    rows = []
-    for name, found in by_name.items():
-        cells = tuple(average(column) for column in zip(*(r.cells for r in found), strict=True))
-        mean = average(cells) if head else None
-        rows.append(Row(training=over, detector=name, cells=cells, average=mean))
+    rows = mean_rows(table.rows, over)
+    if len(rows) > 1:
+        every = [row.model_copy(update={"detector": "all detectors"}) for row in table.rows]
+        rows += mean_rows(every, over)
+    if head:
+        rows = [row.model_copy(update={"average": average(row.cells)}) for row in rows]
     return Table(
         slug=slug,
         title=title,
@@ -138,3 +178,10 @@ def _mean(entries: Sequence[Entry]) -> Entry:
     """Seed by seed, so that the spread is that of the mean; without an interval."""
     by_seed = zip(*(entry.values for entry in entries), strict=True)
     return Entry(values=tuple(fmean(values) for values in by_seed))
+
+
+def _mean_of_some(entries: Iterable[Entry | None]) -> Entry | None:
+    """None where one of them was not measured."""
+    there = list(entries)
+    known = [entry for entry in there if entry is not None]
+    return _mean(known) if len(known) == len(there) else None

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from mfclip.bench.table import Cell, Entry, Row, Table
+from mfclip.bench.table import HEADS, MEASURES, Cell, Entry, Row, Table
 from mfclip.text import table_row
 
 NOTHING = "–"
@@ -44,12 +44,15 @@ def shown(entry: Entry) -> str:
     return mean if entry.spread is None else f"{mean} ± {100 * entry.spread:.1f}"
 
 
-def both(cell: Cell | None) -> tuple[str, str]:
-    """Accuracy and AUC as a table shows them, marked where they are ``within``."""
-    if cell is None:
-        return NOTHING, NOTHING
-    mark = WITHIN if cell.within else ""
-    return shown(cell.accuracy) + mark, shown(cell.auc) + mark
+def entries(table: Table, cell: Cell | None) -> list[Entry | None]:
+    """The figures of a cell that a table shows, in its order; None where there is none."""
+    return [None if cell is None else cell.entry(measure) for measure in table.measures]
+
+
+def texts(table: Table, cell: Cell | None) -> list[str]:
+    """The figures of a cell as a table shows them, marked where they are ``within``."""
+    mark = WITHIN if cell is not None and cell.within else ""
+    return [NOTHING if one is None else shown(one) + mark for one in entries(table, cell)]
 
 
 def blocks(table: Table) -> list[list[Row]]:
@@ -67,19 +70,19 @@ def to_markdown(table: Table) -> str:
 
 def to_latex(table: Table) -> str:
     """A ``table`` that needs no package; ``booktabs`` is not assumed."""
-    columns = len(table.columns) + bool(table.average)
+    columns = len(table.measures) * (len(table.columns) + bool(table.average))
     lines = [
         r"\begin{table*}",
         r"\centering",
         rf"\caption{{{_tex(table.title)}. {' '.join(map(_tex, table.caption))}}}",
         rf"\label{{tab:{table.slug}}}",
-        rf"\begin{{tabular}}{{ll{'rr' * columns}}}",
+        rf"\begin{{tabular}}{{ll{'r' * columns}}}",
         r"\hline",
         *_latex_head(table),
     ]
     for block in blocks(table):
         lines.append(r"\hline")
-        lines += [_latex_row(row, first=row is block[0]) for row in block]
+        lines += [_latex_row(table, row, first=row is block[0]) for row in block]
     return "\n".join([*lines, r"\hline", r"\end{tabular}", r"\end{table*}"]) + "\n"
 
 
@@ -90,9 +93,11 @@ def to_csv(table: Table) -> str:
     writer.writerow(CSV_COLUMNS)
     for row in table.rows:
         for name, reals, fakes, cell in _named_cells(table, row):
-            measures = {"accuracy": cell.accuracy, "auc": cell.auc} if cell else {}
-            for measure, entry in measures.items():
-                within = "yes" if cell and cell.within else "no"
+            for measure in MEASURES:
+                entry = None if cell is None else cell.entry(measure)
+                if cell is None or entry is None:
+                    continue
+                within = "yes" if cell.within else "no"
                 figures = map(_exact, (entry.mean, entry.spread, entry.low, entry.high))
                 seeds = [str(len(entry.values)), " ".join(map(repr, entry.values))]
                 place = [row.training, row.detector, name, within, reals, fakes, measure]
@@ -102,7 +107,10 @@ def to_csv(table: Table) -> str:
 
 def _named_cells(table: Table, row: Row) -> Iterator[tuple[str, str, str, Cell | None]]:
     for column, cell in zip(table.columns, row.cells, strict=True):
-        yield column.name, str(column.reals), str(column.fakes), cell
+        counts = cell.counts if cell is not None else None
+        sizes = (counts.reals, counts.fakes) if counts else (column.reals, column.fakes)
+        reals, fakes = (str(size or "") for size in sizes)
+        yield column.name, reals, fakes, cell
     if table.average:
         yield table.average, "", "", row.average
 
@@ -114,14 +122,15 @@ def _exact(value: float | None) -> str:
 def _markdown_rows(table: Table) -> Iterator[str]:
     names = [*(column.name for column in table.columns), *filter(None, [table.average])]
     head = [table.corner, "Detector"]
-    head += [f"{_md(name)} {measure}" for name in names for measure in ("ACC", "AUC")]
+    head += [f"{_md(name)} {HEADS[measure]}" for name in names for measure in table.measures]
     yield table_row(head)
-    yield table_row(["---", "---", *["---:"] * (2 * len(names))])
-    sizes = [f"{column.reals} / {column.fakes}" for column in table.columns]
-    empty = [""] * (2 * bool(table.average))
-    yield table_row(
-        ["*test images, real / fake*", "", *(w for s in sizes for w in (s, "")), *empty]
-    )
+    yield table_row(["---", "---", *["---:"] * (len(head) - 2)])
+    if any(column.reals for column in table.columns):
+        sizes = [f"{column.reals} / {column.fakes}" for column in table.columns]
+        rest = [""] * (len(table.measures) - 1)
+        sizes += [""] * bool(table.average)
+        cells = [text for size in sizes for text in (size, *rest)]
+        yield table_row(["*test images, real / fake*", "", *cells])
     for block in blocks(table):
         for row in block:
             training = _md(row.training) if row is block[0] else ""
@@ -130,7 +139,7 @@ def _markdown_rows(table: Table) -> Iterator[str]:
 
 def _figures(table: Table, row: Row) -> list[str]:
     cells = [*row.cells, *([row.average] if table.average else [])]
-    return [text for cell in cells for text in both(cell)]
+    return [text for cell in cells for text in texts(table, cell)]
 
 
 def _md(text: str) -> str:
@@ -139,16 +148,17 @@ def _md(text: str) -> str:
 
 def _latex_head(table: Table) -> Iterator[str]:
     names = [
-        f"{_tex(column.name)} ({column.reals} / {column.fakes})" for column in table.columns
+        _tex(column.name) + (f" ({column.reals} / {column.fakes})" if column.reals else "")
+        for column in table.columns
     ] + [_tex(name) for name in filter(None, [table.average])]
-    groups = [rf"\multicolumn{{2}}{{c}}{{{name}}}" for name in names]
+    groups = [rf"\multicolumn{{{len(table.measures)}}}{{c}}{{{name}}}" for name in names]
     yield " & ".join([_tex(table.corner), "Detector", *groups]) + r" \\"
-    yield " & ".join(["", "", *["ACC", "AUC"] * len(names)]) + r" \\"
+    yield " & ".join(["", "", *[_tex(HEADS[one]) for one in table.measures] * len(names)]) + r" \\"
 
 
-def _latex_row(row: Row, *, first: bool) -> str:
+def _latex_row(table: Table, row: Row, *, first: bool) -> str:
     cells = [*row.cells, *([row.average] if row.average is not None else [])]
-    figures = [_tex(text) for cell in cells for text in both(cell)]
+    figures = [_tex(text) for cell in cells for text in texts(table, cell)]
     training = _tex(row.training) if first else ""
     return " & ".join([training, _tex(row.detector), *figures]) + r" \\"
 

@@ -7,7 +7,7 @@ scored, the threshold is fitted, the tables are made. What was written must come
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mfclip.bench.drawings import PAINTER, painter
+from mfclip.bench.experiments import Condition, Experiment
 from mfclip.bench.figures import Scored
-from mfclip.bench.protocols import Condition, Experiment
 from mfclip.bench.record import RECORD, BenchRecord, CellFacts, read_record
 from mfclip.bench.scoring import score_with
-from mfclip.bench.table import Cell, Table
+from mfclip.bench.table import MEASURES, Cell, Measure, Table
 from mfclip.bench.tables import make_tables
 from mfclip.bench.writing import rendered
 from mfclip.data.manifest import Manifest, read_manifest
@@ -259,18 +259,23 @@ def _entries(old: Table, new: Table) -> Iterator[tuple[str, float, float]]:
         cells = zip(heads, (*then.cells, then.average), (*now.cells, now.average), strict=True)
         for head, before, after in cells:
             place = f"{then.training}, {then.detector}, {head}"
-            yield from _measures(place, before, after)
+            yield from _measures(place, old.measures, before, after)
 
 
 def _measures(
-    place: str, before: Cell | None, after: Cell | None
+    place: str, shown: Sequence[Measure], before: Cell | None, after: Cell | None
 ) -> Iterator[tuple[str, float, float]]:
     if before is None or after is None:
         if before is not after:
             yield f"{place}: is there only once", 0.0, float("inf")
         return
-    for name in ("accuracy", "auc"):
-        then, now = getattr(before, name), getattr(after, name)
+    for name in MEASURES:
+        then, now = before.entry(name), after.entry(name)
+        if then is None or now is None:
+            # A measure that no table shows may not have been taken when the record was written.
+            if name in shown:
+                yield f"{place}, {name}: is there only once", 0.0, float("inf")
+            continue
         pairs = zip(
             (*then.values, then.low, then.high), (*now.values, now.low, now.high), strict=True
         )

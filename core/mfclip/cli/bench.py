@@ -38,6 +38,7 @@ def bench(
     only: bench_options.Only = None,
     reals: bench_options.Reals = "same-group",
     inside: bench_options.Inside = "forgery",
+    leave: bench_options.Leave = "generator",
     among: bench_options.Among = None,
     train: bench_options.Train = None,
     corruption: bench_options.Corruptions = None,
@@ -68,7 +69,9 @@ def bench(
         recipe or [], detector or [], variants, only or [], changes, plugins, catalogue
     )
     numbers = _numbers("--seeds", seeds)
-    options = _options(reals, inside, among or [], train or [], corruption or [], levels, size)
+    options = _options(
+        reals, inside, leave, among or [], train or [], corruption or [], levels, size
+    )
     from mfclip.bench.run import lay_out
     from mfclip.bench.scoring import build_corruptions
     from mfclip.cli.console import ConsoleEvents
@@ -162,6 +165,7 @@ def _candidates(
 def _options(
     reals: str,
     inside: str,
+    leave: str,
     among: list[str],
     train: list[str],
     corruptions: list[str],
@@ -177,6 +181,7 @@ def _options(
             {
                 "reals": reals,
                 "inside": tuple(word.strip() for word in inside.split(",") if word.strip()),
+                "leave": leave,
                 "among": tuple(map(_condition, among)),
                 "train": tuple(train),
                 "corruptions": tuple(corruptions) or SEVEN,

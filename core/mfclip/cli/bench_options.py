@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-PROTOCOLS = "within|cross-forgery|cross-generator|cross-dataset|robustness"
+PROTOCOLS = "within|cross-forgery|cross-generator|cross-dataset|leave-one-out|robustness"
 
 Recipes = Annotated[
     list[Path] | None,
@@ -48,6 +48,14 @@ Inside = Annotated[
         "--inside",
         metavar="COLUMNS",
         help="cross-generator stays inside: forgery, family, both with a comma, or nothing.",
+    ),
+]
+Leave = Annotated[
+    str,
+    typer.Option(
+        "--leave",
+        metavar="forgery|family|generator|group",
+        help="leave-one-out: each value of this column is left out once.",
     ),
 ]
 Among = Annotated[

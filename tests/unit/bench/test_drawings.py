@@ -11,7 +11,7 @@ import pytest
 
 from mfclip.bench.drawings import BARS, make_pictures
 from mfclip.bench.protocols import Experiment, Options, Protocol
-from mfclip.bench.selections import Selection
+from mfclip.bench.selections import Counts, Selection
 from mfclip.bench.table import Cell, Column, Entry, Row, Table, mean_table
 from mfclip.bench.tables import Study
 from mfclip.evaluation.report.figures import generators, robustness
@@ -229,6 +229,34 @@ def test_a_single_training_set_is_drawn_from_its_own_table(bars):
     assert "Whiskers" not in caption
     assert "One training each (seed 3), so no spread over seeds" in caption
     assert "nan" not in picture.drawing.svg
+
+
+def test_left_out_kinds_stand_beside_one_another_without_their_mean(bars):
+    def row(training, detector, auc, fakes):
+        counts = Counts(reals=30, fakes=fakes) if fakes else None
+        out = cell(auc, bounds=(auc - 0.1, auc + 0.05)).model_copy(update={"counts": counts})
+        return Row(training=training, detector=detector, cells=(out, cell(0.99, within=True)))
+
+    columns = [Column(name=name, reals=0, fakes=0) for name in ("left out", "the rest")]
+    rows = [
+        *(row("A", "x", 0.8, 40), row("A", "y", 0.7, 40)),
+        *(row("B", "x", 0.6, 50), row("B", "y", 0.9, 50)),
+        *(row("mean", "x", 0.7, 0), row("mean", "y", 0.8, 0)),
+    ]
+    found = make_pictures(study("leave-one-out", "xy", [0]), [table("left", columns, rows)])
+    assert [one.name for one in found["left"]] == ["left"]
+    (asked,) = bars
+    assert {
+        name: {one: interval.value for one, interval in group.items()}
+        for name, group in asked["data"].items()
+    } == {"A": {"x": 0.8, "y": 0.7}, "B": {"x": 0.6, "y": 0.9}}
+    assert asked["counts"] == {"A": 40, "B": 50}
+    assert ends(asked["data"]["B"]["y"]) == (0.9, 0.8, 0.95)
+    caption = found["left"][0].drawing.caption
+    assert caption.startswith(
+        "AUC in percent by left-out generator, on the test split, each left out of the training;"
+    )
+    assert "Reals: 30 for each." in caption
 
 
 def test_a_protocol_that_crosses_nothing_has_no_figure():

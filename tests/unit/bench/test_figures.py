@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
 
 from mfclip.bench.figures import group_auc, measure
 from mfclip.bench.selections import Selection, Where
+from mfclip.bench.table import MEASURES
+from mfclip.data.manifest import Manifest
 from mfclip.errors import DataError
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.scores import ScoreTable
@@ -38,7 +43,45 @@ def test_figures_are_those_of_scikit_learn_on_the_selected_rows():
         verdict = 1 / (1 + np.exp(-score / point.temperature)) >= point.threshold
         assert found.auc.values[place] == pytest.approx(roc_auc_score(truth, score))
         assert found.accuracy.values[place] == pytest.approx(accuracy_score(truth, verdict))
-    assert found.auc.low < found.auc.mean < found.auc.high
+        assert found.false_alarms.values[place] == pytest.approx(verdict[~truth].mean())
+        assert found.found.values[place] == pytest.approx(verdict[truth].mean())
+        fpr, tpr, _ = roc_curve(truth, score, drop_intermediate=False)
+        assert found.tpr_at_fpr_1.values[place] == pytest.approx(tpr[fpr <= 0.01].max())
+    for entry in map(found.entry, MEASURES):
+        assert entry.low < entry.mean < entry.high
+
+
+def test_intervals_draw_identities_then_videos_then_images():
+    """Two images of one person, or of one video, say no more than one of them twice."""
+    single = data(rows(REAL, each=20), rows(("fake", "A", "", "b"), each=20)).of_split("test")
+    # From lowest to highest, reals and fakes take turns: an AUC near one half.
+    scores = np.repeat([*np.arange(0, 40, 2.0), *np.arange(1, 41, 2.0)], 2)
+
+    def interval(**known):
+        doubled = tuple(
+            replace(row, path=Path(f"{copy}-{row.path}"), **{k: f(row) for k, f in known.items()})
+            for row in single
+            for copy in "ab"
+        )
+        table = ScoreTable.from_manifest(Manifest(single.root, doubled), scores)
+        return measure([(table, OperatingPoints())], Selection(), SETTINGS, within=False).auc
+
+    def name(row):
+        return row.path.name
+
+    table = ScoreTable.from_manifest(single, scores[::2])
+    once = measure([(table, OperatingPoints())], Selection(), SETTINGS, within=False).auc
+    alone = interval()
+    assert alone.high - alone.low < 0.9 * (once.high - once.low)
+    # The same draws as of the images once: an identity counts before a video, both before images.
+    for known in (
+        {"identity": name},
+        {"video": name},
+        {"identity": name, "video": lambda row: "one"},
+    ):
+        tied = interval(**known)
+        assert tied.high - tied.low == pytest.approx(once.high - once.low, abs=0.05)
+        assert tied.values == pytest.approx(once.values)
 
 
 def test_other_fakes_of_the_test_split_change_nothing():

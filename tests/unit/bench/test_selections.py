@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mfclip.bench.selections import LEVELS, Selection, Where, count, pair
+from mfclip.data.labels import HierarchicalLabel
+from mfclip.data.manifest import Manifest, Row
 from mfclip.metrics.scores import ScoreTable
 
 from .conftest import REAL, data, rows
@@ -79,3 +86,61 @@ def test_counts_say_what_is_lacking(crossed):
 def test_a_selection_survives_json(grouped):
     selection, _ = pair(grouped, ON_ALPHA, "same-group", ("test",))
     assert Selection.model_validate_json(selection.model_dump_json()) == selection
+
+
+TEXTS = st.sampled_from(["", "a", "b", "A", "a b"])
+KINDS = st.one_of(st.just(REAL), st.tuples(st.just("fake"), TEXTS, TEXTS, TEXTS))
+CONDITIONS = st.builds(Where, column=st.sampled_from(LEVELS), value=TEXTS, equal=st.booleans())
+SELECTIONS = st.builds(
+    Selection,
+    fakes=st.lists(CONDITIONS, max_size=3).map(tuple),
+    groups=st.none() | st.lists(TEXTS, max_size=3).map(tuple),
+)
+
+
+@given(SELECTIONS, st.lists(st.tuples(KINDS, TEXTS), min_size=1, max_size=8))
+def test_rows_and_scores_are_always_cut_alike(selection, found):
+    made = Manifest(
+        Path("faces"),
+        tuple(
+            Row(Path(f"{i}.png"), HierarchicalLabel(*kind), "test", "", group)
+            for i, (kind, group) in enumerate(found)
+        ),
+    )
+    mask = selection.mask(ScoreTable.from_manifest(made, np.zeros(len(made)))).tolist()
+    assert mask == [selection.takes(row) for row in made.rows]
+    # And both as the words have it, column by column.
+    for taken, (kind, group) in zip(mask, found, strict=True):
+        held = dict(zip(LEVELS, (*kind[1:], group), strict=True))
+        if kind == REAL:
+            assert taken == (selection.groups is None or group in selection.groups)
+        else:
+            assert taken == all(
+                held[where.column] == where.value
+                if where.equal
+                else held[where.column] != where.value
+                for where in selection.fakes
+            )
+
+
+@given(SELECTIONS)
+def test_any_selection_survives_json(selection):
+    assert Selection.model_validate_json(selection.model_dump_json()) == selection
+
+
+def test_the_text_of_an_earlier_selection_is_as_it_was():
+    """It seeds the resamples of its intervals, and a record without the newer key reads."""
+    text = '{"fakes":[{"column":"generator","value":"alpha"}],"groups":null}'
+    assert Selection.model_validate_json(text) == Selection(fakes=ON_ALPHA)
+    assert Selection(fakes=ON_ALPHA).model_dump_json() == text
+    other = Where(column="generator", value="alpha", equal=False)
+    assert json.loads(other.model_dump_json())["equal"] is False
+
+
+@pytest.mark.parametrize("reals", ["same-group", "all"])
+def test_fakes_of_no_group_x_go_without_the_reals_of_x(grouped, reals):
+    fakes = (Where(column="group", value="x", equal=False),)
+    selection, note = pair(grouped, fakes, reals, ("test",))
+    assert note == ""
+    more = {"real-z"} if reals == "all" else set()
+    assert names(grouped, selection) == {"real-y", "fake-EFS-GAN-beta-y", *more}

@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from mfclip.bench.table import Cell, Column, Entry, Row, Table, average, mean_table
+from mfclip.bench.table import Cell, Column, Entry, Row, Table, average, mean_rows, mean_table
 
 
 def cell(*auc: float, within: bool = False) -> Cell:
@@ -27,6 +27,31 @@ def test_the_average_leaves_out_what_was_trained_on():
 def test_the_average_of_within_cells_alone_is_theirs():
     assert average([cell(0.6, within=True), cell(0.8, within=True)]) == cell(0.7, within=True)
     assert average([None]) is None
+
+
+def test_the_average_has_the_measures_that_every_cell_has():
+    rates = {"false_alarms": Entry(values=(0.2,)), "found": Entry(values=(0.4,))}
+    one = cell(0.6).model_copy(update=rates)
+    two = cell(0.6).model_copy(update={"false_alarms": Entry(values=(0.6,))})
+    found = average([one, two])
+    assert found.false_alarms.values == (pytest.approx(0.4),)
+    assert found.found is None
+    assert found.tpr_at_fpr_1 is None
+
+
+def test_mean_rows_are_by_detector_and_column():
+    rows = [
+        Row(training=t, detector=d, cells=(cell(out), cell(rest, within=True) if rest else None))
+        for t, d, out, rest in [
+            *(("A", "x", 0.6, 0.9), ("A", "y", 0.4, 0.8)),
+            *(("B", "x", 0.8, None), ("B", "y", 0.6, 1.0)),
+        ]
+    ]
+    first, second = mean_rows(rows, "mean")
+    assert (first.training, first.detector, second.detector) == ("mean", "x", "y")
+    assert [c.auc.mean for c in first.cells] == [pytest.approx(0.7), 0.9]
+    assert [c.auc.mean for c in second.cells] == [0.5, 0.9]
+    assert [c.within for c in second.cells] == [False, True]
 
 
 def test_mean_table_averages_each_column_over_the_other_training_sets():

@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from mfclip.bench.table import Cell, Column, Entry, Row, Table
+from mfclip.bench.selections import Counts
+from mfclip.bench.table import MEASURES, Cell, Column, Entry, Row, Table
 from mfclip.bench.text import CSV_COLUMNS, shown, to_csv, to_latex, to_markdown
 
 
@@ -79,3 +80,51 @@ def test_csv_holds_every_figure_in_full(table):
     assert (found["low"], found["high"], found["seeds"]) == ("0.25", "0.75", "2")
     assert (found["reals"], found["fakes"], found["within"]) == ("5", "6", "no")
     assert lines[0]["within"] == "yes"
+
+
+@pytest.fixture
+def left() -> Table:
+    """All measures, and test images of its own in each row."""
+    out = Cell(
+        accuracy=entry(0.5), auc=entry(0.6), false_alarms=entry(0.1), found=entry(0.2),
+        tpr_at_fpr_1=entry(0.3), counts=Counts(reals=7, fakes=8),
+    )  # fmt: skip
+    mean = Cell(accuracy=entry(0.5), auc=entry(0.6))
+    return Table(
+        slug="left", title="Left", corner="Left-out generator", average="", caption=(),
+        columns=(Column(name="left out", reals=0, fakes=0),), measures=MEASURES,
+        rows=(
+            Row(training="A", detector="one", cells=(out,)),
+            Row(training="mean", detector="one", cells=(mean,)),
+        ),
+    )  # fmt: skip
+
+
+def test_the_measures_of_a_table_are_its_columns(left):
+    assert to_markdown(left) == (
+        "**Left**\n"
+        "\n"
+        "| Left-out generator | Detector | left out ACC | left out AUC | left out reals flagged "
+        "| left out fakes found | left out TPR at 1 % FPR |\n"
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |\n"
+        "| A | one | 50.0 | 60.0 | 10.0 | 20.0 | 30.0 |\n"
+        "| mean | one | 50.0 | 60.0 | – | – | – |\n"
+        "\n"
+    )
+    tex = to_latex(left)
+    assert r"\begin{tabular}{llrrrrr}" in tex
+    assert r"\multicolumn{5}{c}{left out} \\" in tex
+    assert r" & ACC & AUC & reals flagged & fakes found & TPR at 1 \% FPR \\" in tex
+    assert r"mean & one & 50.0 & 60.0 & -- & -- & -- \\" in tex
+
+
+def test_csv_has_every_measure_that_was_taken_with_the_images_of_its_row(left):
+    lines = list(csv.DictReader(io.StringIO(to_csv(left))))
+    found = {line["measure"]: line for line in lines if line["training"] == "A"}
+    assert tuple(found) == MEASURES
+    assert {(line["reals"], line["fakes"]) for line in found.values()} == {("7", "8")}
+    assert float(found["false_alarms"]["mean"]) == 0.1
+    means = [line for line in lines if line["training"] == "mean"]
+    assert [line["measure"] for line in means] == ["accuracy", "auc"]
+    assert {line["reals"] for line in means} == {""}
+    assert to_csv(left.model_copy(update={"measures": ("auc",)})) == to_csv(left)
