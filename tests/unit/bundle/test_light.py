@@ -93,6 +93,7 @@ def assert_same(found, wanted):
 
 PARTS = {
     "layer norms": (ClipVit(**TOWER, weights="tiny", tune="layernorm", read=(1, 3)), ".ln_"),
+    "adapters": (ClipVit(**TOWER, weights="tiny", tune="lora", lora_rank=2, read=(1, 2)), ".0.b"),
     "frozen": (ClipVit(**TOWER, weights="tiny", tune="none"), "head"),
     "cut": (ClipVit(**TOWER, weights="tiny", tune="layernorm", read=(1,)), ".ln_"),
     "inside another": (
@@ -114,8 +115,10 @@ def test_a_light_bundle_is_the_same_detector(written, store, plugins, case):
     assert_same(found.detector(), read_bundle(store / "whole", plugins=plugins).detector())
 
 
-def test_scores_are_the_same_to_the_last_bit(written, store):
-    written(PARTS["layer norms"][0])
+@pytest.mark.parametrize("case", ["layer norms", "adapters"])
+def test_scores_are_the_same_to_the_last_bit(written, store, case):
+    part, tuned = PARTS[case]
+    written(part, tuned=tuned)
     images = list((torch.rand(5, 3, 40, 40) * 255).to(torch.uint8))
     one, other = (
         [score.p_fake for score in load(store / name, "cpu").score(images)]
@@ -134,6 +137,15 @@ def test_only_what_differs_from_the_base_is_stored(written, store):
     whole = load_file(store / "whole" / "model.safetensors")
     assert stored.keys() | about["from_bases"].keys() == whole.keys()
     assert json.loads((store / "whole" / "bundle.json").read_text())["from_bases"] == {}
+
+
+def test_of_adapters_the_adapters_are_stored(written, store):
+    part, tuned = PARTS["adapters"]
+    written(part, tuned=tuned)
+    stored = load_file(store / "light" / "model.safetensors")
+    adapters = {name for name in stored if name.endswith((".0.a", ".0.b"))}
+    assert len(adapters) == 2 * 2 * 2
+    assert stored.keys() - adapters == {"head.weight", "head.bias"}
 
 
 def test_one_bit_makes_a_tensor_another(written, store, plugins):
