@@ -43,11 +43,24 @@ class ClipVit(ImageEncoder):
     """A name of ``mfclip weights list``, or a local .safetensors file of a whole CLIP model, as
     open_clip or transformers saves it. Without it: trained from scratch. Nothing is ever fetched
     by a build. Positions are resampled where the image size is not that of the weights."""
-    tune: Literal["all", "layernorm", "none"] = "all"
-    """What of the tower learns: everything, the weights and biases of its layer norms, nothing."""
+    tune: Literal["all", "layernorm", "lora", "none"] = "all"
+    """What of the tower learns: everything, the weights and biases of its layer norms, low-rank
+    adapters on its weights (LoRA, Hu et al. 2021; all else of it stays), nothing."""
+    lora_rank: int = Field(default=8, ge=1)
+    """r of ``tune = "lora"``: each weight W becomes W + (alpha / r) B A, B (out, r), A (r, in)."""
+    lora_alpha: float | None = Field(default=None, gt=0)
+    """alpha of ``tune = "lora"``. Without it: r, a factor of 1."""
+    lora_on: Literal["attention", "all"] = "attention"
+    """Where the adapters are: on the projections of query, key, value and output, or on the two
+    layers of each perceptron as well."""
     read: tuple[int, ...] = ()
-    """Numbers of the blocks whose class tokens are read, from 1, concatenated; the blocks behind
-    the last of them are left out. None: the embedding that CLIP was trained for."""
+    """Numbers of the blocks whose tokens are read, from 1, concatenated; the blocks behind the last
+    of them are left out. None: the embedding that CLIP was trained for."""
+    pool: Literal["class", "patches", "both"] = "class"
+    """What is read of each of these blocks: its class token, the mean of its patches' tokens, or
+    the one and then the other."""
+    l2: bool = False
+    """Divide each vector that is read, or the embedding, by its length."""
     rate: float = Field(default=1.0, gt=0)
     """Factor of the learning rate for the tower."""
     checkpoint: bool = False
@@ -62,17 +75,30 @@ class ClipVit(ImageEncoder):
                 f"read names blocks from 1 to {self.layers}, rising and each once; got "
                 f"{list(self.read)}"
             )
+        if self.pool != "class" and not self.read:
+            raise ValueError(
+                f'pool "{self.pool}" is of blocks that are read; got no numbers of blocks in read; '
+                "name some or leave pool out"
+            )
         if self.tune != "all" and self.weights is None:
             raise ValueError(
                 f'random weights would stay as they are: got tune "{self.tune}" without weights; '
                 "name weights or leave tune out"
             )
+        for name in ("lora_rank", "lora_alpha", "lora_on"):
+            default = ClipVit.model_fields[name].default
+            if self.tune != "lora" and getattr(self, name) != default:
+                raise ValueError(
+                    f'{name} belongs to tune "lora"; got tune "{self.tune}"; set that, or leave '
+                    f"{name} out"
+                )
         return self
 
     @property
     def width(self) -> int:
         """d: length of the embedding."""
-        return self.tower_width * len(self.read) if self.read else self.dim
+        vectors = 2 if self.pool == "both" else 1
+        return self.tower_width * len(self.read) * vectors if self.read else self.dim
 
     def misfits(self, context: BuildContext) -> Iterator[Misfit]:
         """Patches that do not tile the image, and weights that are not there."""
@@ -104,9 +130,21 @@ class ClipVit(ImageEncoder):
         )
         if self.weights is not None and context.pretrained:
             load_tower(tower, located(self.weights), "image")
-        return ClipImageEncoder(
-            tower, tune=self.tune, read=self.read, rate=self.rate, checkpoint=self.checkpoint
+        encoder = ClipImageEncoder(
+            tower,
+            tune=self.tune,
+            read=self.read,
+            pool=self.pool,
+            l2=self.l2,
+            rate=self.rate,
+            checkpoint=self.checkpoint,
         )
+        if self.tune == "lora":
+            from mfclip_clip.lora import adapt
+
+            alpha = self.lora_rank if self.lora_alpha is None else self.lora_alpha
+            adapt(tower, rank=self.lora_rank, alpha=alpha, on=self.lora_on)
+        return encoder
 
 
 class ClipText(TextEncoder):

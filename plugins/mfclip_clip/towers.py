@@ -8,10 +8,12 @@ import torch
 from jaxtyping import Float, Int
 from open_clip.transformer import QuickGELU, TextTransformer, VisionTransformer
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint as again
 
 from mfclip import ParameterGroup
 from mfclip_clip.blocks import through
+from mfclip_clip.reading import Pool, vectors
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -57,15 +59,18 @@ def text_tower(
 
 
 class ClipImageEncoder(nn.Module):
-    """Images, 0-1, normalised as CLIP expects them -> the tower's embedding, or class tokens.
+    """Images, 0-1, normalised as CLIP expects them -> the tower's embedding, or blocks' tokens.
 
     Parameters
     ----------
     tune
-        What of the tower gets gradients: ``all``, ``layernorm`` or ``none``.
+        What of the tower gets gradients: ``all``, ``layernorm``, or anything else for nothing.
     read
-        Blocks, from 1, whose class tokens are concatenated; the tower is cut behind the last.
+        Blocks, from 1, whose tokens are read and concatenated; the tower is cut behind the last.
         Empty: the projected embedding.
+    pool, l2
+        What is read of each block's tokens, see :func:`mfclip_clip.reading.vectors`; ``l2`` counts
+        for the embedding too.
     rate
         Factor of the learning rate for the tower.
     checkpoint
@@ -81,11 +86,14 @@ class ClipImageEncoder(nn.Module):
         *,
         tune: str = "all",
         read: tuple[int, ...] = (),
+        pool: Pool = "class",
+        l2: bool = False,
         rate: float = 1.0,
         checkpoint: bool = False,
     ) -> None:
         super().__init__()
         self.tower, self.read, self.rate = tower, read, rate
+        self.pool, self.l2 = pool, l2
         if read:
             tower.transformer.resblocks = tower.transformer.resblocks[: read[-1]]
             tower.ln_post, tower.proj = nn.Identity(), None
@@ -100,14 +108,16 @@ class ClipImageEncoder(nn.Module):
         return [ParameterGroup("tower.", self.rate)] if learns and self.rate != 1.0 else []
 
     def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch width"]:
-        """Embeddings, not normalised."""
+        """Embeddings, not normalised unless by ``l2``."""
         tokens = self.tower._embeds((images - self.mean) / self.std)  # the class token first
-        read = self.read or (len(self.tower.transformer.resblocks),)
-        found = [one[:, 0] for number, one in self._blocks(tokens) if number in read]
+        found: list[Tensor] = []
+        for number, tokens in self._blocks(tokens):
+            if number in self.read:
+                found += vectors(tokens, self.pool, self.l2)
         if self.read:
             return torch.cat(found, 1)
-        embedding: Tensor = self.tower.ln_post(found[0]) @ self.tower.proj
-        return embedding
+        embedding: Tensor = self.tower.ln_post(tokens[:, 0]) @ self.tower.proj
+        return functional.normalize(embedding, dim=1) if self.l2 else embedding
 
     def _blocks(
         self, tokens: Float[Tensor, "batch tokens width"]

@@ -121,11 +121,17 @@ class Timm(ImageEncoder):
     dim: int = Field(default=512, ge=1)
     """d: length of the embedding."""
     weights: WeightFile | None = None
-    """Local .safetensors file of the model's state dict, as timm names it; the classifier's
-    tensors are not read. Without it: trained from scratch. Nothing is ever downloaded."""
+    """A name of ``mfclip weights list``, or a local .safetensors file of the model's state dict, as
+    timm names it; the classifier's tensors are not read. Without it: trained from scratch. Nothing
+    is ever fetched by a build."""
+    tune: Literal["all", "layernorm", "none"] = "all"
+    """What of the model learns: everything, the weights and biases of its norm layers (layer,
+    batch, group and RMS norms alike; batch norms' statistics move too), nothing, statistics
+    included. The projection to ``dim`` always does."""
     freeze: Literal["none", "all"] = "none"
-    """What stays as the weights left it: ``all`` trains the projection only, and keeps the
-    statistics of the model's batch norms."""
+    """The earlier word: ``all`` is ``tune = "none"``."""
+    rate: float = Field(default=1.0, gt=0)
+    """Factor of the learning rate for the model, not for the projection."""
     drop_rate: float = Field(default=0.0, ge=0, lt=1)
     """Share of the pooled features that are set to zero in training."""
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
@@ -138,6 +144,15 @@ class Timm(ImageEncoder):
             raise ValueError(
                 'a frozen model would keep random weights: got freeze "all" without weights; '
                 "name a file of weights or leave freeze out"
+            )
+        if self.freeze == "all" and self.tune == "layernorm":
+            raise ValueError(
+                'freeze "all" lets nothing learn; got tune "layernorm" beside it; leave freeze out'
+            )
+        if self.tune != "all" and self.weights is None:
+            raise ValueError(
+                f'random weights would stay as they are: got tune "{self.tune}" without weights; '
+                "name weights or leave tune out"
             )
         return self
 
@@ -159,11 +174,14 @@ class Timm(ImageEncoder):
         """
         from mfclip_vision.timm_backbone import TimmEncoder
         from mfclip_vision.timm_models import features_of, known, make
+        from mfclip_vision.timm_tuning import let_learn
 
         size, weights = context.image_size, None
         if self.weights is not None and context.pretrained:
             weights = located(self.weights)
         backbone = make(self.model, size, weights=weights, drop_path=self.drop_path_rate)
+        tune = "none" if self.freeze == "all" else self.tune
+        let_learn(backbone, tune, self.model)
         about = known(self.model)
         return TimmEncoder(
             backbone,
@@ -172,7 +190,8 @@ class Timm(ImageEncoder):
             mean=about.mean,
             std=about.std,
             drop_rate=self.drop_rate,
-            frozen=self.freeze == "all",
+            frozen=tune == "none",
+            rate=self.rate,
         )
 
 

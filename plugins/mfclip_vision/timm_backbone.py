@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mfclip import ParameterGroup
+
 
 class TimmEncoder(nn.Module):
     """Images (B, 3, H, W), float 0-1, RGB -> embeddings (B, d).
@@ -15,7 +17,7 @@ class TimmEncoder(nn.Module):
     Parameters
     ----------
     backbone
-        Images, normalised -> pooled features (B, f).
+        Images, normalised -> pooled features (B, f); with gradients where it learns.
     features
         f: how many they are.
     dim
@@ -25,7 +27,9 @@ class TimmEncoder(nn.Module):
     drop_rate
         Share of the pooled features that are set to zero in training.
     frozen
-        Whether the backbone gets no gradient and keeps its batch norms' statistics.
+        Whether the backbone stays in evaluation mode, and keeps its batch norms' statistics.
+    rate
+        Factor of the learning rate for the backbone.
     """
 
     mean: Tensor
@@ -41,15 +45,20 @@ class TimmEncoder(nn.Module):
         std: tuple[float, ...],
         drop_rate: float = 0.0,
         frozen: bool = False,
+        rate: float = 1.0,
     ) -> None:
         super().__init__()
-        self.backbone = backbone.requires_grad_(not frozen)
-        self.frozen = frozen
+        self.backbone, self.frozen, self.rate = backbone, frozen, rate
         self.drop = nn.Dropout(drop_rate)
         self.project = nn.Linear(features, dim)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         self.train()
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """The backbone learns at a rate of its own."""
+        learns = any(parameter.requires_grad for parameter in self.backbone.parameters())
+        return [ParameterGroup("backbone.", self.rate)] if learns and self.rate != 1.0 else []
 
     def forward(
         self, images: Float[Tensor, "batch 3 height width"]

@@ -79,6 +79,8 @@ VARIANTS: tuple[Part, ...] = (
     SrmNoise(**{**SRM.model_dump(), "choose": "poorest", "filters": "srm30", "truncate": 2.0}),
     Timm(model="test_efficientnet_gn", dim=16, drop_rate=0.1, drop_path_rate=0.1),
     ClipVit(patch=16, activation="quick-gelu", **TOWER),
+    ClipVit(patch=16, read=(1,), pool="both", l2=True, **TOWER),
+    ClipVit(patch=16, weights=tower_file(), tune="lora", lora_on="all", **TOWER),
     HierarchicalPrompts(levels=1),
     HierarchicalPrompts(levels=2),
     Spa(gate="softmax"),

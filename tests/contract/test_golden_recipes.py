@@ -49,6 +49,13 @@ ADDED: dict[str, str] = {
     "clip-vit.read": "CLIP's embedding",
     "clip-vit.rate": "the recipe's",
     "clip-vit.checkpoint": "nothing is computed twice",
+    "clip-vit.pool": "the class token",
+    "clip-vit.l2": "as the tower gives it",
+    "clip-vit.lora_rank": "read with tune = lora alone",
+    "clip-vit.lora_alpha": "read with tune = lora alone",
+    "clip-vit.lora_on": "read with tune = lora alone",
+    "timm.tune": "all of it learns, unless freeze says otherwise",
+    "timm.rate": "the recipe's",
 }
 """Options that came later, ``"cvit.option"``, ``"training.option"`` or ``".table"``, and why their
 default does what was done before. Such an option is the one allowed change."""

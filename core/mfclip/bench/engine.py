@@ -41,6 +41,7 @@ def engine(
     device: str,
     registry: str | None,
     text_side: bool,
+    light: bool = False,
 ) -> Engine:
     """The framework's own: builds as ``mfclip-build`` does, and scores as ``mfclip evaluate``.
 
@@ -50,15 +51,19 @@ def engine(
         Pixels of the shorter side at which images are corrupted; None: their own.
     text_side
         Whether bundles keep what only training needs.
+    light
+        Whether bundles leave out what pretrained weights give.
     """
     return Engine(
-        train=builder(plugins, events, device=device, text_side=text_side),
+        train=builder(plugins, events, device=device, text_side=text_side, light=light),
         open=opener(corruptions, size, device=device, registry=registry, progress=events.step),
         cost=lambda cell: count_cost(cell, plugins),
     )
 
 
-def builder(plugins: Plugins, events: BuildEvents, *, device: str, text_side: bool) -> Trainer:
+def builder(
+    plugins: Plugins, events: BuildEvents, *, device: str, text_side: bool, light: bool = False
+) -> Trainer:
     """Builds the recipes of cells, going on with what was begun."""
 
     def train(cell: Cell) -> str:
@@ -73,6 +78,7 @@ def builder(plugins: Plugins, events: BuildEvents, *, device: str, text_side: bo
             device=device,
             resume=True,
             text_side=text_side,
+            light=light,
             synthetic=cell.synthetic,
         )
         return str(choose_device(device))

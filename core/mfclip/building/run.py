@@ -13,6 +13,7 @@ from mfclip.building.folders import check_run, close_run, open_run
 from mfclip.building.measure import Measured, measure
 from mfclip.building.plan import Plan, make_plan
 from mfclip.building.writing import write
+from mfclip.bundle.contents import Size
 from mfclip.compute.allocator import keep_freed_memory
 from mfclip.compute.devices import choose_device
 from mfclip.compute.precision import choose_precision
@@ -39,6 +40,8 @@ class Built:
     example: Path | None
     """A test image to try the detector on."""
     seconds: float
+    size: Size
+    """Of the weights in the bundle."""
 
 
 def build(
@@ -51,12 +54,14 @@ def build(
     resume: bool = False,
     restart: bool = False,
     text_side: bool = True,
+    light: bool = False,
     synthetic: bool = False,
 ) -> Built:
     """Build one detector and write its bundle to ``folder``.
 
-    ``text_side=False`` leaves out of the bundle what only training needs. ``synthetic`` says that a
-    program drew the images, where the part that reads them cannot know.
+    ``text_side=False`` leaves out of the bundle what only training needs, ``light`` what pretrained
+    weights give. ``synthetic`` says that a program drew the images, where the part that reads them
+    cannot know.
 
     Raises
     ------
@@ -82,9 +87,10 @@ def build(
             measured = measure(plan, where, events)
         events.stage("Writing the bundle")
         seconds = time.monotonic() - started
-        write(folder, plan, trained, measured, plugins, run, seconds=seconds, text_side=text_side)
+        kept = {"text_side": text_side, "light": light}
+        size = write(folder, plan, trained, measured, plugins, run, seconds=seconds, **kept)
         close_run(run)
-    return Built(folder, measured, _example(plan), seconds)
+    return Built(folder, measured, _example(plan), seconds, size)
 
 
 def rehearse(

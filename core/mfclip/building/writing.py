@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mfclip.building.measure import Measured
 from mfclip.building.plan import Plan
-from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.contents import BundleContents, Size
 from mfclip.bundle.description import bases_of, needs_of, versions
 from mfclip.bundle.folder import write_bundle
 from mfclip.data.manifest import NAMED_SPLITS, Manifest, Row
@@ -48,7 +48,8 @@ def write(
     *,
     seconds: float,
     text_side: bool,
-) -> None:
+    light: bool,
+) -> Size:
     """Write everything that is kept of a build; an earlier bundle is replaced at the very end."""
     training = plan.recipe.training
     with tempfile.TemporaryDirectory() as scratch:
@@ -67,7 +68,7 @@ def write(
             images=_split_sizes(plan),
             files=files,
         )
-        write_bundle(folder, contents, text_side=text_side)
+        return write_bundle(folder, contents, text_side=text_side, light=light)
 
 
 def _files(

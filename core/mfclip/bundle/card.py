@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from mfclip.metrics.results import METRICS
 from mfclip.text import markdown
+from mfclip.weights.known import KNOWN
 
 if TYPE_CHECKING:
     from mfclip.bundle.contents import BundleContents
     from mfclip.bundle.description import BundleJson
 
+_LOAD = "## How to load"
 LIMITS = (
     "It knows the kinds of forgery that it was trained on. On generators, cameras and "
     "compressions that it has not seen, expect it to be worse than the figures above, and its "
@@ -38,7 +40,7 @@ def model_card(contents: BundleContents, about: BundleJson) -> str:
         "## Training data": _data(contents, about),
         "## Figures on the test split": list(_figures(contents.metrics)),
         "## Limits": [f"* {limit}" for limit in LIMITS],
-        "## How to load": _loading(about),
+        _LOAD: _loading(about),
     }
     return "\n\n".join("\n".join([title, "", *lines]) for title, lines in sections.items()) + "\n"
 
@@ -111,9 +113,12 @@ def _number(value: Any) -> str:
 
 def _loading(about: BundleJson) -> list[str]:
     needed = sorted({f"{need.distribution}=={need.version}" for need in about.needs})
+    light = bool(about.from_bases)
     return [
+        *(_light(about) if light else ()),
         "```bash",
         f"pip install {' '.join(needed) or f'mfclip=={about.mfclip}'}",
+        *(f"mfclip weights get {name}" for name in _to_get(about) if light),
         "mfclip score . picture.jpg",
         "```",
         "",
@@ -124,3 +129,23 @@ def _loading(about: BundleJson) -> list[str]:
         "    print(score.p_fake, score.verdict)",
         "```",
     ]
+
+
+def card_of(card: str, about: BundleJson) -> str:
+    """A card as it was, with how to load what is told here; no other text of it changes."""
+    before, title, _ = card.rpartition(f"{_LOAD}\n")
+    return "\n".join([f"{before}{title}", *_loading(about)]) + "\n" if title else card
+
+
+def _light(about: BundleJson) -> list[str]:
+    names = ", ".join(sorted({markdown(base.name) for base in about.bases}))
+    return [
+        f"The bundle is light: {len(about.from_bases)} of its tensors are those of the pretrained "
+        f"weights that it started from ({names}), which have to be on the machine. `mfclip bundle "
+        "whole` makes one that needs none.",
+        "",
+    ]
+
+
+def _to_get(about: BundleJson) -> list[str]:
+    return sorted({base.name for base in about.bases} & KNOWN.keys())

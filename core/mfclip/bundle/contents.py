@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mfclip.metrics.operating import OperatingPoints
 
@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from mfclip.data.prompts import PromptTable
     from mfclip.detector.base import DetectorModule
     from mfclip.recipe.model import Recipe
+
+
+class Size(NamedTuple):
+    """Of the weights of a bundle, bytes."""
+
+    stored: int
+    """In ``model.safetensors``."""
+    left_out: int
+    """In the tensors that a light bundle leaves to pretrained weights."""
+
+    def __str__(self) -> str:
+        """In megabytes; of a light bundle with those of a whole one beside them."""
+        stored, whole = self.stored / 1e6, (self.stored + self.left_out) / 1e6
+        if not self.left_out:
+            return f"{stored:.1f} MB of weights"
+        return f"{stored:.1f} MB of weights, a light bundle; {whole:.1f} MB if it were whole"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,14 +13,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mfclip.bundle.json_text import read_json
 from mfclip.data.labels import LABELS
-from mfclip.errors import BundleError
+from mfclip.errors import BundleError, UsageError
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.plugins.checks import PART_NAME
 from mfclip.plugins.entry_points import normalise
 from mfclip.recipe.settings import PreprocessingSettings
 from mfclip.recipe.slots import parts_within
 from mfclip.weights.files import hash_of
+from mfclip.weights.known import KNOWN
 from mfclip.weights.names import WeightName
+from mfclip.weights.store import named_by_hash
 
 if TYPE_CHECKING:
     from mfclip.plugins.discovery import Plugins
@@ -49,6 +51,8 @@ UNKNOWN, NO_VERSION = "unknown", "?"
 
 FileName = Annotated[str, AfterValidator(_inside)]
 """Relative, with ``/`` between its parts."""
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""sha256 in hexadecimal."""
 
 
 class Table(BaseModel):
@@ -85,7 +89,7 @@ class Base(Table):
     """Of the part in the recipe: ``vision.image``."""
     name: str
     """What the recipe calls them; of a file, its name without the folders."""
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Hash
     """Of their file."""
 
 
@@ -103,7 +107,11 @@ class BundleJson(Table):
     needs: tuple[Need, ...] = ()
     """The recipe's parts and their owners."""
     bases: tuple[Base, ...] = ()
-    """Pretrained weights that it was built from; it holds its own and needs none of them."""
+    """Pretrained weights that it was built from. It holds its own and needs none of them, but for
+    those that make an input beside the image and those that ``from_bases`` counts on."""
+    from_bases: Mapping[str, Hash] = {}
+    """Of a light bundle: tensors that are not in ``model.safetensors``, because the parts built
+    from ``bases`` have them; sha256 of each (:func:`mfclip.bundle.weights.digest`)."""
     labels: dict[Literal["real", "fake"], Literal[0, 1]]
     """Columns of the logits."""
     preprocessing: PreprocessingSettings
@@ -115,7 +123,7 @@ class BundleJson(Table):
     belong to. Empty: not known, or nothing was scored."""
     text_side: bool
     """Whether the weights of text encoder, predictor and alignment are in the bundle."""
-    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    weights_sha256: Hash
     """Of ``model.safetensors``."""
     data_fingerprint: str = ""
     """Fingerprint of the training data's manifest; empty where there was none."""
@@ -135,34 +143,71 @@ def bases_of(recipe: Recipe, place: str = "") -> tuple[Base, ...]:
     UsageError
         Where weights are not on this machine.
     """
-    found = []
+    return tuple(
+        Base(place=dotted, name=_name(weights), sha256=hash_of(weights))
+        for dotted, weights in named_weights(recipe)
+        if dotted.startswith(place)
+    )
+
+
+def named_weights(recipe: Recipe) -> Iterator[tuple[str, WeightName | Path]]:
+    """What the recipe's parts name as weights, after their places."""
     for path, part in parts_within(recipe):
-        dotted, weights = ".".join(map(str, path)), getattr(part, "weights", None)
-        if dotted.startswith(place) and isinstance(weights, Path | WeightName):
-            name = weights.name if isinstance(weights, Path) else str(weights)
-            found.append(Base(place=dotted, name=name, sha256=hash_of(weights)))
-    return tuple(found)
+        weights = getattr(part, "weights", None)
+        if isinstance(weights, Path | WeightName):
+            yield ".".join(map(str, path)), weights
+
+
+def _name(weights: WeightName | Path) -> str:
+    return weights.name if isinstance(weights, Path) else str(weights)
 
 
 def require_bases(about: BundleJson, recipe: Recipe) -> None:
     """Raise :class:`BundleError` where weights that scoring reads are not those of the build.
 
     Inputs beside the image are made with them anew; all other parts have their own in the bundle,
-    and theirs are not looked for.
+    and theirs are not looked for here: a light bundle does so as its detector is made.
     """
-    wanted = [base for base in about.bases if base.place.startswith(_MADE_ANEW)]
-    here = {base.place: base.sha256 for base in bases_of(recipe, _MADE_ANEW)} if wanted else {}
+    wanted = [base for base in about.bases if base.place.startswith(MADE_ANEW)]
+    here = {base.place: base.sha256 for base in bases_of(recipe, MADE_ANEW)} if wanted else {}
     for base in wanted:
         found = here.get(base.place, "nothing")
         if found != base.sha256:
-            raise BundleError(
-                f"{base.place} was built with the weights {base.name!r} of sha256 {base.sha256}, "
-                f"and here they are {found}; get those that it was built with"
-            )
+            raise BundleError(_others(base, found))
 
 
-_MADE_ANEW = "input."
-"""Where the places of the parts begin that a bundle holds no weights of."""
+def base_here(base: Base, named: WeightName | Path) -> WeightName | Path:
+    """Weights of the recorded hash: as the recipe names them, or kept under any other name.
+
+    Raises
+    ------
+    BundleError
+        Where they are not on this machine; tells how to get them.
+    """
+    try:
+        found = hash_of(named)
+    except UsageError as error:
+        found = f"absent ({error})"
+    if found == base.sha256:
+        return named
+    if kept := named_by_hash(base.sha256):
+        return kept
+    name = base.name if base.name in KNOWN else "NAME"
+    raise BundleError(
+        f"{_others(base, found)}: `mfclip weights get {name}`, or `mfclip weights convert FILE "
+        "--as NAME` for a file of yours. The bundle is light: it does not hold them."
+    )
+
+
+def _others(base: Base, found: str) -> str:
+    return (
+        f"{base.place} was built with the weights {base.name!r} of sha256 {base.sha256}, "
+        f"and here they are {found}; get those that it was built with"
+    )
+
+
+MADE_ANEW = "input."
+"""Where the places of the parts begin that no bundle holds weights of."""
 
 
 def label_map() -> dict[Literal["real", "fake"], Literal[0, 1]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfclip.bundle.card import model_card
-from mfclip.bundle.contents import BundleContents
+from mfclip.bundle.contents import BundleContents, Size
 from mfclip.bundle.description import (
     BundleJson,
     changed_versions,
@@ -26,10 +26,18 @@ from mfclip.bundle.description import (
     versions,
 )
 from mfclip.bundle.json_text import read_json
+from mfclip.bundle.light import (
+    files_of,
+    given_by_bases,
+    slots_left_out,
+    tensors_of,
+    with_bases,
+)
 from mfclip.bundle.limits import no_more_than
 from mfclip.bundle.weights import load_weights, save_weights
 from mfclip.detector.assemble import assemble
 from mfclip.detector.base import DetectorModule
+from mfclip.detector.model import VisionLanguageDetector
 from mfclip.errors import BundleError, UsageError
 from mfclip.files import replace_folder, settled, sha256
 
@@ -73,29 +81,42 @@ class Bundle:
         ------
         BundleError
             Where the weights do not fit the installed parts, lack the text side asked for, or are
-            far fewer than the recipe beside them asks for.
+            far fewer than the recipe beside them asks for; where pretrained weights that a light
+            bundle counts on are absent or others.
         """
         wanted = self.about.text_side if text_side is None else text_side
         if wanted and not self.about.text_side:
             raise BundleError(f"{self.folder} was saved without its text side; it can only score")
-        weights = _inside(self.folder, WEIGHTS)
-        with no_more_than(weights):
-            detector = assemble(self.recipe, self.prompts, pretrained=False, text_side=wanted)
+        weights, given = file_inside(self.folder, WEIGHTS), self.about.from_bases
+        slots = slots_left_out(given, self.about.bases, str(self.folder))
+        if not wanted:
+            slots -= {*VisionLanguageDetector.TRAINING_ONLY}
+        recipe = with_bases(self.recipe, self.about.bases, slots)
+        with no_more_than(weights, *files_of(recipe, slots)):
+            detector = assemble(recipe, self.prompts, pretrained=slots, text_side=wanted)
+        left_out = () if wanted else detector.TRAINING_ONLY
         try:
-            load_weights(weights, detector, without=() if wanted else detector.TRAINING_ONLY)
+            load_weights(weights, detector, without=left_out, from_bases=given)
         except BundleError as error:
             raise BundleError("\n".join([str(error), *self.changes])) from error
         return detector.eval()
 
 
-def write_bundle(folder: Path, contents: BundleContents, *, text_side: bool = True) -> None:
+def write_bundle(
+    folder: Path, contents: BundleContents, *, text_side: bool = True, light: bool = False
+) -> Size:
     """Write a bundle; an earlier one in its place goes only once the new one is complete.
+
+    Returns how large its weights are.
 
     Parameters
     ----------
     text_side
         False: leave the weights of text encoder, predictor and alignment out. Such a bundle
         scores as any other and cannot be trained further.
+    light
+        Leave out the tensors that the parts have from pretrained weights: a few hundred KB in place
+        of hundreds of MB, but the same weights are needed wherever it is loaded.
 
     Raises
     ------
@@ -108,7 +129,7 @@ def write_bundle(folder: Path, contents: BundleContents, *, text_side: bool = Tr
     text_side = text_side and contents.detector.has_training_only
     try:
         with replace_folder(folder) as staged:
-            _fill(staged, contents, text_side)
+            return _fill(staged, contents, text_side, light)
     except OSError as error:
         raise BundleError(
             f"could not write the bundle {folder}: {error}; what was there before is untouched"
@@ -162,13 +183,13 @@ def read_bundle(
     from mfclip.recipe.registry import plugins_for, read_registry
 
     folder = settled(folder)
-    about = parse(_text(folder, DESCRIPTION), str(folder / DESCRIPTION))
+    about = parse(text_of(folder, DESCRIPTION), str(folder / DESCRIPTION))
     registry = read_registry() if registry is None else registry
     plugins = plugins_for(registry) if plugins is None else plugins
     require(about.needs, plugins, str(folder))
     _check_weights(folder, about)
     recipe = read_recipe_text(
-        _text(folder, RECIPE), str(folder / RECIPE), plugins=plugins, registry=registry
+        text_of(folder, RECIPE), str(folder / RECIPE), plugins=plugins, registry=registry
     )
     require_listed(recipe, about.needs, str(folder))
     return Bundle(
@@ -181,7 +202,7 @@ def read_bundle(
     )
 
 
-def _fill(staged: Path, contents: BundleContents, text_side: bool) -> None:
+def _fill(staged: Path, contents: BundleContents, text_side: bool, light: bool) -> Size:
     """Write every file; ``bundle.json`` comes last, because it lists the others."""
     from mfclip.recipe.render import to_toml
 
@@ -189,7 +210,8 @@ def _fill(staged: Path, contents: BundleContents, text_side: bool) -> None:
     if taken:
         raise UsageError(f"{taken[0]!r} is a name of the bundle's own; give the file another")
     left_out = () if text_side else contents.detector.TRAINING_ONLY
-    digest = save_weights(staged / WEIGHTS, contents.detector, without=left_out)
+    given = _given(contents, text_side) if light else {}
+    digest = save_weights(staged / WEIGHTS, contents.detector, without=left_out, from_bases=given)
     files: dict[str, str | bytes | Path] = dict(contents.files)
     files[RECIPE] = to_toml(contents.recipe)
     if contents.prompts is not None:
@@ -198,20 +220,37 @@ def _fill(staged: Path, contents: BundleContents, text_side: bool) -> None:
         files[METRICS] = _json(contents.metrics)
     files[CARD] = ""  # the card names the bundle's files, itself among them
     names = tuple(sorted({*files, WEIGHTS, DESCRIPTION}))
-    about = _describe(contents, digest, names, text_side)
+    about = _describe(contents, digest, names, text_side, given)
     files[CARD] = model_card(contents, about)
     files[DESCRIPTION] = about.model_dump_json(indent=2)
     for name, content in files.items():
         _put(staged / name, content)
+    return size_of(staged / WEIGHTS, contents.detector, given)
+
+
+def size_of(weights: Path, detector: DetectorModule, given: Collection[str]) -> Size:
+    """Of a file of weights, and of what was left out of it."""
+    own = tensors_of(detector)
+    return Size(weights.stat().st_size, sum(own[name].nbytes for name in given))
+
+
+def _given(contents: BundleContents, text_side: bool) -> dict[str, str]:
+    bases, prompts = contents.bases, contents.prompts
+    return given_by_bases(contents.detector, contents.recipe, prompts, bases, text_side=text_side)
 
 
 def _describe(
-    contents: BundleContents, digest: str, names: tuple[str, ...], text_side: bool
+    contents: BundleContents,
+    digest: str,
+    names: tuple[str, ...],
+    text_side: bool,
+    given: Mapping[str, str],
 ) -> BundleJson:
     return BundleJson(
         **versions(),
         needs=contents.needs,
         bases=contents.bases,
+        from_bases=given,
         labels=label_map(),
         preprocessing=contents.recipe.preprocessing,
         operating=contents.operating,
@@ -234,13 +273,13 @@ def _put(path: Path, content: str | bytes | Path) -> None:
 def _known_files(folder: Path) -> set[str]:
     """What an earlier bundle says it holds; empty for anything else."""
     try:
-        return set(parse(_text(folder, DESCRIPTION), str(folder)).files)
+        return set(parse(text_of(folder, DESCRIPTION), str(folder)).files)
     except BundleError:
         return set()
 
 
 def _check_weights(folder: Path, about: BundleJson) -> None:
-    found = sha256(_inside(folder, WEIGHTS))
+    found = sha256(file_inside(folder, WEIGHTS))
     if found != about.weights_sha256:
         raise BundleError(
             f"{folder / WEIGHTS} is not what was written: its sha256 is {found}, bundle.json "
@@ -253,17 +292,18 @@ def _read_prompts(folder: Path, about: BundleJson) -> PromptTable | None:
 
     if PROMPTS not in about.files:
         return None
-    text = _text(folder, PROMPTS)
+    text = text_of(folder, PROMPTS)
     read_json(text, str(folder / PROMPTS))  # refuses what the table's own reader would not
     return PromptTable.from_json(text)
 
 
 def _read_json(folder: Path, name: str) -> Mapping[str, Any]:
-    return read_json(_text(folder, name), str(folder / name))
+    return read_json(text_of(folder, name), str(folder / name))
 
 
-def _text(folder: Path, name: str) -> str:
-    path = _inside(folder, name)
+def text_of(folder: Path, name: str) -> str:
+    """A text file of the bundle. Raises :class:`BundleError` where it is none, or too large."""
+    path = file_inside(folder, name)
     size = path.stat().st_size
     if size > LARGEST_TEXT:
         raise BundleError(f"{path} is damaged: {size} bytes; at most {LARGEST_TEXT} are read")
@@ -273,7 +313,7 @@ def _text(folder: Path, name: str) -> str:
         raise BundleError(f"{path} is damaged: it is not UTF-8 text") from error
 
 
-def _inside(folder: Path, name: str) -> Path:
+def file_inside(folder: Path, name: str) -> Path:
     """A file of the bundle; links that lead out of the folder are refused."""
     path = folder / name
     if not path.is_file():

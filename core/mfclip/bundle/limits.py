@@ -29,15 +29,17 @@ MOST_NUMBERS, MOST_TENSORS = 8_000_000_000, 100_000
 
 
 @contextmanager
-def no_more_than(weights: Path) -> Iterator[None]:
-    """Within the block, this thread may not build much more than a file of weights can fill.
+def no_more_than(weights: Path, *bases: Path) -> Iterator[None]:
+    """Within the block, this thread may not build much more than files of weights can fill.
+
+    ``weights`` are a bundle's, ``bases`` what a light one counts on.
 
     Raises
     ------
     BundleError
         From within the block, where the limit is passed; or where the file cannot be read.
     """
-    held = sizes(weights)
+    held = [size for file in (weights, *bases) for size in sizes(file)]
     refusal = BundleError(
         f"{weights} holds {sum(held)} numbers in {len(held)} tensors; the recipe beside "
         "it asks for a detector many times as large. Do not use it, or build it anew."

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from mfclip.errors import BundleError, PluginError
 from mfclip.files import sha256
 
 
-def save_weights(path: Path, detector: nn.Module, *, without: Sequence[str] = ()) -> str:
+def save_weights(
+    path: Path,
+    detector: nn.Module,
+    *,
+    without: Sequence[str] = (),
+    from_bases: Collection[str] = (),
+) -> str:
     """Write the detector's state and return the file's sha256, in hexadecimal.
 
-    ``without`` names children that are left out, such as those that only training uses.
+    ``without`` names children that are left out, such as those that only training uses;
+    ``from_bases`` names tensors that pretrained weights give.
 
     Raises
     ------
@@ -27,7 +36,9 @@ def save_weights(path: Path, detector: nn.Module, *, without: Sequence[str] = ()
     from safetensors.torch import save_file
 
     state = {
-        name: value for name, value in detector.state_dict().items() if not _within(name, without)
+        name: value
+        for name, value in detector.state_dict().items()
+        if not within(name, without) and name not in from_bases
     }
     path.touch()
     mode = path.stat().st_mode
@@ -39,16 +50,24 @@ def save_weights(path: Path, detector: nn.Module, *, without: Sequence[str] = ()
     return sha256(path)
 
 
-def load_weights(path: Path, detector: nn.Module, *, without: Sequence[str] = ()) -> None:
+def load_weights(
+    path: Path,
+    detector: nn.Module,
+    *,
+    without: Sequence[str] = (),
+    from_bases: Mapping[str, str] | None = None,
+) -> None:
     """Fill the detector from a file; every name must be there, and no other.
 
     What the file has of the children ``without`` is not read; the detector may lack it, or keep it
-    as it was drawn.
+    as it was drawn. ``from_bases``, the sha256 of tensors by name, are not in the file: the
+    detector has them already from pretrained weights.
 
     Raises
     ------
     BundleError
-        Where the file and the detector do not have the same names and shapes.
+        Where the file and the detector do not have the same names and shapes, and where the
+        detector's tensors are not those of ``from_bases``.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -57,12 +76,15 @@ def load_weights(path: Path, detector: nn.Module, *, without: Sequence[str] = ()
             state = {
                 name: file.get_tensor(name)
                 for name in file.keys()  # noqa: SIM118  a handle, not a mapping
-                if not _within(name, without)
+                if not within(name, without)
             }
     except SafetensorError as error:
         raise BundleError(f"{path} is no safetensors file: {error}") from error
+    own = detector.state_dict()
+    left_out = {n: found for n, found in (from_bases or {}).items() if not within(n, without)}
+    kept = {n: v for n, v in own.items() if within(n, without)}
+    kept |= _put_back(left_out, own, state, str(path))
     try:
-        kept = {n: v for n, v in detector.state_dict().items() if _within(n, without)}
         detector.load_state_dict({**kept, **state})
     except RuntimeError as error:
         raise BundleError(f"{path} does not fit the recipe beside it: {error}") from error
@@ -87,7 +109,53 @@ def sizes(path: Path) -> tuple[int, ...]:
         raise BundleError(f"{path} is no safetensors file: {error}") from error
 
 
-def _within(name: str, children: Sequence[str]) -> bool:
+def _put_back(
+    from_bases: Mapping[str, str], own: Mapping[str, Tensor], stored: Collection[str], origin: str
+) -> dict[str, Tensor]:
+    """The tensors that were left out, as the freshly built detector has them.
+
+    Parameters
+    ----------
+    from_bases
+        sha256 of each, by name.
+    own
+        State of the detector.
+    stored
+        Names in the bundle's own file.
+
+    Raises
+    ------
+    BundleError
+        Where one is stored as well, is no tensor of the detector, or is another than was left out.
+    """
+    for name, expected in from_bases.items():
+        if name in stored or not isinstance(own.get(name), Tensor):
+            where = "is stored as well" if name in stored else "is no tensor of the recipe's parts"
+            raise BundleError(
+                f"{origin} contradicts itself: {name!r}, which bundle.json leaves to pretrained "
+                f"weights, {where}. Do not use it, or build it anew."
+            )
+        found = digest(own[name])
+        if found != expected:
+            raise BundleError(
+                f"{origin} was written without {name!r}, and what the pretrained weights give here "
+                f"is another tensor: its sha256 is {found}, bundle.json says {expected}. Look for "
+                "damage with `mfclip weights verify`; another version of torch or of a plugin may "
+                "be the cause too. Where the bundle was made, `mfclip bundle whole` makes one that "
+                "needs no weights."
+            )
+    return {name: own[name] for name in from_bases}
+
+
+def digest(tensor: Tensor) -> str:
+    """sha256 of a tensor's type, shape and bytes."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    found = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}\0".encode())
+    found.update(flat.view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def within(name: str, children: Sequence[str]) -> bool:
     """Whether a tensor of that name belongs to one of the children."""
     return any(name.startswith(f"{child}.") for child in children)
 

@@ -12,6 +12,7 @@ import typer
 
 from mfclip.cli.bench import bench
 from mfclip.cli.build import build
+from mfclip.cli.bundle import bundle_tree
 from mfclip.cli.catalogue import assemblies, parts, schema
 from mfclip.cli.compare import compare
 from mfclip.cli.data import data_tree
@@ -72,6 +73,7 @@ def command_tree() -> typer.Typer:
         app.command()(command)
     app.add_typer(data_tree(), name="data")
     app.add_typer(weights_tree(), name="weights")
+    app.add_typer(bundle_tree(), name="bundle")
     return app
 
 

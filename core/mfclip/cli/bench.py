@@ -47,6 +47,7 @@ def bench(
     plan: bench_options.Plan = False,
     restart: bench_options.Restart = False,
     image_side_only: bench_options.ImageSideOnly = False,
+    light: bench_options.Light = False,
     verify: bench_options.Verify = None,
     root: bench_options.Root = None,
     tolerance: bench_options.Tolerance = 1e-3,
@@ -90,6 +91,7 @@ def bench(
             registry=registry,
             restart=restart,
             text_side=not image_side_only,
+            light=light,
             title=title,
         )
     _tell(outcome)
@@ -113,6 +115,7 @@ def _run(
     registry: str | None,
     restart: bool,
     text_side: bool,
+    light: bool,
     title: str,
 ) -> Outcome:
     from mfclip.bench.engine import engine
@@ -126,6 +129,7 @@ def _run(
         device=device,
         registry=registry,
         text_side=text_side,
+        light=light,
     )
     with goes_on("the same command goes on from here"):
         return run(grid, events, hands, restart=restart, title=title)

@@ -87,6 +87,10 @@ Restart = Annotated[
 ImageSideOnly = Annotated[
     bool, typer.Option("--image-side-only", help="Leave the text side out of bundles.")
 ]
+Light = Annotated[
+    bool,
+    typer.Option("--light", help="Leave what pretrained weights give out of bundles."),
+]
 Verify = Annotated[
     Path | None,
     typer.Option(

@@ -10,6 +10,7 @@ import typer
 
 from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, Registry
+from mfclip.errors import UsageError
 
 if TYPE_CHECKING:
     from mfclip.building.run import Built
@@ -44,6 +45,10 @@ def build(
         bool,
         typer.Option("--image-side-only", help="Leave the text side out of the bundle."),
     ] = False,
+    light: Annotated[
+        bool,
+        typer.Option("--light", help="Leave what pretrained weights give out of the bundle."),
+    ] = False,
     registry: Registry = None,
 ) -> None:
     """Assemble a detector from a recipe, train it, evaluate it, and write one folder.
@@ -55,6 +60,8 @@ def build(
     if resume and restart:
         raise typer.BadParameter("--resume and --restart exclude each other")
     read, plugins = _read(recipe, settings or [], registry, strict=strict)
+    if light:
+        _check_light(read)
 
     from mfclip.cli.console import ConsoleEvents
 
@@ -78,6 +85,7 @@ def build(
                 resume=resume,
                 restart=restart,
                 text_side=not image_side_only,
+                light=light,
             )
     _tell(built)
 
@@ -98,9 +106,22 @@ def _read(
     return recipe, plugins
 
 
+def _check_light(recipe: Recipe) -> None:
+    """Raise where no part but an input, which no bundle holds, starts from pretrained weights."""
+    from mfclip.bundle.description import MADE_ANEW, named_weights
+
+    if all(place.startswith(MADE_ANEW) for place, _ in named_weights(recipe)):
+        raise UsageError(
+            "--light leaves out what pretrained weights give, and no part of this recipe names any "
+            "that would be in the bundle; leave the option out"
+        )
+
+
 def _tell(built: Built) -> None:
     """Where the bundle is, how good it is, and what to do with it."""
     typer.echo(f"bundle: {built.folder} ({built.seconds:.0f} s)")
+    if built.size.left_out:
+        typer.echo(f"size:   {built.size}")
     typer.echo(f"report: {built.folder / 'report.html'}")
     if built.measured is None:
         typer.echo("test:   none, the recipe has no [training]: this detector is untrained")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from torch import Tensor, nn
@@ -45,7 +46,7 @@ def assemble(
     recipe: Recipe,
     prompts: PromptTable | None,
     *,
-    pretrained: bool = True,
+    pretrained: bool | Collection[str] = True,
     text_side: bool = True,
 ) -> DetectorModule:
     """The detector of a recipe, freshly initialised.
@@ -58,7 +59,8 @@ def assemble(
     prompts
         The prompt table of the training data; needed where the recipe has a text encoder.
     pretrained
-        False: build the architecture and read no weight file.
+        False: build the architecture and read no weight file. Slots of the recipe, as ``vision``:
+        read those of the parts in there alone.
     text_side
         False: leave out text encoder, predictor and alignment, which scoring does not run.
 
@@ -69,11 +71,16 @@ def assemble(
     UsageError
         Where ``prompts`` is needed and not given.
     """
-    context = recipe.context(len(prompts) if prompts else None, pretrained=pretrained)
+    context = recipe.context(len(prompts) if prompts else None)
+
+    def of(slot: str) -> BuildContext:
+        reads = pretrained if isinstance(pretrained, bool) else slot in pretrained
+        return replace(context, pretrained=reads)
+
     if recipe.detector is not None:
         whole = recipe.detector
         return PluginDetector(
-            _module(whole, "detector", context),
+            _module(whole, "detector", of("detector")),
             label_of("detector", whole),
             whole.gives,
             whole.shapes,
@@ -84,7 +91,7 @@ def assemble(
         raise UsageError("the recipe has neither `vision` nor `detector`: nothing to assemble")
     if text_side and recipe.text and prompts is None:
         raise UsageError("the recipe has a text encoder, so it needs a prompt table; got None")
-    vision = _module(recipe.vision, "vision", context)
+    vision = _module(recipe.vision, "vision", of("vision"))
     return VisionLanguageDetector(
         vision,
         recipe.vision.width,
@@ -92,7 +99,7 @@ def assemble(
         normalise=recipe.head.normalise,
         labels=labels(recipe),
         reads=recipe.vision.reads,
-        **(_text_side(recipe, prompts, context) if text_side else {}),
+        **(_text_side(recipe, prompts, of) if text_side else {}),
     )
 
 
@@ -124,14 +131,18 @@ class _TextSide(TypedDict, total=False):
     predictor: bool
 
 
-def _text_side(recipe: Recipe, prompts: PromptTable | None, context: BuildContext) -> _TextSide:
+def _text_side(
+    recipe: Recipe, prompts: PromptTable | None, of: Callable[[str], BuildContext]
+) -> _TextSide:
     if recipe.text is None or prompts is None:
         return {}
     return {
-        "text": _module(recipe.text, "text", context),
+        "text": _module(recipe.text, "text", of("text")),
         "text_width": recipe.text.width,
         "tokens": prompts.tokens,
-        "alignment": _module(recipe.alignment, "alignment", context) if recipe.alignment else None,
+        "alignment": _module(recipe.alignment, "alignment", of("alignment"))
+        if recipe.alignment
+        else None,
         "predictor": any("predicted_text" in loss.needs for loss in recipe.loss),
     }
 

@@ -1,7 +1,8 @@
 """A detector's layers made ready to score.
 
-Batch normalisation is folded into the convolution before it: less work, the same function. Heads
-are kept out of reduced precision.
+Batch normalisation is folded into the convolution before it, and parametrised weights, such as
+those with low-rank adapters, are computed once: less work, the same function. Heads are kept out of
+reduced precision.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from mfclip.detector.head import CLASSES, Head
 
@@ -26,13 +28,16 @@ def fold(module: Module) -> Module:
 
     Only direct neighbours in an ``nn.Sequential`` are merged, because only there is the order
     of calls known. Modules that are shared, hooked or subclassed stay as they are: they may do
-    more than their type says.
+    more than their type says. Weights with parametrisations (``torch.nn.utils.parametrize``)
+    become plain weights of the values they have.
     """
     folded = copy.deepcopy(module).eval()
     uses = Counter(id(m) for _, m in folded.named_modules(remove_duplicate=False))
     for sequence in folded.modules():
         if isinstance(sequence, nn.Sequential) and type(sequence).forward is nn.Sequential.forward:
             _fold_neighbours(sequence, uses)
+    for inner in list(folded.modules()):
+        _compute_weights(inner)
     return folded
 
 
@@ -59,6 +64,18 @@ def _fold_neighbours(sequence: nn.Sequential, uses: Counter[int]) -> None:
         if _plain(convolution, uses) and _plain(norm, uses) and _match(convolution, norm):
             sequence[place] = fuse_conv_bn_eval(convolution, norm)  # type: ignore[type-var, arg-type]
             sequence[place + 1] = nn.Identity()
+
+
+def _compute_weights(module: nn.Module) -> None:
+    """Put the values in the place of whatever computes them anew in each pass."""
+    if not is_parametrized(module):
+        return
+    values = {name: getattr(module, name) for name in module.parametrizations}  # type: ignore[union-attr]
+    # torch's own remove_parametrizations takes the weight from the class, which copies share.
+    module.__class__ = type_before_parametrizations(module)
+    del module.parametrizations
+    for name, value in values.items():
+        setattr(module, name, nn.Parameter(value.detach(), requires_grad=value.requires_grad))
 
 
 def _match(convolution: nn.Module, norm: nn.Module) -> bool:

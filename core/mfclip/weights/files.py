@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,13 +54,21 @@ def located(weights: WeightName | Path) -> Path:
 def hash_of(weights: WeightName | Path) -> str:
     """sha256 of the file; of weights that are kept by name, as their record has it.
 
+    A file is read once in a process, and again where its size or its time of change is another.
+
     Raises :class:`UsageError` where they are not here.
     """
     if not isinstance(weights, Path):
         return record_of(weights).sha256
     if not weights.is_file():
         raise UsageError(f"there is no file of weights {str(weights)!r}")
-    return sha256(weights)
+    about = weights.stat()
+    return _hash(weights.resolve(), about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _hash(file: Path, size: int, mtime_ns: int) -> str:
+    return sha256(file)
 
 
 def absent(weights: WeightName | Path | None, context: BuildContext) -> Iterator[Misfit]:

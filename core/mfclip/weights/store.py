@@ -76,6 +76,12 @@ def record_of(name: str) -> Record:
         ) from error
 
 
+def named_by_hash(sha256: str) -> WeightName | None:
+    """The first name of weights whose record has that hash; None where there are none."""
+    found = (name for name in names() if record_of(name).sha256 == sha256)
+    return next(map(WeightName, found), None)
+
+
 def not_here(name: str) -> str:
     """That weights are absent, and which command brings them."""
     if name in KNOWN:

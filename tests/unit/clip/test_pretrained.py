@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -33,6 +34,36 @@ def test_class_tokens_are_those_of_transformers(file, transformers_model, images
         expected = torch.cat([states[1][:, 0], states[2][:, 0]], 1)
         torch.testing.assert_close(module(images), expected, atol=1e-5, rtol=1e-5)
     assert ClipVit(**QUICK, read=(1, 2)).width == expected.shape[1] == 64
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("l2", [False, True])
+@pytest.mark.parametrize("pool", ["class", "patches", "both"])
+def test_what_is_pooled_is_what_numpy_says(file, transformers_model, images, pool, l2):
+    settings = {"read": (1, 2), "pool": pool, "l2": l2}
+    part = ClipVit(**QUICK, weights=file, **settings)
+    module = part.build(BuildContext(image_size=32)).eval()
+    states = transformers_model.vision_model(
+        pixel_values=(images - module.mean) / module.std, output_hidden_states=True
+    ).hidden_states
+    found = []
+    for tokens in (states[block].double().numpy() for block in (1, 2)):
+        read = {"class": [tokens[:, 0]], "patches": [tokens[:, 1:].mean(1)]}
+        for one in read.get(pool, [*read["class"], *read["patches"]]):
+            found.append(one / np.linalg.norm(one, axis=1, keepdims=True) if l2 else one)
+    expected = torch.from_numpy(np.concatenate(found, 1)).float()
+    torch.testing.assert_close(module(images), expected, atol=1e-5, rtol=1e-5)
+    assert part.width == expected.shape[1] == (128 if pool == "both" else 64)
+
+
+@torch.no_grad()
+def test_the_embedding_may_have_length_one_too(file, images):
+    plain, unit = (
+        ClipVit(**QUICK, weights=file, l2=l2).build(BuildContext(image_size=32)).eval()(images)
+        for l2 in (False, True)
+    )
+    torch.testing.assert_close(unit, plain / plain.norm(dim=1, keepdim=True))
+    assert not torch.equal(unit, plain)
 
 
 def test_blocks_behind_the_last_one_read_are_left_out(file):
@@ -114,6 +145,7 @@ def test_weights_by_name(file, images, tmp_path, monkeypatch):
         ({"read": (0,)}, "blocks from 1 to 2"),
         ({"tune": "layernorm"}, "random weights would stay as they are"),
         ({"tune": "none"}, "random weights would stay as they are"),
+        ({"pool": "both"}, 'pool "both" is of blocks that are read; got no numbers'),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, said):
@@ -126,6 +158,13 @@ def test_a_billion_layers_are_not_counted():
         ClipVit(**QUICK | {"layers": 10**9}, read=(2, 1))
 
 
-@pytest.mark.parametrize("settings", [{"read": (1, 2)}, {"read": (1,), "tune": "layernorm"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"read": (1, 2)},
+        {"read": (1,), "tune": "layernorm"},
+        {"read": (1, 2), "pool": "both", "l2": True},
+    ],
+)
 def test_it_passes_the_conformance_suite(settings, file):
     check_part(ClipVit(**QUICK, weights=file, **settings), context=BuildContext(image_size=32))

@@ -101,3 +101,14 @@ def test_what_may_be_more_than_it_seems_stays(plain):
     inputs = torch.rand(2, 3, 6, 6)
     assert torch.equal(folded(inputs), plain(inputs))
     assert any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+
+
+def test_parametrised_weights_are_computed_once():
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)), nn.ReLU()).eval()
+    folded = fold(plain)
+    inputs = torch.rand(3, 5)
+    assert torch.equal(folded(inputs), plain(inputs))
+    assert type(folded[0]) is nn.Linear
+    assert set(folded.state_dict()) == {"0.weight", "0.bias"}
+    assert len(plain.state_dict()) == 3

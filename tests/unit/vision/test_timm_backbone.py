@@ -7,8 +7,13 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torchvision.transforms.v2.functional import normalize
 
+from mfclip.errors import RecipeError
 from mfclip.parts import BuildContext
+from mfclip.recipe.settings import TrainingSettings
+from mfclip.testing import check_part
+from mfclip.training.optimiser import make_optimiser
 from mfclip_vision.parts import Timm
+from mfclip_vision.timm_tuning import is_norm
 
 CONTEXT = BuildContext(image_size=64)
 
@@ -76,6 +81,89 @@ def test_what_is_frozen_stays_and_the_rest_learns(freeze, file, draw_images):
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
     assert {"project.weight", "project.bias"} <= changed
     assert (changed == after.keys()) if freeze == "none" else (len(changed) == 2)
+
+
+@pytest.mark.parametrize("tune", ["all", "layernorm", "none"])
+@pytest.mark.parametrize("model", ["test_efficientnet", "test_vit", "test_efficientnet_gn"])
+def test_what_learns_is_what_was_asked_for(model, tune, tmp_path, draw_images):
+    """Of a step of training: tensors by what they belong to, told by their names in timm."""
+    state = {n: v.contiguous() for n, v in timm.create_model(model).state_dict().items()}
+    save_file(state, file := tmp_path / "weights.safetensors")
+    encoder = Timm(model=model, dim=8, weights=file, tune=tune).build(CONTEXT)
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    optimiser = torch.optim.SGD([p for p in encoder.parameters() if p.requires_grad], lr=0.1)
+    encoder.train()(draw_images(4, 64)).square().sum().backward()
+    optimiser.step()
+    changed = {n for n, v in encoder.state_dict().items() if not torch.equal(v, before[n])}
+    norms = {n for n in before if n.startswith("backbone.") and n.split(".")[-2] in NORMS[model]}
+    projection = {"project.weight", "project.bias"}
+    assert len(norms) > 10
+    if tune == "all":
+        assert norms | projection < changed
+    else:
+        assert changed == (norms | projection if tune == "layernorm" else projection)
+
+
+NORMS = {
+    "test_efficientnet": ("bn1", "bn2", "bn3"),
+    "test_efficientnet_gn": ("bn1", "bn2", "bn3"),
+    "test_vit": ("norm", "norm1", "norm2", "fc_norm"),
+}
+"""What timm calls the norm layers of these models; their statistics carry the same names."""
+
+
+def test_norms_of_every_type_are_told(tmp_path):
+    layers = timm.layers
+    for kind in (
+        layers.LayerNorm2d,
+        layers.RmsNorm,
+        layers.GroupNorm1,
+        layers.grn.GlobalResponseNorm,
+    ):
+        assert is_norm(kind(8)), kind
+    assert is_norm(torch.nn.BatchNorm1d(8))
+    for other in (torch.nn.Conv2d(3, 8, 1), layers.ConvNormAct(3, 8), layers.LayerScale(8)):
+        assert not is_norm(other), type(other)
+
+
+def test_a_model_without_norms_has_none_to_tune(tmp_path):
+    state = timm.create_model("test_nfnet").state_dict()
+    save_file(state, file := tmp_path / "weights.safetensors")
+    part = Timm(model="test_nfnet", weights=file, tune="layernorm")
+    with pytest.raises(RecipeError, match="test_nfnet has no norm layers with weights"):
+        part.build(CONTEXT)
+
+
+def test_the_backbone_learns_at_its_own_rate(file):
+    part = Timm(model="test_efficientnet", dim=8, weights=file, tune="layernorm", rate=0.3)
+    module = torch.nn.ModuleDict({"vision": part.build(CONTEXT)})
+    groups = make_optimiser(module, TrainingSettings(learning_rate=0.01)).param_groups
+    rates = {round(group["lr"], 6): len(group["params"]) for group in groups}
+    trained = [p for p in module["vision"].backbone.parameters() if p.requires_grad]
+    assert rates == {0.003: len(trained), 0.01: 2}
+    frozen = Timm(model="test_efficientnet", dim=8, weights=file, tune="none", rate=0.3)
+    assert frozen.build(CONTEXT).parameter_groups() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"tune": "layernorm"}, 'got tune "layernorm" without weights'),
+        ({"tune": "none"}, 'got tune "none" without weights'),
+        ({"tune": "layernorm", "freeze": "all"}, 'got tune "layernorm" beside it'),
+        ({"rate": 0}, "greater than 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, said, file):
+    weights = {"weights": file} if "freeze" in settings else {}
+    with pytest.raises(ValidationError, match=said):
+        Timm(model="test_efficientnet", **weights, **settings)
+
+
+@pytest.mark.parametrize("tune", ["layernorm", "none"])
+def test_tuned_in_part_it_passes_the_conformance_suite(tune, file):
+    part = Timm(model="test_efficientnet", dim=8, weights=file, tune=tune)
+    check_part(part, context=CONTEXT)
 
 
 def test_a_frozen_backbone_still_lets_gradients_reach_the_image(file, draw_images):

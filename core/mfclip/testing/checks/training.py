@@ -20,12 +20,18 @@ from mfclip.testing.subject import Subject
 
 BF16_TOLERANCE = 0.1
 """Of the largest output. bfloat16 has eight bits: a few layers lose up to some per cent."""
+STEP = 0.01
+"""Length of a step against a gradient; weights are of the order of 1."""
 SAME_TOLERANCE = 1e-4
 """Of the largest output, for the same arithmetic in another order."""
 
 
 def gradients_reach_parameters(subject: Subject) -> None:
-    """In training mode every parameter that asks for a gradient gets one that is not all zero."""
+    """In training mode every parameter that asks for a gradient gets one that is not all zero.
+
+    At once, or after a small step of the others: behind a gate or an adapter that starts at zero
+    nothing learns before that has moved.
+    """
     module = subject.fresh().train()
     waiting = {name: p for name, p in module.named_parameters() if p.requires_grad}
     unused = set(waiting)
@@ -35,7 +41,7 @@ def gradients_reach_parameters(subject: Subject) -> None:
         for name, gradient in _one_backward(subject, module, waiting, seed):
             unused.discard(name)
             if gradient.any():
-                del waiting[name]
+                _step(waiting.pop(name), gradient)
     if waiting:
         told = [f"{name} ({'unused' if name in unused else 'all zero'})" for name in waiting]
         raise Fault(
@@ -44,6 +50,11 @@ def gradients_reach_parameters(subject: Subject) -> None:
             expected="a gradient that is not all zero, over four batches",
             advice="use them, or set requires_grad to False where they are meant to stay",
         )
+
+
+@torch.no_grad()
+def _step(parameter: nn.Parameter, gradient: Tensor) -> None:
+    parameter.sub_(gradient, alpha=STEP / float(gradient.norm()))
 
 
 def _one_backward(

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mfclip.parts import BuildContext
+from mfclip.testing import part_checks
 
 from .conftest import Eye, Net
 
@@ -31,6 +32,19 @@ class HalfDead(Net):
 
     def forward(self, images):
         return super().forward(images) + self.gain * 0
+
+
+class ClosedGate(Net):
+    """Nothing behind the gate learns before it has opened a little."""
+
+    def __init__(self, context: BuildContext) -> None:
+        super().__init__(context)
+        self.gate = nn.Parameter(torch.zeros(8))
+        self.behind = nn.Linear(8, 8)
+
+    def forward(self, images):
+        features = super().forward(images)
+        return features + self.gate * self.behind(features)
 
 
 class Hidden(Net):
@@ -123,3 +137,9 @@ BROKEN = [
 def test_a_broken_module_is_caught(caught, name, net, message):
     broken = type("Broken", (Eye,), {"net": net, "__module__": __name__})
     caught(name, broken, message, sound=Eye)
+
+
+def test_what_a_gate_of_zero_hides_at_first_is_no_fault():
+    gated = type("Gated", (Eye,), {"net": ClosedGate, "__module__": __name__})
+    (check,) = (one for one in part_checks(gated()) if one.name == "gradients-reach-parameters")
+    check()
