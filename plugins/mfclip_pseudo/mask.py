@@ -14,6 +14,8 @@ from mfclip_pseudo.fields import blurred, places, smooth_field
 
 GRID = 128
 """Longer side of the largest mask that is drawn, pixels."""
+LEAST = 0.8
+"""Smallest sigma of a mask's blur, pixels."""
 SIDES = 10
 """Of a convex region."""
 ELASTIC = 0.03
@@ -39,7 +41,7 @@ def _mask(height: int, width: int, draw: np.random.Generator) -> Float[Tensor, "
     across = (columns + bend[0] - draw.uniform(0.46, 0.54)) / draw.uniform(0.20, 0.36)
     down = (rows + bend[1] - draw.uniform(0.47, 0.57)) / draw.uniform(0.26, 0.42)
     inside = _polygon(across, down, draw) if draw.random() < 0.5 else _ellipse(across, down)
-    sigma = draw.uniform(0.01, 0.05) * min(height, width)
+    sigma = max(LEAST, draw.uniform(0.01, 0.05) * min(height, width))
     mask = blurred(inside.float()[None], sigma)[0]
     return mask / mask.max().clamp(min=1e-6)
 

@@ -83,7 +83,8 @@ def _coloured(
     turned = _hue_and_saturation(image, draw.uniform(-0.15, 0.15), draw.uniform(0.8, 1.2))
     mean = turned.mean()
     contrast, brightness = draw.uniform(0.9, 1.1), draw.uniform(0.95, 1.05)
-    return (mean + (turned - mean) * contrast) * brightness + shift[:, None, None]
+    changed = (mean + (turned - mean) * contrast) * brightness
+    return changed.clamp(0, 255) + shift[:, None, None]
 
 
 def _hue_and_saturation(
