@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,6 +30,9 @@ class AutoencoderFake(nn.Module):
 
     The seed draws which of the autoencoders makes it. They are trained by :meth:`fit`.
     """
+
+    fitted: Tensor
+    """Whether it was, a bool."""
 
     def __init__(
         self,
@@ -119,7 +122,7 @@ class AutoencoderFake(nn.Module):
             loss = error.abs().mean() + error.diff(dim=-1).abs().mean()
             loss = loss + error.diff(dim=-2).abs().mean()
             adam.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             adam.step()
             schedule.step()
 

@@ -71,8 +71,9 @@ class Forger:
             made: object = self.make(image, partner, seed)
         if isinstance(made, Tensor) and (made.dtype, made.shape) == (image.dtype, image.shape):
             return made
-        tensor = isinstance(made, Tensor)
-        got = f"{tuple(made.shape)} of {made.dtype}" if tensor else type(made).__name__
+        got = type(made).__name__
+        if isinstance(made, Tensor):
+            got = f"{tuple(made.shape)} of {made.dtype}"
         raise PluginError(
             f"{self.label} gave {got}; expected an image like the one that went in, "
             f"{tuple(image.shape)} of {image.dtype}. {ADVICE}"
