@@ -15,7 +15,14 @@ from mfclip.version import __version__
 if TYPE_CHECKING:
     from mfclip.data.labels import HierarchicalLabel
     from mfclip.data.manifest import Manifest, Row
-    from mfclip.data.protocols import Corrupts, MakesInput, PromptRenderer, Tokenises
+    from mfclip.data.protocols import (
+        Corrupts,
+        Forges,
+        LearnsFromReals,
+        MakesInput,
+        PromptRenderer,
+        Tokenises,
+    )
     from mfclip.data.source import Source
     from mfclip.detector.outputs import Outputs, Targets
     from mfclip.detector.protocols import (
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
         Loss,
         Misfit,
         Prompts,
+        PseudoFake,
         TextEncoder,
     )
 
@@ -54,10 +62,12 @@ __all__ = [
     "DataError",
     "Dataset",
     "Detector",
+    "Forges",
     "HasParameterGroups",
     "HierarchicalLabel",
     "ImageEncoder",
     "Input",
+    "LearnsFromReals",
     "Loss",
     "MakesInput",
     "Manifest",
@@ -69,6 +79,7 @@ __all__ = [
     "PreparesEpochs",
     "PromptRenderer",
     "Prompts",
+    "PseudoFake",
     "Row",
     "ShowsGate",
     "ShowsPatches",
@@ -89,7 +100,9 @@ __all__ = [
 _HOMES = {
     "mfclip.data.labels": ("HierarchicalLabel",),
     "mfclip.data.manifest": ("Manifest", "Row"),
-    "mfclip.data.protocols": ("Corrupts", "MakesInput", "PromptRenderer", "Tokenises"),
+    "mfclip.data.protocols": (
+        *("Corrupts", "Forges", "LearnsFromReals", "MakesInput", "PromptRenderer", "Tokenises"),
+    ),
     "mfclip.data.source": ("Source",),
     "mfclip.detector.outputs": ("Outputs", "Targets"),
     "mfclip.detector.protocols": (

@@ -18,6 +18,7 @@ from mfclip.parts import (
     Input,
     Loss,
     Prompts,
+    PseudoFake,
 )
 
 VERSION = 1
@@ -67,6 +68,11 @@ def mfclip_inputs() -> list[type[Input]]:  # type: ignore[empty-body]
     """Inputs beside the image, made once and kept: masks, maps, reconstructions."""
 
 
+@hookspec
+def mfclip_pseudo_fakes() -> list[type[PseudoFake]]:  # type: ignore[empty-body]
+    """Fakes made of the real training images while a detector is trained."""
+
+
 HOOKS: dict[str, str] = {
     "mfclip_encoders": "encoder",
     "mfclip_prompts": "prompts",
@@ -76,6 +82,7 @@ HOOKS: dict[str, str] = {
     "mfclip_datasets": "dataset",
     "mfclip_corruptions": "corruption",
     "mfclip_inputs": "input",
+    "mfclip_pseudo_fakes": "pseudo-fake",
 }
 """Each hook and the kind of part that it offers."""
 

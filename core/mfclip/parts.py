@@ -26,17 +26,18 @@ from typing import (
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.reencode import PATTERN
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mfclip.data.manifest import Manifest
-    from mfclip.data.protocols import Corrupts, MakesInput, PromptRenderer, Tokenises
+    from mfclip.data.protocols import Corrupts, Forges, MakesInput, PromptRenderer, Tokenises
 
 KINDS = (
     *("encoder", "prompts", "alignment", "loss", "detector", "dataset", "corruption"),
-    "input",
+    *("input", "pseudo-fake"),
 )
 """Every kind of part, in the order in which the documentation shows them."""
 
@@ -316,9 +317,38 @@ class Input(Part):
         """Make the callable."""
 
 
+class PseudoFake(Part):
+    """Builds a callable: a real image (3, H, W) uint8, another one, a seed -> a fake of its shape.
+
+    In training it takes the place of a fake of the same batch, with the label that is declared
+    here. What it builds may learn from the real training images first, see
+    :class:`mfclip.data.protocols.LearnsFromReals`.
+    """
+
+    kind: ClassVar[str] = "pseudo-fake"
+    forgery: ClassVar[str] = ""
+    """Level 2 of its label, as prompts speak of it: ``blended`` reads "a blended face"."""
+    family: ClassVar[str] = ""
+    """Level 3 of its label."""
+    generator: ClassVar[str] = ""
+    """Level 4 of its label; the part's own name, unless it says otherwise."""
+
+    @property
+    def label(self) -> HierarchicalLabel:
+        """The label of every image that it makes."""
+        return HierarchicalLabel("fake", self.forgery, self.family, self.generator or self.use)
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> Forges:
+        """Make the callable."""
+
+
 BASES: dict[str, type[Part]] = {
     base.kind: base
-    for base in (Encoder, Prompts, Alignment, Loss, Detector, Dataset, Corruption, Input)
+    for base in (
+        *(Encoder, Prompts, Alignment, Loss, Detector, Dataset, Corruption, Input),
+        PseudoFake,
+    )
 }
 """The base class of each kind."""
 MODULES: tuple[type[Part], ...] = (ImageEncoder, TextEncoder, Alignment, Loss, Detector)

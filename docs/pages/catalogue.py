@@ -14,6 +14,7 @@ from mfclip.parts import (
     Loss,
     Part,
     Prompts,
+    PseudoFake,
     TextEncoder,
 )
 from mfclip.plugins.discovery import GROUP, Offer, Plugins, discover
@@ -30,6 +31,7 @@ BASES: tuple[type[Part], ...] = (
     Dataset,
     Corruption,
     Input,
+    PseudoFake,
 )
 """What a slot can ask for, in the order in which the pages show it."""
 

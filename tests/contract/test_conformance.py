@@ -26,6 +26,7 @@ from mfclip_corruptions.parts import (
 from mfclip_data.parts import FolderData, ImageColumn, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 from mfclip_losses.parts import CrossEntropy, LanguageKl
+from mfclip_pseudo.parts import Autoencoder, SelfBlend, Spectrum, SwapBlend, Upsample
 from mfclip_sample.parts import SampleData
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa
 from mfclip_text.parts import Fle, HierarchicalPrompts
@@ -34,6 +35,7 @@ from mfclip_vision.parts import Cvit, FrameMean, MapCnn, MultiModalVision, SrmNo
 OWNER = "mfclip"
 CVIT = Cvit(channels=(4, 8, 8), convolutions=(1, 1, 1), dim=16, depth=1, heads=2, mlp=16)
 SRM = SrmNoise(patch_size=16, channels=4, grid=4, blocks=1, dim=16, heads=2, mlp=16)
+CODER = {"channels": 4, "steps": 3, "batch_size": 2, "crop": 32}
 TOWER = {"dim": 16, "tower_width": 16, "layers": 1, "heads": 2}
 
 
@@ -73,6 +75,11 @@ NARROW: tuple[Part, ...] = (
     Pixelation(),
     VideoCompression(),
     Jpeg(),
+    SelfBlend(),
+    SwapBlend(),
+    Upsample(),
+    Spectrum(),
+    Autoencoder(**CODER),
 )
 """Every shipped part that needs no files, made narrow: the checks are of behaviour, not of size."""
 VARIANTS: tuple[Part, ...] = (
@@ -88,6 +95,12 @@ VARIANTS: tuple[Part, ...] = (
     LanguageKl(detach_target=True),
     Contrast(about="mean"),
     Jpeg(qualities=(90, 70, 50, 30, 5), subsampling="4:4:4"),
+    *(Upsample(methods=(one,)) for one in ("nearest", "zeros", "bilinear", "bicubic", "lanczos")),
+    Upsample(methods=("zeros",), traces=1.0),
+    *(
+        Autoencoder(decoders=(one,), down=8, **CODER)
+        for one in ("nearest", "transposed", "shuffle")
+    ),
 )
 """Settings that take another way through the code."""
 DECLARED = {"offerable", "documented", "frozen", "toml-round-trip", "json-schema", "misfits-told"}

@@ -39,6 +39,8 @@ ADDED: dict[str, str] = {
     "preprocessing.smallest": "no detector's input is smaller than 16 pixels",
     "preprocessing.frames": "a sample is one image",
     ".augmentation": "nothing is changed",
+    "augmentation.pseudo": "there is no pseudo-fake to draw",
+    "augmentation.pseudo_fakes": "none",
     "training.sampling": "shuffled, as always",
     "training.optimiser": "Adam, as always",
     "training.schedule": "steps, as always",

@@ -15,6 +15,7 @@ PACKAGES = {
     "mfclip",
     "mfclip_clip",
     "mfclip_corruptions",
+    "mfclip_pseudo",
     "mfclip_sample",
     "mfclip_data",
     "mfclip_losses",

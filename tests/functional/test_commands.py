@@ -226,7 +226,16 @@ def test_evaluate_says_which_splits_there_are(bundle: Path, command, tmp_path: P
 def test_parts_as_json_lists_every_kind_that_ships(command) -> None:
     listed = json.loads(command("mfclip", "parts", "--json", "--strict").stdout)
     kinds = {part["kind"] for part in listed["parts"]}
-    assert kinds == {"encoder", "prompts", "alignment", "loss", "dataset", "corruption", "input"}
+    assert kinds == {
+        "encoder",
+        "prompts",
+        "alignment",
+        "loss",
+        "dataset",
+        "corruption",
+        "input",
+        "pseudo-fake",
+    }
     assert listed["broken"] == []
     assert all(part["summary"] for part in listed["parts"])
 

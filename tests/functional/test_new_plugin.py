@@ -119,7 +119,9 @@ def test_every_kind_is_clean_under_strict_mypy(tmp_path: Path, pytestconfig: pyt
         for path, data in render(parse_name(f"acme-{kind}"), template_of(kind)).items():
             if path == "pyproject.toml" or path.endswith(".py"):
                 # Two modules of one name cannot be checked together.
-                file = tmp_path / path.replace("tests/test_", f"tests/test_{kind}_")
+                file = tmp_path / path.replace(
+                    "tests/test_", f"tests/test_{kind.replace('-', '_')}_"
+                )
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(data)
     assert pytestconfig.cache is not None

@@ -91,11 +91,14 @@ def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Au
 def _prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | None:
     """The distinct prompts of the training split: nothing of another split shapes a detector.
 
-    Without data, as for an untrained detector, the two labels that every data set has.
+    Pseudo-fakes that the training makes of it are part of it. Without data, as for an untrained
+    detector, the two labels that every data set has.
     """
     if recipe.prompts is None:
         return None
     labels = manifest.of_split("train").labels() if manifest else ANY_DATA
+    if recipe.training is not None:
+        labels = (*labels, *(part.label for part in recipe.augmentation.forged))
     # mypy wants a concrete class here; a runtime-checkable protocol does as well.
     kind: type[PromptRenderer] = PromptRenderer  # type: ignore[type-abstract]
     renderer = build_part(recipe.prompts, "prompts", recipe.context(), kind)

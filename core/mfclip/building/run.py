@@ -23,6 +23,7 @@ from mfclip.plugins.discovery import Plugins
 from mfclip.recipe.model import Recipe
 from mfclip.training.augment import make_augmenter
 from mfclip.training.loop import TrainingResult, train
+from mfclip.training.pseudo import make_pseudo_fakes
 from mfclip.training.validation import check_splits
 
 MAY_CHANGE = {"name", "data", "training", "evaluation"}
@@ -151,5 +152,6 @@ def _train(
         device=device,
         progress=events.training,
         augment=make_augmenter(recipe.augmentation, recipe.context()),
+        pseudo=make_pseudo_fakes(recipe.augmentation, recipe.context(), plan.prompts),
         unchanged=recipe.model_dump(mode="json", exclude=MAY_CHANGE),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from jaxtyping import UInt8
@@ -31,6 +31,46 @@ class Corrupts(Protocol):
 
         Raises :class:`ValueError` for any other level.
         """
+
+
+class Forges(Protocol):
+    """What a pseudo-fake builds: the same image, partner and seed always give the same fake."""
+
+    def __call__(
+        self,
+        image: UInt8[Tensor, "3 height width"],
+        partner: UInt8[Tensor, "3 rows columns"],
+        seed: int,
+    ) -> UInt8[Tensor, "3 height width"]:
+        """A new image, in which something of ``image`` was forged; those given stay as they are.
+
+        ``partner`` is another real image of the batch, of any size; where the batch has no other
+        one, it is ``image`` itself. ``seed`` is 0 to 2^63 - 1. Only an image in which nothing can
+        be forged, such as one of a single colour, may come back unchanged: the training then
+        keeps the fake in whose place it would have been.
+        """
+
+
+@runtime_checkable
+class LearnsFromReals(Protocol):
+    """A pseudo-fake that looks at the real training images before the first epoch."""
+
+    def fit(self, images: Iterable[UInt8[Tensor, "3 height width"]], seed: int) -> None:
+        """Called once in a training, before the first image is forged, with gradients on.
+
+        ``images`` are those of the training split, each once, in an order drawn from the seed and
+        decoded as they are asked for; of a file with several frames the first. They may be read in
+        part; each pass decodes them anew.
+        """
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """What it learnt, as tensors: checkpoints hold it, and a resumed run learns nothing anew.
+
+        A ``torch.nn.Module`` has this method and the next.
+        """
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Any:
+        """Take up what :meth:`state_dict` gave, in a fresh build."""
 
 
 @runtime_checkable

@@ -9,7 +9,16 @@ from importlib.util import find_spec
 from pydantic import BaseModel
 
 from mfclip.errors import in_one_line
-from mfclip.parts import BuildContext, Detector, Encoder, ImageEncoder, Input, Loss, Part
+from mfclip.parts import (
+    BuildContext,
+    Detector,
+    Encoder,
+    ImageEncoder,
+    Input,
+    Loss,
+    Part,
+    PseudoFake,
+)
 from mfclip.reads import STANDARD_READS
 from mfclip.recipe.doubt import UNKNOWN, InDoubt, is_in_doubt
 from mfclip.recipe.messages import Problems
@@ -64,6 +73,7 @@ class Fit:
         self._text_side()
         self._losses()
         self._reads()
+        self._pseudo_fakes()
         self._training()
         self._widths()
         self._modules()
@@ -169,6 +179,24 @@ class Fit:
             reads_text = not _PROMPTS.isdisjoint(reads[path])
             if reads_text and isinstance(part, Detector) and not self._has("prompts"):
                 self._lacks("prompts", path, "to read")
+
+    def _pseudo_fakes(self) -> None:
+        """Whether all that is read beside an image can be made for one that no manifest lists."""
+        augmentation = self.document.tree.get("augmentation", {})
+        if isinstance(augmentation, Mapping) and augmentation.get("pseudo") == 0:  # switched off
+            return
+        made = [path for path, part in self.parts.items() if isinstance(part, PseudoFake)]
+        for path, part in self.parts.items() if made else ():
+            columns = _columns_of(part)
+            if columns:
+                names = " and ".join(map(repr, columns))
+                message = (
+                    f"'{self.parts[made[0]].use}' makes images while training, which have no "
+                    f"{names} in the manifest, which '{part.use}' needs "
+                    f"({self.document.place(path)}); remove one of them, or write "
+                    "augmentation.pseudo = 0"
+                )
+                self.problems.at(self.document.place((*made[0], "use")), made[0], message)
 
     def _text_side(self) -> None:
         if self._has("detector"):
@@ -282,6 +310,16 @@ def _reads_of(part: Part) -> frozenset[str]:
         return frozenset(getattr(part, "reads", ()))
     except InDoubt:
         return frozenset()
+
+
+def _columns_of(part: Part) -> tuple[str, ...]:
+    """Columns of the manifest that an input needs; none where that hangs on a wrong value."""
+    if not isinstance(part, Input):
+        return ()
+    try:
+        return tuple(map(str, part.columns))
+    except InDoubt:
+        return ()
 
 
 def _any_unknown(context: BuildContext) -> bool:

@@ -8,7 +8,7 @@ from pydantic import Field, SerializeAsAny
 
 from mfclip.data.settings import PreprocessingSettings as PreprocessingSettings
 from mfclip.data.settings import Settings as Settings
-from mfclip.parts import Corruption
+from mfclip.parts import Corruption, PseudoFake
 
 
 class HeadSettings(Settings):
@@ -86,6 +86,16 @@ class AugmentationSettings(Settings):
     """Levels 1 to this one are drawn."""
     corruptions: tuple[SerializeAsAny[Corruption], ...] = ()
     """Corruptions to draw from."""
+    pseudo: float = Field(default=0.25, ge=0, le=1)
+    """Share of the fake images whose place is taken by one of ``pseudo_fakes``, drawn at random
+    and made of a real image of the same batch. All other changes come after it."""
+    pseudo_fakes: tuple[SerializeAsAny[PseudoFake], ...] = ()
+    """Pseudo-fakes to draw from, with equal chance."""
+
+    @property
+    def forged(self) -> tuple[PseudoFake, ...]:
+        """The pseudo-fakes that training makes; none where their share is 0."""
+        return self.pseudo_fakes if self.pseudo else ()
 
 
 class EvaluationSettings(Settings):

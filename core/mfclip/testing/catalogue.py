@@ -21,6 +21,7 @@ from mfclip.parts import (
     Loss,
     Part,
     Prompts,
+    PseudoFake,
     TextEncoder,
 )
 
@@ -95,6 +96,12 @@ _GROUPS: tuple[tuple[str, tuple[type[Part], ...], str], ...] = (
         "corruption",
         (Corruption,),
         "image-kept image-untouched seeded levels-refused changes-the-image grows-with-level",
+    ),
+    (
+        "pseudo_fake",
+        (PseudoFake,),
+        "labelled-fake fakes-like-the-image both-untouched seed-decides never-unchanged "
+        "learnt-state-carries-over",
     ),
 )
 """Module, classes of parts, and the names of the checks."""

@@ -17,6 +17,7 @@ from mfclip.parts import (
     Input,
     Loss,
     Prompts,
+    PseudoFake,
     TextEncoder,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "ToyInput",
     "ToyLoss",
     "ToyPrompts",
+    "ToyPseudoFake",
     "ToyText",
 ]
 
@@ -166,3 +168,23 @@ class ToyInput(Input):
             return (grey - grey.roll(1, -1)).abs()
 
         return make
+
+
+class ToyPseudoFake(PseudoFake):
+    """A pseudo-fake: the partner shines through, grainy."""
+
+    forgery: ClassVar[str] = "blended"
+    use: Literal["toy-pseudo-fake"] = "toy-pseudo-fake"
+    """Name of the part."""
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+        import torch
+        from torch.nn import functional as F
+
+        def forge(image: Any, partner: Any, seed: int) -> Any:
+            grain = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
+            other = F.interpolate(partner[None].float(), image.shape[-2:], mode="bilinear")[0]
+            return (0.7 * image + 0.3 * other + 8 * grain).clamp(0, 255).to(torch.uint8)
+
+        return forge

@@ -12,6 +12,7 @@ from torch import Tensor
 from mfclip.data.source import Source
 from mfclip.detector.outputs import Targets
 from mfclip.detector.protocols import TrainingBatch
+from mfclip.training.pseudo import Forged
 
 if TYPE_CHECKING:
     from mfclip.data.loader import Batch
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mfclip.data.preprocess import Preprocessor
     from mfclip.data.prompts import PromptTable
     from mfclip.training.augment import Augmenter
+    from mfclip.training.pseudo import PseudoFakes
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,35 @@ class Feed:
     device: torch.device
     augment: Augmenter | None
     seed: int
+    pseudo: PseudoFakes | None = None
 
-    def __call__(self, batch: Batch, epoch: int, progress: float) -> TrainingBatch:
+    def forge(self, batch: Batch, epoch: int) -> Forged:
+        """The batch with some fakes replaced, where the recipe asks for that."""
+        if self.pseudo is None:
+            return Forged(batch, frozenset())
+        return self.pseudo(batch, self.seed, epoch)
+
+    def __call__(self, forged: Forged, epoch: int, progress: float) -> TrainingBatch:
         """Images on the device, and everything beside them by name.
 
         ``progress`` is how much of the training is done, 0-1.
         """
-        named = self.preprocessor.inputs.of(self._sources(batch))
-        images = batch.images
+        batch, images = forged.batch, forged.batch.images
+        named = self._inputs(forged)
         if self.augment is not None:
             images, named = self.augment(batch, self.seed, epoch, named)
         return self._batch(batch, images, named, progress)
+
+    def _inputs(self, forged: Forged) -> dict[str, list[Tensor]]:
+        """What is beside the images; of pseudo-fakes nothing is kept, they do not come again."""
+        sources, inputs = self._sources(forged.batch), self.preprocessor.inputs
+        if not forged.places:
+            return inputs.of(sources)
+        each = [
+            inputs.of([Source(one.image) if made else one], keep=not made)
+            for one, made in ((one, i in forged.places) for i, one in enumerate(sources))
+        ]
+        return {name: [one[name][0] for one in each] for name in each[0]}
 
     def plain(self, batches: Iterator[Batch], progress: float) -> Iterator[TrainingBatch]:
         """The same without augmentation."""

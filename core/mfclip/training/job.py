@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mfclip.data.prompts import PromptTable
     from mfclip.detector.base import DetectorModule
     from mfclip.training.augment import Augmenter
+    from mfclip.training.pseudo import PseudoFakes, RealImages
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Job:
     precision: torch.dtype
     augment: Augmenter | None = None
     """What changes the training images; None: nothing does."""
+    pseudo: PseudoFakes | None = None
+    """What makes fakes of the real ones; None: nothing does."""
 
     @property
     def grouping(self) -> Grouping:
@@ -74,7 +77,15 @@ class Job:
             self.device,
             self.augment,
             self.settings.seed,
+            self.pseudo,
         )
+
+    @property
+    def reals(self) -> RealImages:
+        """The real training images, for pseudo-fakes that learn from them."""
+        from mfclip.training.pseudo import RealImages
+
+        return RealImages(self.train, self.settings.seed, self.settings.workers)
 
     def progress(self, epoch: int, batch: int) -> float:
         """How much of the training is done before a batch, 0-1."""
@@ -99,15 +110,14 @@ class Job:
 
     def fingerprint(self, unchanged: Mapping[str, Any]) -> dict[str, Any]:
         """What a resumed run must share with its checkpoint; ``unchanged`` is the caller's."""
+        changes = self.augment or self.pseudo
         return flat(
             {
                 **settings_fingerprint(self.settings, self.precision),
                 **objective_fingerprint(self.objective),
                 **data_fingerprint(self.train, self.val, self.prompts, self.preprocessor),
                 **detector_fingerprint(self.detector),
-                "augmentation": (
-                    self.augment.settings.model_dump(mode="json") if self.augment else {}
-                ),
+                "augmentation": changes.settings.model_dump(mode="json") if changes else {},
                 **unchanged,
             }
         )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mfclip.detector.base import DetectorModule
     from mfclip.training.augment import Augmenter
     from mfclip.training.progress import TrainingProgress
+    from mfclip.training.pseudo import PseudoFakes
 
 __all__ = ["EpochRecord", "TrainingResult", "train"]
 
@@ -43,6 +44,7 @@ def train(
     device: torch.device,
     progress: TrainingProgress,
     augment: Augmenter | None = None,
+    pseudo: PseudoFakes | None = None,
     unchanged: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
     """Train ``detector`` in place; afterwards it holds the weights of the best epoch.
@@ -62,6 +64,8 @@ def train(
         Go on from the newest checkpoint in ``run``; without one, start afresh.
     augment
         Changes the training images; the validation images stay as they are.
+    pseudo
+        Gives places of training fakes to ones made of real images.
     unchanged
         What else, beside settings, data, losses and the weights' shapes, must be as it was for
         a run to go on, such as the recipe. Nested tables are compared value by value.
@@ -81,7 +85,9 @@ def train(
     precision = choose_precision(settings.precision, device)
     objective = Objective(terms)
     job = Job(
-        detector, objective, train, val, prompts, preprocessor, settings, device, precision, augment
+        *(detector, objective, train, val, prompts, preprocessor, settings, device, precision),
+        augment=augment,
+        pseudo=pseudo,
     )
     with accelerator_on(device, precision) as accelerator:
         return Trainer(job, accelerator, run, progress, unchanged or {}).run(resume=resume)

@@ -9,6 +9,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from mfclip.text import counted
 from mfclip.training.records import TOTAL, EpochRecord, StepReport, TrainingPlan, best_epoch
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -16,7 +17,11 @@ SECONDS_BETWEEN_LINES = 60.0
 
 
 class TrainingProgress(Protocol):
-    """Called by the training loop, in this order: begin, (step…, validating…, epoch)…, end."""
+    """Called by the training loop, in this order: learning, begin, (step…, validating…, epoch)…,
+    end."""
+
+    def learning(self, parts: int) -> None:
+        """Before so many pseudo-fakes learn from the real images, where there are any."""
 
     def begin(self, plan: TrainingPlan) -> None:
         """Before the first step."""
@@ -36,6 +41,9 @@ class TrainingProgress(Protocol):
 
 class SilentProgress:
     """Shows nothing."""
+
+    def learning(self, parts: int) -> None:
+        """Nothing."""
 
     def begin(self, plan: TrainingPlan) -> None:
         """Nothing."""
@@ -62,6 +70,10 @@ class RichProgress:
         self._console = console or Console(stderr=True)
         self._clock = clock
         self._bar: Progress | None = None
+
+    def learning(self, parts: int) -> None:
+        """Say so."""
+        self._say(f"{counted(parts, 'pseudo-fake')} of the recipe learning from the real images")
 
     def begin(self, plan: TrainingPlan) -> None:
         """Show the bar, on a terminal."""
@@ -98,7 +110,7 @@ class RichProgress:
         self._say(
             f"epoch {record.epoch}/{self._plan.epochs}  {show_losses(record.losses)}  "
             f"val AUC {record.val_auc:.4f}  {record.images_per_second:.1f} images/s  "
-            f"{show_seconds(record.seconds)}{best}"
+            f"{show_seconds(record.seconds)}{_pseudo_fakes(record)}{best}"
         )
 
     def end(self) -> None:
@@ -146,6 +158,10 @@ def show_losses(losses: Mapping[str, float]) -> str:
     if len(terms) > 1:
         shown += [f"{name} {value:.4f}" for name, value in terms.items()]
     return "  ".join(shown)
+
+
+def _pseudo_fakes(record: EpochRecord) -> str:
+    return f"  {counted(record.pseudo_fakes, 'pseudo-fake')}" if record.pseudo_fakes else ""
 
 
 def show_seconds(seconds: float) -> str:

@@ -45,6 +45,8 @@ class EpochRecord:
     """Training and validation together."""
     images_per_second: float
     """While training, without the validation."""
+    pseudo_fakes: int = 0
+    """Training images of the epoch that were made of real ones, in the place of fakes."""
 
     def as_line(self) -> str:
         """One line of JSON."""

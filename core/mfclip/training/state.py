@@ -25,6 +25,8 @@ class RunState:
     """Of each loss over these images."""
     seconds: float = 0.0
     """Spent on the running epoch."""
+    pseudo_fakes: int = 0
+    """Made in the running epoch."""
     history: list[EpochRecord] = field(default_factory=list)
     """The finished epochs."""
 
@@ -43,6 +45,7 @@ class RunState:
         self.history.append(record)
         self.epoch += 1
         self.batch, self.images, self.seconds, self.sums = 0, 0, 0.0, {}
+        self.pseudo_fakes = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; floats survive exactly."""

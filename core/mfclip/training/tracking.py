@@ -39,7 +39,8 @@ class TensorBoardLog:
             "val/loss": record.val_loss,
             "images_per_second": record.images_per_second,
         }
-        self._add({**means, **figures}, step)
+        made = {"pseudo_fakes": float(record.pseudo_fakes)} if record.pseudo_fakes else {}
+        self._add({**means, **figures, **made}, step)
 
     def close(self) -> None:
         """Write what is pending."""

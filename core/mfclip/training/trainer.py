@@ -79,7 +79,10 @@ class Trainer:
 
     def run(self, *, resume: bool) -> TrainingResult:
         """Train to the end, from the newest checkpoint where ``resume`` says so."""
-        self._restore(self._open(resume=resume))
+        checkpoint = self._open(resume=resume)
+        self._restore(checkpoint)
+        if checkpoint is None:
+            self._fit_pseudo_fakes()
         self.log = TensorBoardLog(self.folder.folder / LOGS, self.state.step)
         self.progress.begin(self._plan())
         try:
@@ -113,7 +116,16 @@ class Trainer:
         load_module(self.trained, _without("model/", tensors))
         load_optimiser(self.optimiser, self.trained, _without("adam/", tensors))
         self.average.load(_without("average/", tensors))
+        if self.job.pseudo is not None:
+            self.job.pseudo.load(_without("pseudo/", tensors))
         self.state = checkpoint.state
+
+    def _fit_pseudo_fakes(self) -> None:
+        """Let pseudo-fakes that ask for it learn from the real images; checkpoints keep it."""
+        pseudo = self.job.pseudo
+        if pseudo is not None and pseudo.learners:
+            self.progress.learning(len(pseudo.learners))
+            pseudo.fit(self.job.reals)
 
     def _epoch(self) -> None:
         """What is left of the running epoch, then its validation and its checkpoint."""
@@ -153,7 +165,9 @@ class Trainer:
     def _forward(self, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, " terms"]]:
         """What to minimise for one batch, and the values of the objective's terms."""
         progress = self.job.progress(self.state.epoch, self.state.batch)
-        fed = self.feed(batch, self.state.epoch, progress)
+        forged = self.feed.forge(batch, self.state.epoch)
+        self.state.pseudo_fakes += len(forged.places)
+        fed = self.feed(forged, self.state.epoch, progress)
         targets = self.feed.targets(fed, self.job.objective.reads)
         values: list[Float[Tensor, " terms"]] = []
 
@@ -223,6 +237,7 @@ class Trainer:
             val_loss=validation.loss,
             seconds=self.state.seconds,
             images_per_second=speed,
+            pseudo_fakes=self.state.pseudo_fakes,
         )
 
     def _tick(self) -> None:
@@ -245,7 +260,9 @@ class Trainer:
         state = optimiser_tensors(self.optimiser, self.trained)
         adam = {f"adam/{name}": value for name, value in state.items()}
         average = {f"average/{name}": value for name, value in self.average.tensors.items()}
-        self.folder.write(self._standing(), model | adam | average, best)
+        learnt = self.job.pseudo.tensors() if self.job.pseudo is not None else {}
+        pseudo = {f"pseudo/{name}": value for name, value in learnt.items()}
+        self.folder.write(self._standing(), model | adam | average | pseudo, best)
 
     def _standing(self) -> Checkpoint:
         finished = is_finished(self.settings, self.state.history)

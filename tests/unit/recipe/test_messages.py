@@ -43,6 +43,7 @@ def test_every_base_has_a_name():
         "a dataset",
         "a corruption",
         "an input",
+        "a pseudo-fake",
     ]
 
 

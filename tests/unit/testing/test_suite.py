@@ -27,6 +27,7 @@ from mfclip.testing.toys import (
     ToyInput,
     ToyLoss,
     ToyPrompts,
+    ToyPseudoFake,
     ToyText,
 )
 
@@ -47,6 +48,7 @@ class Shelf(Dataset):
 
 SOUND = (
     *(ToyEncoder, ToyDetector, ToyText, ToyPrompts, ToyAlignment, ToyLoss, ToyCorruption, ToyInput),
+    ToyPseudoFake,
     Shelf(root=Path(__file__).parent),
 )
 
