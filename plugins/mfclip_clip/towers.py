@@ -109,9 +109,9 @@ class ClipImageEncoder(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch width"]:
         """Embeddings, not normalised unless by ``l2``."""
-        tokens = self.tower._embeds((images - self.mean) / self.std)  # the class token first
         found: list[Tensor] = []
-        for number, tokens in self._blocks(tokens):
+        tokens = images
+        for number, tokens in self._blocks((images - self.mean) / self.std):
             if number in self.read:
                 found += vectors(tokens, self.pool, self.l2)
         if self.read:
@@ -120,9 +120,10 @@ class ClipImageEncoder(nn.Module):
         return functional.normalize(embedding, dim=1) if self.l2 else embedding
 
     def _blocks(
-        self, tokens: Float[Tensor, "batch tokens width"]
+        self, images: Float[Tensor, "batch 3 size size"]
     ) -> Iterator[tuple[int, Float[Tensor, "batch tokens width"]]]:
-        """The tokens behind each block, with its number from 1."""
+        """The tokens behind each block, the class token first, with its number from 1."""
+        tokens = self.tower._embeds(images)
         blocks = self.tower.transformer
         for number, block in enumerate(blocks.resblocks, 1):
             if blocks.grad_checkpointing and torch.is_grad_enabled():
