@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,9 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mfclip_pseudo.fields import draws, levels, rounded
-
-if TYPE_CHECKING:
-    from mfclip_pseudo.parts import Decoder
+from mfclip_pseudo.words import Decoder
 
 RATE = 2e-3
 """Adam's largest learning rate."""

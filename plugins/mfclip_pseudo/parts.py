@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mfclip.parts import BuildContext, PseudoFake
+from mfclip_pseudo.words import Decoder, Method
 
 if TYPE_CHECKING:
     from mfclip_pseudo.autoencoder import AutoencoderFake
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 Strength = Annotated[float, Field(gt=0, le=1)]
 Strengths = Annotated[tuple[Strength, ...], Field(min_length=1)]
-Method = Literal["nearest", "zeros", "bilinear", "bicubic", "lanczos"]
-Decoder = Literal["nearest", "transposed", "shuffle"]
 
 
 class SelfBlend(PseudoFake):

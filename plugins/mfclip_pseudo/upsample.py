@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,9 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mfclip_pseudo.fields import draws, levels, resized, rounded
-
-if TYPE_CHECKING:
-    from mfclip_pseudo.parts import Method
+from mfclip_pseudo.words import Method
 
 CRUDE = frozenset({"nearest", "zeros"})
 """Methods that leave copies of the spectrum."""
