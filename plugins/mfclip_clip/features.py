@@ -1,40 +1,72 @@
-"""Vectors of a frozen tower, one image at a time."""
+"""Vectors of a frozen tower."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float16
 from torch import Tensor, nn
 
+from mfclip.compute.precision import choose_precision, precision_name
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.settings import PreprocessingSettings
 from mfclip.data.source import Source
-from mfclip.errors import DataError
+from mfclip.errors import DataError, PluginError
+
+CPU = torch.device("cpu")
+TOGETHER = 32
+"""Images that go through the tower at once."""
 
 
 class MakesFeatures:
-    """Source -> what a tower says of its image, a vector (n,), float32.
+    """Source -> what a tower says of its image, a vector (n,), float16.
 
-    ``build`` makes the tower, once; ``size`` is the side of the square that it takes.
+    Parameters
+    ----------
+    build
+        Makes the tower; called once, when the first vector is made.
+    size
+        Side of the square that the tower takes, pixels.
+    precision
+        ``auto``, ``fp32`` or ``bf16``: what the tower computes in.
     """
 
-    def __init__(self, build: Callable[[], nn.Module], size: int) -> None:
+    def __init__(self, build: Callable[[], nn.Module], size: int, precision: str = "auto") -> None:
         self._build = build
         self._prepare = Preprocessor(PreprocessingSettings(size=size))
+        self._precision = choose_precision(precision, CPU)
+
+    @property
+    def arithmetic(self) -> str:
+        """``fp32`` or ``bf16``: vectors of the one are not taken for those of the other."""
+        return precision_name(self._precision)
 
     @cached_property
     def tower(self) -> nn.Module:
         """In evaluation mode."""
         return self._build().eval()
 
-    @torch.inference_mode()
-    def __call__(self, source: Source) -> Float32[Tensor, " n"]:
+    def __call__(self, source: Source) -> Float16[Tensor, " n"]:
         """Raises :class:`DataError` for a clip."""
-        if source.image.ndim != 3:
+        return self.many([source])[0]
+
+    @torch.inference_mode()
+    def many(self, sources: Sequence[Source]) -> list[Float16[Tensor, " n"]]:
+        """One vector a source. Raises :class:`DataError` for a clip."""
+        images = [source.image for source in sources]
+        if any(image.ndim != 3 for image in images):
             raise DataError("clip-features reads single images; received a clip of frames")
-        image = self._prepare([source.image], torch.device("cpu"))
-        vector: Tensor = self.tower(image)[0]
-        return vector.clone()
+        found: list[Tensor] = []
+        for start in range(0, len(images), TOGETHER):
+            found += self._vectors(images[start : start + TOGETHER])
+        return found
+
+    def _vectors(self, images: Sequence[Tensor]) -> list[Tensor]:
+        reduced = self._precision != torch.float32
+        with torch.autocast("cpu", self._precision, enabled=reduced):
+            vectors = self.tower(self._prepare(images, CPU)).half()
+        if not vectors.isfinite().all():
+            raise PluginError("clip-features gave numbers beyond float16; are these its weights?")
+        return [vector.clone() for vector in vectors]

@@ -207,10 +207,10 @@ class ClipText(TextEncoder):
 
 
 class ClipFeatures(Input):
-    """Class tokens of a frozen CLIP tower as a vector: made once for each image, and kept.
+    """Tokens of a frozen CLIP tower as a vector: made once for each image, and kept.
 
-    What is built on it trains in seconds. The tower itself is not in the bundle: whoever scores
-    needs the weights, whose hash the bundle has. In float32 on the CPU.
+    What is built on it trains in minutes. The tower itself is not in the bundle: whoever scores
+    needs the weights, whose hash the bundle has. Computed on the CPU, kept in float16.
     """
 
     use: Literal["clip-features"] = "clip-features"
@@ -220,7 +220,11 @@ class ClipFeatures(Input):
     size: int = Field(default=224, ge=16, le=1024)
     """Side of the square that the image is resized to for the tower, pixels."""
     read: tuple[int, ...] = (6, 8, 10, 12)
-    """Numbers of the blocks whose class tokens are concatenated, from 1; none: the embedding."""
+    """Numbers of the blocks whose tokens are concatenated, from 1; none: the embedding."""
+    pool: Literal["class", "patches", "both"] = "class"
+    """What is read of each block: its class token, the mean of its patches' tokens, or both."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the tower. ``auto``: bf16 on a CPU with units for it."""
     dim: int = Field(default=512, ge=1)
     """d: length of the embedding."""
     tower_width: int = Field(default=768, ge=1)
@@ -254,10 +258,11 @@ class ClipFeatures(Input):
         from mfclip_clip.features import MakesFeatures
 
         part = self._tower(self.weights)
-        return MakesFeatures(lambda: part.build(replace(context, image_size=self.size)), self.size)
+        own = replace(context, image_size=self.size)
+        return MakesFeatures(lambda: part.build(own), self.size, self.precision)
 
     def _tower(self, weights: WeightName | Path | None) -> ClipVit:
-        named = ("read", "dim", "tower_width", "layers", "heads", "patch", "activation")
+        named = ("read", "pool", "dim", "tower_width", "layers", "heads", "patch", "activation")
         return ClipVit(weights=weights, **{name: getattr(self, name) for name in named})
 
 

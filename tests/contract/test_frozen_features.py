@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from mfclip.building.events import Silent
 from mfclip.building.run import build
+from mfclip.data.source import Source
 from mfclip.errors import BundleError, UsageError
 from mfclip.inference.loaded import load
 from mfclip.parts import BuildContext
@@ -18,7 +19,8 @@ from mfclip.recipe.read import read_recipe
 from mfclip.recipe.registry import read_registry
 from mfclip.weights.getting import convert
 from mfclip.weights.store import file_of
-from mfclip_clip.parts import ClipVit
+from mfclip_clip.features import MakesFeatures
+from mfclip_clip.parts import ClipFeatures, ClipVit
 
 TOWER = {"dim": 16, "tower_width": 16, "layers": 2, "heads": 2, "patch": 16}
 RECIPE = """
@@ -35,6 +37,7 @@ tower_width = 16
 layers = 2
 heads = 2
 read = [1, 2]
+precision = "fp32"
 [vision]
 length = 32
 [data]
@@ -76,9 +79,9 @@ def keep_tower(folder, seed):
     convert(folder / "t.safetensors", "tiny")
 
 
-def built(root):
+def built(root, more=""):
     file = root / "recipe.toml"
-    file.write_text(RECIPE.replace("ROOT", str(root / "data")))
+    file.write_text(RECIPE.replace("ROOT", str(root / "data")) + more)
     recipe = read_recipe(file, plugins=discover(), registry=read_registry())
     build(recipe, root / "run", plugins=discover(), events=Silent(), device="cpu", restart=True)
     return recipe
@@ -104,7 +107,7 @@ def test_features_are_made_once_and_the_scores_are_those_without_the_cache(root,
     with torch.no_grad():
         expected = tower(preprocessor([image], torch.device("cpu")))[0]
     _, beside = loaded.predictor.prepared([image])
-    torch.testing.assert_close(beside["clip-features"][0], expected)
+    torch.testing.assert_close(beside["clip-features"][0], expected, rtol=1e-3, atol=1e-3)  # half
 
 
 def test_the_bundle_is_light_and_its_vectors_standardised(root):
@@ -116,6 +119,62 @@ def test_the_bundle_is_light_and_its_vectors_standardised(root):
     assert state["vision.mean"].shape == (32,)
     assert (state["vision.deviation"] > 0).all()
     assert not torch.equal(state["vision.mean"], torch.zeros(32))
+
+
+VERSIONS = """
+[augmentation]
+mirror = 0.5
+crop = 0.3
+variants = 1
+pseudo = 0.5
+pseudo_fakes = [{ use = "self-blend" }]
+"""
+
+
+def test_versions_are_made_once_of_the_images_as_they_were_changed(root, monkeypatch):
+    made: list[list[torch.Tensor]] = []
+    many = MakesFeatures.many
+
+    def spied(self, sources):
+        if len(sources[0].image.unique()) > 1:  # not the black image of a first look
+            made.append([source.image for source in sources])
+        return many(self, sources)
+
+    monkeypatch.setattr(MakesFeatures, "many", spied)
+    built(root, VERSIONS.replace("variants", "strongest = 1\nvariants"))
+    images = [image for batch in made for image in batch]
+    # 40 as they are, at most 24 changed; 12 reals' pseudo-fakes of two versions at most.
+    assert 40 + 12 < len(images) <= 40 + 24 + 2 * 12
+    assert any(image.shape[1:] != (40, 40) for image in images)
+    assert len({image.numpy().tobytes() for image in images}) == len(images)
+
+
+def test_pools_of_blocks_are_those_of_the_tower(root):
+    built(root)
+    options = {**TOWER, "weights": root / "t.safetensors", "read": (1, 2), "size": 32}
+    source = Source(torch.from_numpy(np.array(Image.open(root / "data/0.png"))).permute(2, 0, 1))
+    context = BuildContext(image_size=32)
+    of = {
+        pool: ClipFeatures(**options, pool=pool, precision="fp32").build(context)(source)
+        for pool in ("class", "patches", "both")
+    }
+    assert ClipFeatures(**options, pool="both").length == len(of["both"]) == 64
+    first, patches = of["both"].view(2, 2, 16).unbind(1)  # of each block the one, then the other
+    assert torch.equal(first.flatten(), of["class"])
+    assert torch.equal(patches.flatten(), of["patches"])
+
+
+def test_vectors_of_another_arithmetic_are_not_taken(root, monkeypatch):
+    built(root)
+    recipe = read_recipe(root / "recipe.toml", plugins=discover(), registry=read_registry())
+    monkeypatch.setenv("MFCLIP_BF16_UNITS", "yes")
+    part = recipe.input[0].model_copy(update={"precision": "auto"})
+    folders = set()
+    for units in ("yes", "no"):
+        monkeypatch.setenv("MFCLIP_BF16_UNITS", units)
+        (maker,) = recipe.model_copy(update={"input": (part,)}).inputs().makers
+        folders.add(maker.folder)
+    assert len(folders) == 2
 
 
 def test_it_learns(root):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mfclip.data.protocols import MakesInputs
 from mfclip.data.source import Source
 from mfclip.errors import MfclipError, PluginError, in_one_line
 from mfclip.files import cache_folder, replace_file, sha256
@@ -72,26 +73,41 @@ class Inputs:
         """
         wanted = [one for one in self.makers if one.name in self.read]
         return {
-            one.name: [_made(one, source, keep=keep) for source in sources]
+            one.name: _made(one, sources, keep=keep)
             for one in wanted
             if not (scoring and one.columns)
         }
 
+    @property
+    def of_image(self) -> Inputs:
+        """Those that are made of the image alone."""
+        return replace(self, makers=tuple(one for one in self.makers if not one.columns))
 
-def _made(maker: Maker, source: Source, *, keep: bool) -> Tensor:
+    @property
+    def of_row(self) -> Inputs:
+        """Those that need a row of a manifest."""
+        return replace(self, makers=tuple(one for one in self.makers if one.columns))
+
+
+def _made(maker: Maker, sources: Sequence[Source], *, keep: bool) -> list[Tensor]:
+    """What was kept, and the rest made together."""
     if not maker.kept:
-        return _make(maker, source)
-    file = maker.folder / _key(maker, source)
-    kept = _read(file)
-    if kept is not None:
-        return kept
-    made = _make(maker, source)
-    if not keep:
-        return made
+        return _make(maker, sources)
+    files = [maker.folder / _key(maker, source) for source in sources]
+    found = {file: kept for file in files if (kept := _read(file)) is not None}
+    lacking = {file: one for file, one in zip(files, sources, strict=True) if file not in found}
+    made = _make(maker, list(lacking.values())) if lacking else []
+    for file, one in zip(lacking, made, strict=True):
+        found[file] = one
+        if keep:
+            _keep(file, one)
+    return [found[file] for file in files]
+
+
+def _keep(file: Path, made: Tensor) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(file) as staged, staged.open("wb") as stream:
         np.save(stream, made.numpy(), allow_pickle=False)
-    return made
 
 
 def _read(file: Path) -> Tensor | None:
@@ -102,13 +118,23 @@ def _read(file: Path) -> Tensor | None:
         return None
 
 
-def _make(maker: Maker, source: Source) -> Tensor:
+def _make(maker: Maker, sources: Sequence[Source]) -> list[Tensor]:
+    make = maker.make
     try:
-        made = maker.make(source)
+        if isinstance(make, MakesInputs):
+            made = make.many(sources)
+        else:
+            made = [make(source) for source in sources]
     except MfclipError:
         raise
     except Exception as error:
         raise PluginError(f"{maker.label} failed: {in_one_line(error)}") from error
+    if len(made) != len(sources):
+        raise PluginError(f"{maker.label} gave {len(made)} inputs of {len(sources)} images")
+    return [_checked(maker, one) for one in made]
+
+
+def _checked(maker: Maker, made: object) -> Tensor:
     if isinstance(made, Tensor) and made.ndim in (1, 3) and made.dtype in KINDS:
         return made.detach().cpu().contiguous()
     got = f"{made.dtype}, {tuple(made.shape)}" if isinstance(made, Tensor) else type(made).__name__

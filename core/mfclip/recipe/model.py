@@ -78,17 +78,11 @@ class Recipe(Settings):
         """What makes the inputs beside the image that one of the parts reads."""
         from mfclip.data.inputs import Inputs, Maker
 
-        makers = [
-            Maker(
-                part.name,
-                part.build(self.context()),
-                part.columns,
-                f"input.{place}: input {part.use!r}",
-                _made_by(part),
-                part.kept,
-            )
-            for place, part in enumerate(self.input or ())
-        ]
+        makers = []
+        for place, part in enumerate(self.input or ()):
+            make, label = part.build(self.context()), f"input.{place}: input {part.use!r}"
+            made_by = f"{_made_by(part)} {getattr(make, 'arithmetic', '')}"
+            makers.append(Maker(part.name, make, part.columns, label, made_by, part.kept))
         return Inputs(tuple(makers), self.reads())
 
     def reads(self) -> frozenset[str]:

@@ -86,11 +86,20 @@ class AugmentationSettings(Settings):
     """Levels 1 to this one are drawn."""
     corruptions: tuple[SerializeAsAny[Corruption], ...] = ()
     """Corruptions to draw from."""
+    variants: int | None = Field(default=None, ge=1)
+    """How many changed versions of each image there are. The image as it is and its versions take
+    turns, epoch by epoch; inputs that are made of the image alone are made of each version, once.
+    Without it every epoch has new versions, and inputs are made of the image as it is. A
+    pseudo-fake that makes use of a partner is another one each time all the same."""
     pseudo: float = Field(default=0.25, ge=0, le=1)
     """Share of the fake images whose place is taken by one of ``pseudo_fakes``, drawn at random
     and made of a real image of the same batch. All other changes come after it."""
     pseudo_fakes: tuple[SerializeAsAny[PseudoFake], ...] = ()
     """Pseudo-fakes to draw from, with equal chance."""
+
+    def turn(self, epoch: int) -> int:
+        """Which version of an image an epoch (from 0) has: what its changes are drawn from."""
+        return epoch if self.variants is None else epoch % (self.variants + 1)
 
     @property
     def forged(self) -> tuple[PseudoFake, ...]:

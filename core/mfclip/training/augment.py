@@ -15,7 +15,6 @@ from mfclip.detector.contracts import label_of
 from mfclip.detector.failures import blaming
 
 if TYPE_CHECKING:
-    from mfclip.data.loader import Batch
     from mfclip.parts import BuildContext
     from mfclip.recipe.settings import AugmentationSettings
 
@@ -24,7 +23,8 @@ class Augmenter:
     """Crops, mirrors and corrupts decoded images before they are resized.
 
     What becomes of an image depends on the seed, the epoch and its row in the training split:
-    a resumed run repeats it, and the other images of a batch do not matter.
+    a resumed run repeats it, and the other images of a batch do not matter. With ``variants`` in
+    the settings, on the version that the epoch has in place of the epoch; version 0 is unchanged.
     """
 
     def __init__(self, settings: AugmentationSettings, context: BuildContext) -> None:
@@ -36,27 +36,33 @@ class Augmenter:
 
     def __call__(
         self,
-        batch: Batch,
+        images: Sequence[UInt8[Tensor, "*frames 3 h w"]],
+        rows: Sequence[int],
         seed: int,
         epoch: int,
         named: Mapping[str, Sequence[Tensor]] | None = None,
     ) -> tuple[list[UInt8[Tensor, "*frames 3 height width"]], dict[str, list[Tensor]]]:
         """The images of a batch, each changed in its own way; those that go in stay as they are.
 
+        ``rows``: what the changes of each are drawn from, its row in the training split; of a
+        pseudo-fake, the row of the real image that it was made of.
         All frames of a clip are changed alike: one crop, one corruption and one draw of its noise.
         ``named`` are inputs beside the images: maps (c, h, w) are cropped and mirrored with their
         image and never corrupted, vectors are left alone.
         """
-        images: list[Tensor] = []
+        turn = self.settings.turn(epoch)
+        if self.settings.variants is not None and turn == 0:
+            return list(images), {name: list(values) for name, values in (named or {}).items()}
+        changed: list[Tensor] = []
         beside: dict[str, list[Tensor]] = {name: [] for name in named or {}}
-        for place, row in enumerate(batch.index.tolist()):
+        for place, row in enumerate(rows):
             maps = [values[place] for values in (named or {}).values()]
-            draw = np.random.default_rng((seed, epoch, row))
-            image, maps = self._change(batch.images[place], maps, draw)
-            images.append(image)
+            draw = np.random.default_rng((seed, turn, row))
+            image, maps = self._change(images[place], maps, draw)
+            changed.append(image)
             for found, one in zip(beside.values(), maps, strict=True):
                 found.append(one)
-        return images, beside
+        return changed, beside
 
     def _change(
         self,
@@ -85,7 +91,7 @@ class Augmenter:
 
 def make_augmenter(settings: AugmentationSettings, context: BuildContext) -> Augmenter | None:
     """What changes the images; None where the settings leave all of them as they are."""
-    idle = not settings.mirror and not settings.crop
+    idle = not settings.mirror and not settings.crop and settings.variants is None
     if idle and not (settings.corruptions and settings.corrupted):
         return None
     return Augmenter(settings, context)

@@ -38,7 +38,7 @@ class Feed:
     def forge(self, batch: Batch, epoch: int) -> Forged:
         """The batch with some fakes replaced, where the recipe asks for that."""
         if self.pseudo is None:
-            return Forged(batch, frozenset())
+            return Forged(batch, frozenset(), tuple(batch.index.tolist()))
         return self.pseudo(batch, self.seed, epoch)
 
     def __call__(self, forged: Forged, epoch: int, progress: float) -> TrainingBatch:
@@ -46,11 +46,33 @@ class Feed:
 
         ``progress`` is how much of the training is done, 0-1.
         """
-        batch, images = forged.batch, forged.batch.images
-        named = self._inputs(forged)
-        if self.augment is not None:
-            images, named = self.augment(batch, self.seed, epoch, named)
-        return self._batch(batch, images, named, progress)
+        images = forged.batch.images
+        if self._versions:
+            images, named = self._changed(images, forged, epoch, self._of_rows(forged))
+            made = self.preprocessor.inputs.of_image.of([Source(image) for image in images])
+            return self._batch(forged.batch, images, {**named, **made}, progress)
+        images, named = self._changed(images, forged, epoch, self._inputs(forged))
+        return self._batch(forged.batch, images, named, progress)
+
+    @property
+    def _versions(self) -> bool:
+        """Whether inputs are made of the images as they are after every change."""
+        return self.augment is not None and self.augment.settings.variants is not None
+
+    def _changed(
+        self,
+        images: list[Tensor],
+        forged: Forged,
+        epoch: int,
+        named: dict[str, list[Tensor]],
+    ) -> tuple[list[Tensor], dict[str, list[Tensor]]]:
+        if self.augment is None:
+            return images, named
+        return self.augment(images, forged.rows, self.seed, epoch, named)
+
+    def _of_rows(self, forged: Forged) -> dict[str, list[Tensor]]:
+        """Inputs that need a row; a recipe with pseudo-fakes reads none of them."""
+        return self.preprocessor.inputs.of_row.of(self._sources(forged.batch))
 
     def _inputs(self, forged: Forged) -> dict[str, list[Tensor]]:
         """What is beside the images; of pseudo-fakes nothing is kept, they do not come again."""

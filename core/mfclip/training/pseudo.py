@@ -36,6 +36,8 @@ class Forged(NamedTuple):
     """Labels and rows of the manifest are what they were; images and prompts are the new ones."""
     places: frozenset[int]
     """Where pseudo-fakes are now."""
+    rows: tuple[int, ...]
+    """Of each image, the row of the training split that it is, or was made of."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ class PseudoFakes:
 
     Whether a fake gives its place, and to which part and seed, depends on the seed, the epoch and
     its row in the training split; of which real image it is made, and with which partner, on the
-    batch's real images too, not on their order. So a resumed run repeats it.
+    batch's real images too, not on their order. So a resumed run repeats it. With ``variants`` in
+    the settings, part and seed depend on the real image and the version that the epoch has: a part
+    that makes no use of the partner then gives one pseudo-fake of a real image and version.
 
     Raises
     ------
@@ -112,30 +116,36 @@ class PseudoFakes:
         """
         rows, fake = batch.index.tolist(), batch.label.tolist()
         reals = {row: batch.images[i] for i, row in enumerate(rows) if not fake[i]}
-        images, prompt = list(batch.images), batch.prompt.clone()
+        images, prompt, made_of = list(batch.images), batch.prompt.clone(), list(rows)
         places = set()
         for place, row in enumerate(rows) if reals else ():
             made = self._made(reals, (seed, epoch, row)) if fake[place] else None
             if made is not None:
-                images[place], prompt[place] = made
+                images[place], prompt[place], made_of[place] = made
                 places.add(place)
-        return Forged(replace(batch, images=images, prompt=prompt), frozenset(places))
+        forged = replace(batch, images=images, prompt=prompt)
+        return Forged(forged, frozenset(places), tuple(made_of))
 
     def _made(
         self, reals: Mapping[int, Tensor], key: tuple[int, int, int]
-    ) -> tuple[Tensor, int] | None:
-        """A pseudo-fake and the row of its prompt; None where the fake keeps its place."""
+    ) -> tuple[Tensor, int, int] | None:
+        """A pseudo-fake, the row of its prompt and the row of the real image that it is made of.
+
+        None where the fake keeps its place.
+        """
         draw = np.random.default_rng((*key, STREAM))
         # Everything is drawn every time, so that one setting does not shift what another draws.
         taken, which, whose, other = draw.random(4)
         seed = int(draw.integers(2**63))
         if taken >= self.settings.pseudo:
             return None
-        forger = self.forgers[int(which * len(self.forgers))]
         source = _one_of(sorted(reals), whose)
+        if self.settings.variants is not None:
+            which, seed = _of_version(key[0], self.settings.turn(key[1]), source)
+        forger = self.forgers[int(which * len(self.forgers))]
         partner = _one_of(sorted(reals.keys() - {source}) or [source], other)
         made = forger(reals[source], reals[partner], seed)
-        return None if torch.equal(made, reals[source]) else (made, forger.prompt)
+        return None if torch.equal(made, reals[source]) else (made, forger.prompt, source)
 
     @property
     def learners(self) -> dict[int, LearnsFromReals]:
@@ -192,6 +202,12 @@ def make_pseudo_fakes(
 ) -> PseudoFakes | None:
     """What makes them; None where the settings ask for none."""
     return PseudoFakes(settings, context, prompts) if settings.forged else None
+
+
+def _of_version(seed: int, turn: int, source: int) -> tuple[float, int]:
+    """Which part (0-1) and what seed make the pseudo-fake of a real image's version."""
+    draw = np.random.default_rng((seed, turn, source, STREAM, STREAM))
+    return draw.random(), int(draw.integers(2**63))
 
 
 def _one_of(rows: Sequence[int], share: float) -> int:

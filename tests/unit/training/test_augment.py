@@ -24,7 +24,7 @@ def batch(rows, size=(20, 30)) -> Batch:
 def changed(rows, seed=0, epoch=0, **settings):
     augment = make_augmenter(AugmentationSettings(**settings), CONTEXT)
     assert augment is not None
-    return augment(batch(rows), seed, epoch)[0]
+    return augment(batch(rows).images, rows, seed, epoch)[0]
 
 
 def same(some, others) -> bool:
@@ -98,5 +98,20 @@ def test_images_that_go_in_stay_as_they_are():
     given = batch(range(10))
     before = [image.clone() for image in given.images]
     settings = AugmentationSettings(mirror=0.5, crop=0.3, corrupted=1.0, corruptions=(Noise(),))
-    make_augmenter(settings, CONTEXT)(given, 0, 0)
+    make_augmenter(settings, CONTEXT)(given.images, range(10), 0, 0)
     assert same(given.images, before)
+
+
+def test_versions_take_turns_with_the_image_as_it_is():
+    settings = {"mirror": 0.5, "crop": 0.4, "variants": 2}
+    epochs = [changed(range(50), epoch=epoch, **settings) for epoch in range(6)]
+    assert same(epochs[0], batch(range(50)).images)
+    assert not same(epochs[1], epochs[2])
+    assert same(epochs[0], epochs[3])
+    assert same(epochs[1], epochs[4])
+    assert same(epochs[2], epochs[5])
+
+
+def test_without_versions_every_epoch_changes_anew():
+    epochs = [changed(range(50), epoch=epoch, mirror=0.5, crop=0.4) for epoch in range(6)]
+    assert not any(same(epochs[0], later) for later in epochs[1:])

@@ -152,9 +152,9 @@ def test_only_the_training_images_are_changed(fit):
     class Counting(Augmenter):
         images = 0
 
-        def __call__(self, batch, seed, epoch, named=None):
-            self.images += len(batch.images)
-            return super().__call__(batch, seed, epoch, named)
+        def __call__(self, images, rows, seed, epoch, named=None):
+            self.images += len(images)
+            return super().__call__(images, rows, seed, epoch, named)
 
     augment = Counting(AugmentationSettings(mirror=1.0), BuildContext())
     fit(epochs=3, augment=augment)

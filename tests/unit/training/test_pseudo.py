@@ -80,8 +80,15 @@ def table(*parts: PseudoFake) -> PromptTable:
     return PromptTable.make([*known, *(part.label for part in parts)], Renderer())
 
 
-def pseudo(*parts: PseudoFake, share: float = 1.0, prompts: PromptTable | None = None):
-    settings = AugmentationSettings(pseudo=share, pseudo_fakes=parts or (Traced(),))
+def pseudo(
+    *parts: PseudoFake,
+    share: float = 1.0,
+    prompts: PromptTable | None = None,
+    variants: int | None = None,
+):
+    settings = AugmentationSettings(
+        pseudo=share, pseudo_fakes=parts or (Traced(),), variants=variants
+    )
     return PseudoFakes(settings, CONTEXT, prompts)
 
 
@@ -176,10 +183,32 @@ def test_mirrors_crops_and_corruptions_draw_as_they_did():
     given = batch(range(ROWS), (3, 20, 20))
     forged = PseudoFakes(settings, CONTEXT, None)(given, 0, 0)
     augment = Augmenter(settings, CONTEXT)
-    plain, changed = augment(given, 0, 0)[0], augment(forged.batch, 0, 0)[0]
-    assert [one.shape for one in plain] == [one.shape for one in changed]
+    plain = augment(given.images, range(ROWS), 0, 0)[0]
+    changed = augment(forged.batch.images, forged.rows, 0, 0)[0]
+    # A pseudo-fake is cropped and mirrored as the real image that it was made of.
+    assert [plain[row].shape for row in forged.rows] == [one.shape for one in changed]
     kept = [place for place in range(ROWS) if place not in forged.places]
     assert same([plain[place] for place in kept], [changed[place] for place in kept])
+
+
+def test_of_versions_each_real_image_has_one_pseudo_fake_whatever_the_batch():
+    make = pseudo(share=1.0, variants=2)
+    found: dict[tuple[int, int], torch.Tensor] = {}
+    for epoch in range(9):
+        rows = torch.randperm(ROWS, generator=torch.Generator().manual_seed(epoch)).tolist()
+        forged = make(batch(rows), 0, epoch)
+        for place in forged.places:
+            image = forged.batch.images[place].clone()
+            image[0, 0, 1] = 0  # the partner, which is another one each time
+            before = found.setdefault((forged.rows[place], epoch % 3), image)
+            assert torch.equal(image, before)
+    assert len({turn for _, turn in found}) == 3
+
+
+def test_rows_name_the_real_image_that_was_forged():
+    forged = pseudo(share=1.0)(batch(range(ROWS)), 0, 0)
+    for place, image in enumerate(forged.batch.images):
+        assert forged.rows[place] == image[0, 0, 0]
 
 
 def test_a_batch_without_reals_stays_as_it_is():
