@@ -14,6 +14,8 @@ from mfclip.bundle.convert import convert
 from mfclip.bundle.description import bases_of, needs_of
 from mfclip.bundle.folder import read_bundle, write_bundle
 from mfclip.bundle.weights import digest
+from mfclip.data.labels import HierarchicalLabel
+from mfclip.data.prompts import PromptTable
 from mfclip.detector.assemble import assemble
 from mfclip.errors import BundleError, UsageError
 from mfclip.files import sha256
@@ -24,7 +26,8 @@ from mfclip.recipe.model import Recipe
 from mfclip.recipe.settings import PreprocessingSettings
 from mfclip.weights.getting import convert as keep
 from mfclip.weights.store import file_of
-from mfclip_clip.parts import ClipVit
+from mfclip_clip.parts import ClipText, ClipVit
+from mfclip_text.parts import HierarchicalPrompts
 from mfclip_vision.parts import MultiModalVision, SrmNoise, Timm
 
 TOWER = {"dim": 16, "tower_width": 16, "layers": 3, "heads": 2, "patch": 16}
@@ -196,6 +199,36 @@ def test_what_is_drawn_is_never_left_out(store, plugins):
 
 
 WEIGHT = ("weight", "bias")
+
+
+def test_weights_of_the_text_side_are_needed_by_the_text_side_alone(store, plugins):
+    shape = {"dim": 16, "tower_width": 16, "layers": 1, "heads": 2}
+    file = store / "text.safetensors"
+    tower = ClipText(**shape).build(BuildContext()).tower
+    save_file({n: v.contiguous() for n, v in tower.state_dict().items()}, file)
+    recipe = Recipe(
+        vision=ClipVit(**TOWER, weights="tiny", tune="none"),
+        text=ClipText(**shape, weights=file),
+        prompts=HierarchicalPrompts(),
+        preprocessing=PreprocessingSettings(size=32),
+    )
+    labels = (HierarchicalLabel("fake", "FS", "GAN", "one"), HierarchicalLabel("real"))
+    prompts = PromptTable.make(labels, recipe.prompts.build(recipe.context()))
+    detector = assemble(recipe, prompts).eval()
+    needs, bases = needs_of(recipe, plugins), bases_of(recipe)
+    contents = BundleContents(detector, recipe, prompts, needs, bases=bases)
+    for text_side, children in ((True, {"vision", "text"}), (False, {"vision"})):
+        write_bundle(store / f"{text_side}", contents, text_side=text_side, light=True)
+        about = read_bundle(store / f"{text_side}", plugins=plugins).about
+        assert {name.partition(".")[0] for name in about.from_bases} == children
+    bundle = read_bundle(store / "True", plugins=plugins)
+    assert_same(bundle.detector(), detector)
+    file.unlink()
+    for name in ("True", "False"):
+        scoring = read_bundle(store / name, plugins=plugins).detector(text_side=False)
+        assert_same(scoring, detector.scoring())
+    with pytest.raises(BundleError, match=r"text was built with the weights 'text\.safetensors'"):
+        bundle.detector()
 
 
 def test_writing_one_draws_no_random_numbers(written, store):
