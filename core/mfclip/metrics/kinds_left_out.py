@@ -119,4 +119,6 @@ def pooled(
     for places, log_odds in folds:
         total[list(places)] += log_odds
         times[list(places)] += 1
-    return np.divide(total, times, out=np.full(images, np.nan), where=times > 0)
+    mean = np.full(images, np.nan)
+    np.divide(total, times, out=mean, where=times > 0)
+    return mean
