@@ -195,7 +195,7 @@ class _Fold:
         file = self._scores(epoch)
         try:
             found = np.load(file, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             raise _damaged(file, error) from error
         if found.shape != (len(self.fold.judged),):
             raise _damaged(file, f"{found.shape} scores for {len(self.fold.judged)} images")

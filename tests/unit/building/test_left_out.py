@@ -268,7 +268,7 @@ def test_a_build_stopped_in_its_last_training_ends_with_the_same_bundle(
 ):
     wanted = recipe("training.checkpoint_steps=100", more=CANDIDATES, text=True)
     given: dict[str, Any] = {"plugins": plugins, "device": "cpu"}
-    folder, first, then = tmp_path / "bundle", watch("all kinds", 2), watch()
+    folder, first, then = tmp_path / "bundle", watch("Training on all kinds", 2), watch()
     with pytest.raises(KeyboardInterrupt):
         build(wanted, folder, events=first, **given)
     build(wanted, folder, events=then, resume=True, **given)
