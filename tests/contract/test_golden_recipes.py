@@ -46,6 +46,8 @@ ADDED: dict[str, str] = {
     "training.schedule": "steps, as always",
     "training.warmup_epochs": "none",
     "training.average": "the weights themselves",
+    "training.validation": "the validation split",
+    ".candidates": "none",
     "head.layer_norm": "none",
     "clip-vit.tune": "all of it learns",
     "clip-vit.read": "CLIP's embedding",
