@@ -49,6 +49,8 @@ ADDED: dict[str, str] = {
     "training.validation": "the validation split",
     ".candidates": "none",
     "head.layer_norm": "none",
+    "clip-features.pool": "the class tokens",
+    "clip-features.precision": "bf16 only where the CPU has units for it",
     "clip-vit.tune": "all of it learns",
     "clip-vit.read": "CLIP's embedding",
     "clip-vit.rate": "the recipe's",
