@@ -101,7 +101,8 @@ class AugmentationSettings(Settings):
     """Corruptions to draw from."""
     variants: int | None = Field(default=None, ge=1)
     """How many changed versions of each image there are. The image as it is and its versions take
-    turns, epoch by epoch; inputs that are made of the image alone are made of each version, once.
+    turns, epoch by epoch, and every epoch has images of all turns; inputs that are made of the
+    image alone are made of each version, once.
     Without it every epoch has new versions, and inputs are made of the image as it is. A
     pseudo-fake that makes use of a partner is another one each time all the same."""
     pseudo: float = Field(default=0.25, ge=0, le=1)
@@ -110,9 +111,13 @@ class AugmentationSettings(Settings):
     pseudo_fakes: tuple[SerializeAsAny[PseudoFake], ...] = ()
     """Pseudo-fakes to draw from, with equal chance."""
 
-    def turn(self, epoch: int) -> int:
-        """Which version of an image an epoch (from 0) has: what its changes are drawn from."""
-        return epoch if self.variants is None else epoch % (self.variants + 1)
+    def turn(self, epoch: int, key: int) -> int:
+        """Which version of an image an epoch (from 0) has: what its changes are drawn from.
+
+        Without ``variants`` the epoch itself; with them, version 0 is the image as it is. ``key``
+        stands for the image.
+        """
+        return epoch if self.variants is None else (epoch + key) % (self.variants + 1)
 
     @property
     def forged(self) -> tuple[PseudoFake, ...]:

@@ -24,7 +24,7 @@ class Augmenter:
 
     What becomes of an image depends on the seed, the epoch and its key, which stands for its path:
     a resumed run repeats it, and the other images, of the batch or the data, do not matter. With
-    ``variants`` in the settings, the version that the epoch has stands in place of the epoch;
+    ``variants`` in the settings, the version whose turn it is stands in place of the epoch, and
     version 0 is unchanged.
     """
 
@@ -51,15 +51,14 @@ class Augmenter:
         ``named`` are inputs beside the images: maps (c, h, w) are cropped and mirrored with their
         image and never corrupted, vectors are left alone.
         """
-        turn = self.settings.turn(epoch)
-        if self.settings.variants is not None and turn == 0:
-            return list(images), {name: list(values) for name, values in (named or {}).items()}
         changed: list[Tensor] = []
         beside: dict[str, list[Tensor]] = {name: [] for name in named or {}}
         for place, key in enumerate(keys):
             maps = [values[place] for values in (named or {}).values()]
-            draw = np.random.default_rng((seed, turn, key))
-            image, maps = self._change(images[place], maps, draw)
+            image, turn = images[place], self.settings.turn(epoch, key)
+            if turn or self.settings.variants is None:
+                draw = np.random.default_rng((seed, turn, key))
+                image, maps = self._change(image, maps, draw)
             changed.append(image)
             for found, one in zip(beside.values(), maps, strict=True):
                 found.append(one)

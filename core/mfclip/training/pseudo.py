@@ -88,7 +88,7 @@ class PseudoFakes:
     Whether a fake gives its place, and to which part and seed, depends on the seed, the epoch and
     its row in the training split; of which real image it is made, and with which partner, on the
     batch's real images too, not on their order. So a resumed run repeats it. With ``variants`` in
-    the settings, part and seed depend on the real image and the version that the epoch has: a part
+    the settings, part and seed depend on the real image and the version whose turn it is: a part
     that makes no use of the partner then gives one pseudo-fake of a real image and version.
 
     Raises
@@ -145,7 +145,7 @@ class PseudoFakes:
         source = _one_of(sorted(reals), whose)
         if self.settings.variants is not None:
             of = source if keys is None else keys[source]
-            which, seed = _of_version(key[0], self.settings.turn(key[1]), of)
+            which, seed = _of_version(key[0], self.settings.turn(key[1], of), of)
         forger = self.forgers[int(which * len(self.forgers))]
         partner = _one_of(sorted(reals.keys() - {source}) or [source], other)
         made = forger(reals[source], reals[partner], seed)
