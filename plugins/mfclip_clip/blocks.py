@@ -23,11 +23,27 @@ QUICK = 1.702
 
 
 def through(
-    block: ResidualAttentionBlock, tokens: Float[Tensor, "batch tokens width"]
+    block: ResidualAttentionBlock,
+    tokens: Float[Tensor, "batch tokens width"],
+    drop: float = 0.0,
 ) -> Float[Tensor, "batch tokens width"]:
-    """What ``block(tokens)`` gives, without a mask."""
-    tokens = tokens + _attention(block.attn, block.ln_1(tokens))
-    return tokens + _perceptron(block.mlp, block.ln_2(tokens))
+    """What ``block(tokens)`` gives, without a mask; ``drop`` is for :func:`_some`."""
+    tokens = tokens + _some(_attention(block.attn, block.ln_1(tokens)), drop)
+    return tokens + _some(_perceptron(block.mlp, block.ln_2(tokens)), drop)
+
+
+def _some(
+    branch: Float[Tensor, "batch tokens width"], drop: float
+) -> Float[Tensor, "batch tokens width"]:
+    """A residual branch, left out for a share ``drop`` (0-1, below 1) of the samples at random.
+
+    Where it stays it is divided by 1 - ``drop``, so that its mean is what it is without dropping
+    (stochastic depth; Huang et al. 2016).
+    """
+    if not drop:
+        return branch
+    kept = branch.new_empty(len(branch), 1, 1).bernoulli_(1 - drop)
+    return branch * (kept / (1 - drop))
 
 
 def _attention(

@@ -65,6 +65,13 @@ class ClipVit(ImageEncoder):
     """Factor of the learning rate for the tower."""
     checkpoint: bool = False
     """Compute each block's inside anew on the way back: less memory, a third more time."""
+    patch_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the patches that is left out of each training image, drawn anew each time; at least
+    one stays, and the class token. The blocks have that much less to compute (FLIP, Li et al.
+    2023). Images that are scored keep all of theirs."""
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    """Stochastic depth (Huang et al. 2016): share of the training images that pass by the attention
+    of the last block that is read, and by its perceptron; of block l of L it is l / L of that."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -91,6 +98,12 @@ class ClipVit(ImageEncoder):
                 raise ValueError(
                     f'{name} belongs to tune "lora"; got tune "{self.tune}"; set that, or leave '
                     f"{name} out"
+                )
+        for name in ("patch_dropout", "drop_path"):
+            if self.tune == "none" and getattr(self, name):
+                raise ValueError(
+                    f"{name} is of a tower that learns; got {getattr(self, name)} with tune "
+                    f'"none"; choose another tune, or leave {name} out'
                 )
         return self
 
@@ -127,6 +140,7 @@ class ClipVit(ImageEncoder):
             heads=self.heads,
             embedding=self.dim,
             activation=self.activation,
+            patch_dropout=self.patch_dropout,
         )
         if self.weights is not None and context.pretrained:
             load_tower(tower, located(self.weights), "image")
@@ -138,6 +152,7 @@ class ClipVit(ImageEncoder):
             l2=self.l2,
             rate=self.rate,
             checkpoint=self.checkpoint,
+            drop_path=self.drop_path,
         )
         if self.tune == "lora":
             from mfclip_clip.lora import adapt

@@ -31,8 +31,12 @@ def image_tower(
     heads: int,
     embedding: int,
     activation: str,
+    patch_dropout: float = 0.0,
 ) -> VisionTransformer:
-    """open_clip's vision transformer, for square images of ``image_size`` pixels."""
+    """open_clip's vision transformer, for square images of ``image_size`` pixels.
+
+    In training mode it leaves out a share ``patch_dropout`` of each image's patches at random.
+    """
     return VisionTransformer(
         image_size=image_size,
         patch_size=patch,
@@ -42,6 +46,7 @@ def image_tower(
         mlp_ratio=4.0,
         output_dim=embedding,
         act_layer=_ACTIVATIONS[activation],
+        patch_dropout=patch_dropout,
     )
 
 
@@ -75,6 +80,9 @@ class ClipImageEncoder(nn.Module):
         Factor of the learning rate for the tower.
     checkpoint
         Whether blocks are computed anew in the backward pass, to save memory.
+    drop_path
+        In training mode: share (0-1, below 1) of the samples for which the last block's branches
+        are left out; of block l of L it is l / L of that.
     """
 
     mean: Tensor
@@ -90,10 +98,11 @@ class ClipImageEncoder(nn.Module):
         l2: bool = False,
         rate: float = 1.0,
         checkpoint: bool = False,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.tower, self.read, self.rate = tower, read, rate
-        self.pool, self.l2 = pool, l2
+        self.pool, self.l2, self.drop_path = pool, l2, drop_path
         if read:
             tower.transformer.resblocks = tower.transformer.resblocks[: read[-1]]
             tower.ln_post, tower.proj = nn.Identity(), None
@@ -125,11 +134,13 @@ class ClipImageEncoder(nn.Module):
         """The tokens behind each block, the class token first, with its number from 1."""
         tokens = self.tower._embeds(images)
         blocks = self.tower.transformer
+        last = self.drop_path if self.training else 0.0
         for number, block in enumerate(blocks.resblocks, 1):
+            drop = last * number / len(blocks.resblocks)
             if blocks.grad_checkpointing and torch.is_grad_enabled():
-                tokens = again(through, block, tokens, use_reentrant=False)
+                tokens = again(through, block, tokens, drop, use_reentrant=False)
             else:
-                tokens = through(block, tokens)
+                tokens = through(block, tokens, drop)
             yield number, tokens
 
 

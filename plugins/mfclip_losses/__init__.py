@@ -1,1 +1,1 @@
-"""Losses on logits and on predicted text (III-F): cross-entropy and Kullback-Leibler."""
+"""Losses on logits, on predicted text (III-F) and on image embeddings."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mfclip.parts import BuildContext, Loss, OutputName
 
@@ -20,12 +20,15 @@ class CrossEntropy(Loss):
 
     use: Literal["cross-entropy"] = "cross-entropy"
     """Name of the part."""
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Label smoothing (Szegedy et al. 2016): this much of each label is shared out evenly over real
+    and fake, so that 0.1 makes 0.95 and 0.05 of 1 and 0."""
 
     def build(self, context: BuildContext) -> nn.Module:
         """Make the loss."""
         from mfclip_losses.label import LabelCrossEntropy
 
-        return LabelCrossEntropy()
+        return LabelCrossEntropy(self.smoothing)
 
 
 class LanguageKl(Loss):
@@ -47,3 +50,40 @@ class LanguageKl(Loss):
         from mfclip_losses.language import LanguageDivergence
 
         return LanguageDivergence(self.temperature, self.detach_target)
+
+
+class UniformityAlignment(Loss):
+    """Image embeddings of one label near each other, all of them spread over the unit sphere.
+
+    Wang & Isola 2020, "Understanding Contrastive Representation Learning through Alignment and
+    Uniformity on the Hypersphere"; what is alike is told by the label, as in Yermakov et al. 2025,
+    "Deepfake Detection that Generalizes Across Benchmarks". Embeddings are divided by their length.
+    """
+
+    needs: ClassVar[frozenset[OutputName]] = frozenset({"visual"})
+
+    use: Literal["uniformity-alignment"] = "uniformity-alignment"
+    """Name of the part."""
+    alignment: float = Field(default=1.0, ge=0)
+    """Factor of the alignment: the mean of distance ** ``alpha`` over pairs of one label."""
+    uniformity: float = Field(default=1.0, ge=0)
+    """Factor of the uniformity: log of the mean of exp(-``t`` distance ** 2) over all pairs."""
+    alpha: float = Field(default=2.0, ge=1)
+    """Exponent of the alignment's distances."""
+    t: float = Field(default=2.0, gt=0)
+    """Of the uniformity. The greater, the more the nearest pairs count."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.alignment and not self.uniformity:
+            raise ValueError(
+                "a loss needs a term: got alignment 0 and uniformity 0; set one of them above 0, "
+                "or leave the loss out"
+            )
+        return self
+
+    def build(self, context: BuildContext) -> nn.Module:
+        """Make the loss."""
+        from mfclip_losses.sphere import UniformityAlignmentLoss
+
+        return UniformityAlignmentLoss(self.alignment, self.uniformity, self.alpha, self.t)

@@ -25,7 +25,7 @@ from mfclip_corruptions.parts import (
 )
 from mfclip_data.parts import FolderData, ImageColumn, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
-from mfclip_losses.parts import CrossEntropy, LanguageKl
+from mfclip_losses.parts import CrossEntropy, LanguageKl, UniformityAlignment
 from mfclip_pseudo.parts import Autoencoder, SelfBlend, Spectrum, SwapBlend, Upsample
 from mfclip_sample.parts import SampleData
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa
@@ -65,6 +65,7 @@ NARROW: tuple[Part, ...] = (
     CrossModal(),
     CrossEntropy(),
     LanguageKl(),
+    UniformityAlignment(),
     SampleData(images=12, size=32),
     Saturation(),
     Contrast(),
@@ -87,12 +88,15 @@ VARIANTS: tuple[Part, ...] = (
     Timm(model="test_efficientnet_gn", dim=16, drop_rate=0.1, drop_path_rate=0.1),
     ClipVit(patch=16, activation="quick-gelu", **TOWER),
     ClipVit(patch=16, read=(1,), pool="both", l2=True, **TOWER),
+    ClipVit(patch=16, patch_dropout=0.5, drop_path=0.2, **TOWER),
     ClipVit(patch=16, weights=tower_file(), tune="lora", lora_on="all", **TOWER),
     HierarchicalPrompts(levels=1),
     HierarchicalPrompts(levels=2),
     Spa(gate="softmax"),
     Spa(index="prompt"),
     LanguageKl(detach_target=True),
+    CrossEntropy(smoothing=0.1),
+    UniformityAlignment(alpha=1, t=0.5, uniformity=0.5),
     Contrast(about="mean"),
     Jpeg(qualities=(90, 70, 50, 30, 5), subsampling="4:4:4"),
     *(Upsample(methods=(one,)) for one in ("nearest", "zeros", "bilinear", "bicubic", "lanczos")),

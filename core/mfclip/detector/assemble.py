@@ -95,7 +95,7 @@ def assemble(
     return VisionLanguageDetector(
         vision,
         recipe.vision.width,
-        head=Head(recipe.vision.width, layer_norm=recipe.head.layer_norm),
+        head=Head(recipe.vision.width, layer_norm=recipe.head.layer_norm, scale=recipe.head.scale),
         normalise=recipe.head.normalise,
         labels=labels(recipe),
         reads=recipe.vision.reads,

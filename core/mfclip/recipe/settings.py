@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 
 from mfclip.data.kind_folds import COLUMNS, Column
 from mfclip.data.settings import PreprocessingSettings as PreprocessingSettings
@@ -19,10 +19,24 @@ class HeadSettings(Settings):
     """
 
     normalise: bool = False
-    """L2-normalise X_v before head and predictor. Without ``layer_norm``, the logits of a fresh
-    detector are all but equal and teach the encoders little."""
+    """L2-normalise X_v before head and predictor. Without ``layer_norm`` or ``scale``, the logits
+    of a fresh detector are all but equal and teach the encoders little."""
     layer_norm: bool = False
     """Layer normalisation between X_v and the head's fully connected layer."""
+    scale: float | None = Field(default=None, gt=0)
+    """What the head multiplies the normalised X_v by at the start of training, such as 10; it
+    learns, and stays above 0. With ``normalise`` alone. Without it: 1, and it stays."""
+
+    @model_validator(mode="after")
+    def _scaled(self) -> Self:
+        if self.scale is not None and (self.layer_norm or not self.normalise):
+            raise ValueError(
+                "scale is for L2-normalised features that no layer normalisation scales anew; got "
+                f"scale {self.scale:g} with normalise {str(self.normalise).lower()} and layer_norm "
+                f"{str(self.layer_norm).lower()}; set normalise = true and layer_norm = false, or "
+                "leave scale out"
+            )
+        return self
 
 
 class TrainingSettings(Settings):

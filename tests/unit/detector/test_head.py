@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
+from pydantic import ValidationError
 from torch import nn
 
 from mfclip.detector.assemble import assemble
@@ -12,6 +15,8 @@ from mfclip.detector.head import Head
 from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
 from mfclip.recipe.registry import read_registry
+from mfclip.recipe.settings import HeadSettings, TrainingSettings
+from mfclip.training.optimiser import make_optimiser
 
 FEATURES = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
 
@@ -31,6 +36,41 @@ def test_it_is_the_formula_in_float64(layer_norm):
         x = scaled * head.norm.weight.double() + head.norm.bias.double()
     expected = x @ head.weight.double().T + head.bias.double()
     torch.testing.assert_close(head(FEATURES).double(), expected, rtol=0, atol=1e-5)
+
+
+def test_a_scale_multiplies_the_features_and_not_the_bias():
+    torch.manual_seed(1)
+    head = Head(8, scale=10)
+    unit = F.normalize(FEATURES, dim=1).double()
+    expected = 10 * (unit @ head.weight.double().T) + head.bias.double()
+    torch.testing.assert_close(head(unit.float()).double(), expected, rtol=0, atol=1e-5)
+
+
+def test_the_scale_learns_and_does_not_decay():
+    head = Head(8, scale=10)
+    settings = TrainingSettings(optimiser="adamw", learning_rate=0.1, weight_decay=1.0)
+    optimiser = make_optimiser(nn.ModuleDict({"head": head}), settings)
+    groups = optimiser.param_groups
+    decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert decays == {id(head.log_scale): 0, id(head.weight): 1, id(head.bias): 1}
+    F.cross_entropy(head(FEATURES), torch.arange(6) % 2).backward()
+    optimiser.step()
+    assert abs(head.log_scale.item() - math.log(10)) == pytest.approx(0.1, rel=1e-3)
+
+
+def test_without_a_scale_the_names_are_what_they_were():
+    assert list(Head(8).state_dict()) == ["weight", "bias"]
+    assert not Head(8).parameter_groups()
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"normalise": True, "layer_norm": True}, {"layer_norm": True}]
+)
+def test_a_scale_is_of_normalised_features_alone(settings):
+    with pytest.raises(ValidationError, match=r"got scale 10 with normalise (true|false) and"):
+        HeadSettings(scale=10, **settings)
+    with pytest.raises(ValidationError, match="greater than 0"):
+        HeadSettings(scale=0, normalise=True)
 
 
 def test_autocast_does_not_reach_it():
@@ -88,3 +128,11 @@ def test_the_published_head_learns_as_well():
     spread, gradient = fresh("mfclip-small", "head.normalise=true", "head.layer_norm=true")
     assert spread > 0.08
     assert gradient > 0.05
+
+
+@pytest.mark.parametrize("assembly", ["mfclip-small", "cvit-small", "clip-small"])
+def test_a_scale_makes_normalised_features_teach(assembly):
+    flat, weak = fresh(assembly, "head.normalise=true")
+    spread, gradient = fresh(assembly, "head.normalise=true", "head.scale=10")
+    assert spread == pytest.approx(10 * flat, rel=1e-3)
+    assert gradient > 9 * weak

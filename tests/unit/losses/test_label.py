@@ -1,13 +1,14 @@
 import numpy as np
+import pytest
 import torch
 
 from mfclip.detector.outputs import FAKE, REAL, Outputs, Targets
 from mfclip_losses.label import LabelCrossEntropy
 
 
-def loss(logits: torch.Tensor, label: list[int]) -> torch.Tensor:
+def loss(logits: torch.Tensor, label: list[int], **settings: float) -> torch.Tensor:
     truth = torch.tensor(label)
-    return LabelCrossEntropy()(Outputs(logits), Targets(truth, torch.zeros_like(truth)))
+    return LabelCrossEntropy(**settings)(Outputs(logits), Targets(truth, torch.zeros_like(truth)))
 
 
 def test_equals_eq_14_written_out():
@@ -27,3 +28,22 @@ def test_falls_as_the_right_column_grows():
     sure = torch.tensor([[5.0, 0.0], [0.0, 5.0]])
     assert loss(sure, [REAL, FAKE]) < 0.01
     assert loss(sure, [FAKE, REAL]) > 4.9
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.9])
+def test_smoothed_labels_written_out(smoothing):
+    logits = torch.randn(5, 2, dtype=torch.float64)
+    label = [REAL, FAKE, FAKE, REAL, FAKE]
+    total = 0.0
+    for row, y in zip(logits.numpy(), label, strict=True):
+        log_p = row - np.log(np.exp(row).sum())
+        total -= (1 - smoothing / 2) * log_p[y] + smoothing / 2 * log_p[1 - y]
+    found = loss(logits, label, smoothing=smoothing).item()
+    np.testing.assert_allclose(found, total / 5, rtol=1e-12)
+
+
+def test_with_smoothing_the_best_logits_are_not_the_largest():
+    """The best p of the right class is 1 - smoothing / 2."""
+    best = np.log(0.95 / 0.05)
+    at = [loss(torch.tensor([[x, 0.0]]), [REAL], smoothing=0.1) for x in (best - 1, best, best + 1)]
+    assert at[1] < min(at[0], at[2])

@@ -72,7 +72,7 @@ RESOLVING = {
     "unknown key of settings": (
         '[head]\nnormalize = true\n[vision]\nuse = "eye"',
         "recipe.toml:2: head.normalize: unknown key 'normalize'; did you mean 'normalise'?\n"
-        "    head takes: normalise, layer_norm",
+        "    head takes: normalise, layer_norm, scale",
     ),
     "unknown table": (
         '[vision]\nuse = "eye"\n[trainig]\nepochs = 1',
