@@ -58,6 +58,11 @@ def text_tower(
     )
 
 
+def projection(inputs: int, outputs: int) -> nn.Sequential:
+    """What is read (B, inputs) -> (B, outputs); normalised first, since blocks differ in scale."""
+    return nn.Sequential(nn.LayerNorm(inputs), nn.Linear(inputs, outputs))
+
+
 class ClipImageEncoder(nn.Module):
     """Images, 0-1, normalised as CLIP expects them -> the tower's embedding, or blocks' tokens.
 
@@ -75,6 +80,8 @@ class ClipImageEncoder(nn.Module):
         Factor of the learning rate for the tower.
     checkpoint
         Whether blocks are computed anew in the backward pass, to save memory.
+    project
+        Brings what is read to the length of the embedding; learns whatever ``tune`` says.
     """
 
     mean: Tensor
@@ -90,10 +97,12 @@ class ClipImageEncoder(nn.Module):
         l2: bool = False,
         rate: float = 1.0,
         checkpoint: bool = False,
+        project: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.tower, self.read, self.rate = tower, read, rate
         self.pool, self.l2 = pool, l2
+        self.project = project or nn.Identity()
         if read:
             tower.transformer.resblocks = tower.transformer.resblocks[: read[-1]]
             tower.ln_post, tower.proj = nn.Identity(), None
@@ -109,6 +118,10 @@ class ClipImageEncoder(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch width"]:
         """Embeddings, not normalised unless by ``l2``."""
+        embedding: Tensor = self.project(self._read(images))
+        return embedding
+
+    def _read(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch read"]:
         found: list[Tensor] = []
         tokens = images
         for number, tokens in self._blocks((images - self.mean) / self.std):
