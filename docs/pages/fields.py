@@ -104,6 +104,8 @@ def _limits(field: FieldInfo) -> Iterator[str]:
 
 def _type(annotation: Any) -> str:
     origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation is Any:
+        return "value"
     if origin is Annotated:
         return _type(inner[0])
     if origin in (Union, types.UnionType):

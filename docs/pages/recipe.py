@@ -8,9 +8,9 @@ from pydantic import BaseModel
 
 from mfclip.recipe.merge import REMOVABLE, merge
 from mfclip.recipe.messages import Problems
-from mfclip.recipe.model import Recipe
+from mfclip.recipe.model import RECORD, Recipe
 from mfclip.recipe.overrides import read_overrides
-from mfclip.recipe.read import RECORD, read_recipe_text
+from mfclip.recipe.read import read_recipe_text
 from mfclip.recipe.registry import ASSEMBLY_TABLES, read_registry
 from mfclip.recipe.render import to_toml
 from mfclip.recipe.slots import table_of

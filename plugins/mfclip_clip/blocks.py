@@ -60,6 +60,9 @@ def _perceptron(
     """The two linear layers and what is between them."""
     first, activation, second = layers[0], layers[1], layers[-1]
     if not isinstance(activation, QuickGELU):
-        return layers(tokens)  # type: ignore[no-any-return]
+        found: Tensor = layers(tokens)
+        return found
+    assert isinstance(first, nn.Linear)
+    assert isinstance(second, nn.Linear)
     wide = F.silu(F.linear(tokens, first.weight * QUICK, first.bias * QUICK))
     return F.linear(wide, second.weight / QUICK, second.bias)

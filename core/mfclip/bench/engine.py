@@ -92,14 +92,15 @@ def count_cost(cell: Cell, plugins: Plugins) -> DetectorCost:
     from mfclip.detector.cost import cost, outermost
 
     bundle = read_bundle(cell.bundle, plugins=plugins)
-    assert cell.recipe.training is not None
+    recipe = bundle.recipe  # of several candidates, the one that was chosen
+    assert recipe.training is not None
     parts = cost(
         bundle.detector(),
-        cell.recipe.preprocessing.size,
+        recipe.preprocessing.size,
         len(bundle.prompts) if bundle.prompts else 1,
-        cell.recipe.training.batch_size,
-        cell.recipe.preprocessor().example(),
-        frames=cell.recipe.preprocessing.frames,
+        recipe.training.batch_size,
+        recipe.preprocessor().example(),
+        frames=recipe.preprocessing.frames,
     )
     whole = outermost(parts)
     return DetectorCost(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mfclip.bench.cells import Cell
 from mfclip.bench.detectors import Candidate
 from mfclip.bench.drawings import PAINTER, painter
 from mfclip.bench.engine import Engine
@@ -21,7 +22,9 @@ from mfclip.building.reading import read_data
 from mfclip.bundle.description import versions
 from mfclip.data.audit import audit
 from mfclip.data.audit.refusal import require_sound
+from mfclip.data.kind_folds import kind_folds
 from mfclip.data.manifest import NAMED_SPLITS
+from mfclip.errors import DataError
 from mfclip.files import sha256
 
 if TYPE_CHECKING:
@@ -53,14 +56,28 @@ def lay_out(
     Raises
     ------
     DataError
-        Where the data cannot be read, or their labels do not allow the protocol.
+        Where the data cannot be read, or their labels do not allow the protocol, or what a recipe
+        leaves out to choose by.
     UsageError
         For unknown names.
     """
     events.stage("Reading the data")
     manifest = read_data(candidates[0].recipe, events.step)
     protocol = make_protocol(name, manifest, options)
-    return make_grid(protocol, candidates, seeds, manifest, out, plugins)
+    grid = make_grid(protocol, candidates, seeds, manifest, out, plugins)
+    check_folds(grid.cells)
+    return grid
+
+
+def check_folds(cells: Iterable[Cell]) -> None:
+    """Raise where a cell's recipe is chosen by kinds left out, and its rows do not allow that."""
+    for cell in cells:
+        column = cell.recipe.training.left_out if cell.recipe.training else None
+        if column is not None:
+            try:
+                kind_folds(cell.manifest, column)
+            except DataError as error:
+                raise DataError(f"{cell.name}: {error}") from error
 
 
 def run(

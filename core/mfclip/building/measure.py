@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from mfclip.building.events import BuildEvents
+from mfclip.building.left_out import Found
 from mfclip.building.plan import Plan
 from mfclip.compute.precision import choose_precision, precision_name
 from mfclip.data.manifest import Manifest
@@ -25,27 +26,48 @@ class Measured:
     validation: ScoreTable
     test: ScoreTable
     operating: OperatingPoints
-    """Fitted on validation."""
+    """Fitted on validation, or on what ``found`` has pooled."""
+    in_kind: Evaluation
+    """Of validation, at those points."""
     evaluation: Evaluation
     """Of the test split, at those points."""
     precision: Literal["fp32", "bf16"]
     """Arithmetic that both splits were scored in."""
+    found: Found | None = None
+    """What was chosen by kinds left out; None where validation decided."""
+    left_out: Evaluation | None = None
+    """Of the scores that it pooled, at those points."""
 
 
-def measure(plan: Plan, device: torch.device, events: BuildEvents) -> Measured:
-    """Score validation and test; nothing of the test split shapes what is fitted."""
+def measure(
+    plan: Plan, device: torch.device, events: BuildEvents, found: Found | None = None
+) -> Measured:
+    """Score validation and test; nothing of the test split shapes what is fitted.
+
+    With ``found``, temperature and thresholds are fitted on the scores of detectors that never saw
+    the kind that they scored, and not on the detector's own.
+    """
     assert plan.manifest is not None
     assert plan.recipe.training is not None
     precision = choose_precision(plan.recipe.training.precision, device)
-    events.stage("Fitting threshold and calibration on the validation split")
+    source = "kinds left out" if found else "the validation split"
+    events.stage(f"Fitting threshold and calibration on {source}")
     validation = _scores(plan, plan.manifest.of_split("val"), device, precision, events)
-    operating = fit_operating_points(validation)
+    operating = fit_operating_points(found.scores if found else validation)
     events.stage("Scoring the test split")
     test = _scores(plan, plan.manifest.of_split("test"), device, precision, events)
     name = precision_name(precision)
-    found = evaluate(test, operating, plan.recipe.evaluation)
-    evaluation = found.model_copy(update={"precision": name})
-    return Measured(validation, test, operating, evaluation, name)
+    settings = plan.recipe.evaluation
+    return Measured(
+        validation=validation,
+        test=test,
+        operating=operating,
+        in_kind=evaluate(validation, operating, settings),
+        evaluation=evaluate(test, operating, settings).model_copy(update={"precision": name}),
+        precision=name,
+        found=found,
+        left_out=evaluate(found.scores, operating, settings) if found else None,
+    )
 
 
 def _scores(

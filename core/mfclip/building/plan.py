@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -53,8 +53,26 @@ def make_plan(recipe: Recipe, events: BuildEvents, *, synthetic: bool = False) -
     Raises :class:`mfclip.data.audit.refusal.DataRefused` with every error of the data check.
     """
     manifest, checked = _read_data(recipe, events)
-    prompts = _prompt_table(recipe, manifest)
+    prompts = prompt_table(recipe, manifest)
     events.stage("Assembling the detector")
+    detector, costs = assembled(recipe, prompts)
+    events.parts(costs)
+    drawn = synthetic or (recipe.data is not None and recipe.data.synthetic)
+    return Plan(recipe, manifest, checked, prompts, detector, costs, drawn)
+
+
+def replan(plan: Plan, recipe: Recipe, events: BuildEvents) -> Plan:
+    """The plan with another recipe on the same data, its detector assembled from the seed."""
+    prompts = prompt_table(recipe, plan.manifest)
+    detector, costs = assembled(recipe, prompts)
+    events.parts(costs)
+    return replace(plan, recipe=recipe, prompts=prompts, detector=detector, costs=costs)
+
+
+def assembled(
+    recipe: Recipe, prompts: PromptTable | None
+) -> tuple[DetectorModule, Sequence[PartCost]]:
+    """The detector of a recipe, fresh from its seed and run once, and what its parts cost."""
     torch.manual_seed(recipe.training.seed if recipe.training else 0)
     with within_reason():
         detector = assemble(recipe, prompts)
@@ -63,9 +81,7 @@ def make_plan(recipe: Recipe, events: BuildEvents, *, synthetic: bool = False) -
         beside = recipe.preprocessor().example()
         rows = _distinct(prompts)
         costs = cost(detector, given.size, rows, pairs, beside, frames=given.frames)
-    events.parts(costs)
-    drawn = synthetic or (recipe.data is not None and recipe.data.synthetic)
-    return Plan(recipe, manifest, checked, prompts, detector, costs, drawn)
+    return detector, costs
 
 
 def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Audit | None]:
@@ -88,7 +104,7 @@ def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Au
     return manifest, checked
 
 
-def _prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | None:
+def prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | None:
     """The distinct prompts of the training split: nothing of another split shapes a detector.
 
     Pseudo-fakes that the training makes of it are part of it. Without data, as for an untrained

@@ -10,25 +10,30 @@ import torch
 
 from mfclip.building.events import BuildEvents
 from mfclip.building.folders import check_run, close_run, open_run
+from mfclip.building.left_out import (
+    FOLDER,
+    Found,
+    Search,
+    check_candidates,
+    make_search,
+    train_folds,
+)
 from mfclip.building.measure import Measured, measure
-from mfclip.building.plan import Plan, make_plan
+from mfclip.building.plan import Plan, make_plan, replan
+from mfclip.building.training import train_detector
 from mfclip.building.writing import write
 from mfclip.bundle.contents import Size
 from mfclip.compute.allocator import keep_freed_memory
 from mfclip.compute.devices import choose_device
 from mfclip.compute.precision import choose_precision
-from mfclip.detector.assemble import losses
+from mfclip.errors import UsageError
 from mfclip.locks import holding
+from mfclip.metrics.kinds_left_out import Choice
 from mfclip.plugins.discovery import Plugins
 from mfclip.recipe.model import Recipe
-from mfclip.training.augment import make_augmenter
-from mfclip.training.loop import TrainingResult, train
-from mfclip.training.pseudo import make_pseudo_fakes
+from mfclip.training.checkpoints import CheckpointFolder
+from mfclip.training.loop import TrainingResult
 from mfclip.training.validation import check_splits
-
-MAY_CHANGE = {"name", "data", "training", "evaluation"}
-"""Tables that a resumed run need not share as they are written: the training loop compares the
-images and the settings that matter itself."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Built:
     folder: Path
     measured: Measured | None
     """None where nothing was trained."""
+    choice: Choice | None
+    """What was chosen by kinds left out; None where the validation split decided."""
     example: Path | None
     """A test image to try the detector on."""
     seconds: float
@@ -79,31 +86,40 @@ def build(
         keep_freed_memory()
     with holding(folder):
         run = open_run(folder, resume=resume, restart=restart)
+        _check_run(run, recipe)
         plan = make_plan(recipe, events, synthetic=synthetic)
-        _check_start(plan, where)
+        search = _check_start(plan, where, plugins, events)
+        found: Found | None = None
         trained: TrainingResult | None = None
         measured: Measured | None = None
+        if search is not None:
+            found = train_folds(search, run, where, events, resume=resume)
+            plan = replan(plan, found.candidate.recipe, events)
         if recipe.training is not None:
-            trained = _train(plan, run, where, events, resume=resume)
-            measured = measure(plan, where, events)
+            trained = _train(plan, run, where, events, found, resume=resume)
+            measured = measure(plan, where, events, found)
         events.stage("Writing the bundle")
         seconds = time.monotonic() - started
         kept = {"text_side": text_side, "light": light}
         size = write(folder, plan, trained, measured, plugins, run, seconds=seconds, **kept)
         close_run(run)
-    return Built(folder, measured, _example(plan), seconds, size)
+    choice = found.choice if found else None
+    return Built(folder, measured, choice, _example(plan), seconds, size)
 
 
 def rehearse(
     recipe: Recipe,
     folder: Path,
     *,
+    plugins: Plugins,
     events: BuildEvents,
     device: str = "auto",
     resume: bool = False,
     restart: bool = False,
-) -> Plan:
+) -> Search | None:
     """Do all of a build that comes before its training, and keep nothing of it.
+
+    Gives what would be trained for a choice by kinds left out; None where there is none.
 
     Raises
     ------
@@ -112,19 +128,39 @@ def rehearse(
     """
     with holding(folder):
         where = choose_device(device)
-        check_run(folder, resume=resume or restart)
-        plan = make_plan(recipe, events)
-        _check_start(plan, where)
-    return plan
+        run = check_run(folder, resume=resume or restart)
+        if not restart:
+            _check_run(run, recipe)
+        return _check_start(make_plan(recipe, events), where, plugins, events)
 
 
-def _check_start(plan: Plan, device: torch.device) -> None:
-    """Raise what the training would raise at its start."""
+def _check_start(
+    plan: Plan, device: torch.device, plugins: Plugins, events: BuildEvents
+) -> Search | None:
+    """Raise what the training would raise at its start; what a choice by kinds left out trains."""
     training = plan.recipe.training
-    if training is not None:
-        assert plan.manifest is not None
-        choose_precision(training.precision, device)
-        check_splits(plan.manifest.of_split("train"), plan.manifest.of_split("val"))
+    if training is None:
+        return None
+    assert plan.manifest is not None
+    choose_precision(training.precision, device)
+    check_splits(plan.manifest.of_split("train"), plan.manifest.of_split("val"))
+    search = make_search(plan.recipe, plan.manifest, plugins)
+    if search is not None:
+        events.stage(search.told())
+        check_candidates(search, plan.manifest, device, events)
+    return search
+
+
+def _check_run(run: Path, recipe: Recipe) -> None:
+    """Raise :class:`UsageError` where an unfinished run was begun with the other validation."""
+    begun = (run / FOLDER).exists()
+    left_out = recipe.training is not None and recipe.training.left_out is not None
+    if begun != left_out and (begun or CheckpointFolder(run).read() is not None):
+        then, now = ("kinds left out", "val") if begun else ("val", "kinds left out")
+        raise UsageError(
+            f"the run in {run} was begun with validation by {then}, and the recipe's is by {now}: "
+            "go on with what it began with, or discard it with --restart"
+        )
 
 
 def _example(plan: Plan) -> Path | None:
@@ -133,25 +169,28 @@ def _example(plan: Plan) -> Path | None:
 
 
 def _train(
-    plan: Plan, run: Path, device: torch.device, events: BuildEvents, *, resume: bool
+    plan: Plan,
+    run: Path,
+    device: torch.device,
+    events: BuildEvents,
+    found: Found | None,
+    *,
+    resume: bool,
 ) -> TrainingResult:
-    recipe, manifest = plan.recipe, plan.manifest
-    assert recipe.training is not None
-    assert manifest is not None
-    events.stage(f"Training on {device}")
-    return train(
+    """The training on all rows, to the end or, where it is chosen, to an epoch."""
+    assert plan.manifest is not None
+    epoch = found.choice.epoch if found else None
+    events.stage(f"Training on {'all kinds on ' if found else ''}{device}")
+    return train_detector(
+        plan.recipe,
         plan.detector,
-        losses(recipe, len(plan.prompts) if plan.prompts else None),
-        train=manifest.of_split("train"),
-        val=manifest.of_split("val"),
-        prompts=plan.prompts,
-        preprocessor=recipe.preprocessor(),
-        settings=recipe.training,
+        plan.prompts,
+        rows=plan.manifest.of_split("train"),
+        judged=plan.manifest.of_split("val"),
         run=run,
         resume=resume,
         device=device,
         progress=events.training,
-        augment=make_augmenter(recipe.augmentation, recipe.context()),
-        pseudo=make_pseudo_fakes(recipe.augmentation, recipe.context(), plan.prompts),
-        unchanged=recipe.model_dump(mode="json", exclude=MAY_CHANGE),
+        unchanged={"chosen epoch": epoch} if found else None,
+        until=epoch,
     )

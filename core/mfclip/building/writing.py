@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from mfclip.building.measure import Measured
 from mfclip.building.plan import Plan
 from mfclip.bundle.contents import BundleContents, Size
-from mfclip.bundle.description import bases_of, needs_of, versions
+from mfclip.bundle.description import ChosenBy, bases_of, needs_of, versions
 from mfclip.bundle.folder import write_bundle
 from mfclip.data.manifest import NAMED_SPLITS, Manifest, Row
-from mfclip.evaluation.evaluate import evaluate
 from mfclip.evaluation.report.data import EpochFigures, ReportData, Sample, SimilarityMatrix
 from mfclip.evaluation.report.write import write_report
 from mfclip.explain.own_maps import declared, over_image, own_maps
@@ -31,7 +30,6 @@ from mfclip.explain.pictures import (
 )
 from mfclip.inference.predict import Predictor
 from mfclip.metrics.operating import OperatingPoints
-from mfclip.metrics.results import Evaluation
 from mfclip.metrics.scores import write_scores
 from mfclip.plugins.discovery import Plugins
 from mfclip.recipe.render import to_toml
@@ -62,13 +60,42 @@ def write(
             bases=bases_of(plan.recipe),
             operating=measured.operating if measured else OperatingPoints(),
             precision=measured.precision if measured else "",
-            metrics=measured.evaluation.model_dump(mode="json") if measured else {},
+            metrics=_metrics(measured) if measured else {},
             fingerprint=plan.manifest.fingerprint() if plan.manifest else "",
             seed=training.seed if training else None,
             images=_split_sizes(plan),
             files=files,
+            chosen_by=_chosen_by(measured) if measured else None,
         )
         return write_bundle(folder, contents, text_side=text_side, light=light)
+
+
+def _metrics(measured: Measured) -> dict[str, Any]:
+    """The figures of the test split; beside them what the detector was chosen by, if by folds."""
+    figures = measured.evaluation.model_dump(mode="json")
+    if measured.found is None or measured.left_out is None:
+        return figures
+    return figures | {
+        "chosen_by": {
+            **measured.found.choice.model_dump(mode="json"),
+            "left_out": measured.left_out.overall.model_dump(mode="json"),
+            "in_kind": measured.in_kind.overall.model_dump(mode="json"),
+        }
+    }
+
+
+def _chosen_by(measured: Measured) -> ChosenBy | None:
+    if measured.found is None:
+        return None
+    choice = measured.found.choice
+    return ChosenBy(
+        left_out=choice.column,
+        kinds=choice.kinds,
+        settings=choice.chosen.settings,
+        candidates=len(choice.candidates),
+        epoch=choice.epoch,
+        auc=choice.auc,
+    )
 
 
 def _files(
@@ -79,11 +106,14 @@ def _files(
     run: Path,
     seconds: float,
 ) -> dict[str, Path]:
-    """The report, the scores of validation and test, the data check and the training's logs."""
+    """The report, the scores of validation, test and kinds left out, and the training's logs."""
     files = {"report.html": scratch / "report.html"}
     write_report(files["report.html"], report_data(plan, trained, measured, seconds))
     if measured is not None:
-        for split, table in (("validation", measured.validation), ("test", measured.test)):
+        tables = {"validation": measured.validation, "test": measured.test}
+        if measured.found is not None:
+            tables["left-out"] = measured.found.scores
+        for split, table in tables.items():
             files[f"scores-{split}.csv"] = scratch / f"scores-{split}.csv"
             write_scores(table, measured.operating, files[f"scores-{split}.csv"])
     if (run / "history.jsonl").exists():
@@ -100,11 +130,13 @@ def report_data(
     recipe = plan.recipe
     return ReportData(
         title=recipe.name,
-        facts=_facts(plan, trained),
+        facts=_facts(plan, trained, measured),
         synthetic=plan.synthetic,
         evaluation=measured.evaluation if measured else None,
         scores=measured.test if measured else None,
-        validation=_validation(plan, measured),
+        validation=measured.in_kind if measured else None,
+        choice=measured.found.choice if measured and measured.found else None,
+        left_out=measured.left_out if measured else None,
         history=[_figures(record) for record in trained.history] if trained else (),
         best_epoch=trained.best_epoch if trained else None,
         similarity=_similarity(plan) if trained else None,
@@ -118,7 +150,7 @@ def report_data(
     )
 
 
-def _facts(plan: Plan, trained: TrainingResult | None) -> dict[str, str]:
+def _facts(plan: Plan, trained: TrainingResult | None, measured: Measured | None) -> dict[str, str]:
     recipe = plan.recipe
     facts = {"assembly": recipe.assembly or "from single parts"}
     if recipe.data is not None:
@@ -127,10 +159,14 @@ def _facts(plan: Plan, trained: TrainingResult | None) -> dict[str, str]:
         facts["images"] = ", ".join(f"{sizes[split]} {split}" for split in NAMED_SPLITS)
     if trained is not None and recipe.training is not None:
         facts["epochs"] = f"{len(trained.history)} of {recipe.training.epochs}"
+        found = measured.found if measured else None
+        chosen = "chosen by kinds left out" if found else "the best on validation"
+        on_all = "AUC on validation " if found else "AUC "
         facts["weights"] = (
-            f"of epoch {trained.best_epoch}, the best on validation "
-            f"(AUC {trained.best_val_auc:.3f})"
+            f"of epoch {trained.best_epoch}, {chosen} ({on_all}{trained.best_val_auc:.3f})"
         )
+        if found is not None and len(found.choice.candidates) > 1:
+            facts["setting"] = f"{found.choice.chosen}, of {len(found.choice.candidates)} tried"
         facts["seed"] = str(recipe.training.seed)
     return facts
 
@@ -138,12 +174,6 @@ def _facts(plan: Plan, trained: TrainingResult | None) -> dict[str, str]:
 def _split_sizes(plan: Plan) -> dict[str, int]:
     manifest = plan.manifest
     return {split: len(manifest.of_split(split)) for split in NAMED_SPLITS} if manifest else {}
-
-
-def _validation(plan: Plan, measured: Measured | None) -> Evaluation | None:
-    if measured is None:
-        return None
-    return evaluate(measured.validation, measured.operating, plan.recipe.evaluation)
 
 
 def _figures(record: EpochRecord) -> EpochFigures:

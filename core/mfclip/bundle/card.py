@@ -78,7 +78,21 @@ def _data(contents: BundleContents, about: BundleJson) -> list[str]:
     if contents.prompts is not None:
         names = sorted({label.generator for label in contents.prompts.labels} - {""})
         lines += [f"Generators: {', '.join(map(markdown, names)) or 'not named'}."]
-    return lines
+    return lines + _choice(about)
+
+
+def _choice(about: BundleJson) -> list[str]:
+    """How it was chosen, where that was by kinds left out."""
+    by = about.chosen_by
+    if by is None:
+        return []
+    kinds = ", ".join(map(markdown, by.kinds))
+    setting = f" and the setting, one of {by.candidates}," if by.candidates > 1 else ""
+    return [
+        f"The epoch ({by.epoch}){setting} was chosen by detectors that were trained without one "
+        f"{by.left_out} and judged by it, for each of {kinds}: mean AUC {by.auc:.4f}. Temperature "
+        "and thresholds are fitted on their scores."
+    ]
 
 
 def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:

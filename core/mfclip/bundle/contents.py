@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
-    from mfclip.bundle.description import Base, Need
+    from mfclip.bundle.description import Base, ChosenBy, Need
     from mfclip.data.prompts import PromptTable
     from mfclip.detector.base import DetectorModule
     from mfclip.recipe.model import Recipe
@@ -60,3 +60,5 @@ class BundleContents:
     """Further files by their name inside the bundle; a path is copied."""
     bases: tuple[Base, ...] = ()
     """Pretrained weights it started from: :func:`mfclip.bundle.description.bases_of`."""
+    chosen_by: ChosenBy | None = None
+    """How candidate and epoch were chosen; None: by validation, or not at all."""

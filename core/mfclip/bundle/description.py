@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -93,6 +93,23 @@ class Base(Table):
     """Of their file."""
 
 
+class ChosenBy(Table):
+    """How candidate and epoch were chosen, where it was by kinds left out."""
+
+    left_out: str
+    """Column of the manifest whose kinds were left out of trainings, one at a time."""
+    kinds: tuple[str, ...]
+    """These kinds."""
+    settings: dict[str, Any] = {}
+    """Of the chosen candidate, by dotted key; empty where there was no other."""
+    candidates: int = Field(ge=1)
+    """How many there were."""
+    epoch: int = Field(ge=1)
+    """The chosen one, whose weights are in the bundle."""
+    auc: float
+    """Mean over the kinds, each scored by the detector that never saw it; 0-1."""
+
+
 class BundleJson(Table):
     """The content of ``bundle.json``."""
 
@@ -118,6 +135,9 @@ class BundleJson(Table):
     """How a decoded image becomes the detector's input."""
     operating: OperatingPoints = OperatingPoints()
     """Calibration temperature and thresholds, fitted on validation."""
+    chosen_by: ChosenBy | None = None
+    """How candidate and epoch were chosen, and whose scores the operating points were fitted on;
+    None: by the detector's own on validation."""
     precision: Literal["", "fp32", "bf16"] = ""
     """Arithmetic in which validation was scored, and so what the operating points and the figures
     belong to. Empty: not known, or nothing was scored."""

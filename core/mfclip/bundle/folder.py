@@ -254,6 +254,7 @@ def _describe(
         labels=label_map(),
         preprocessing=contents.recipe.preprocessing,
         operating=contents.operating,
+        chosen_by=contents.chosen_by,
         precision=contents.precision,
         text_side=text_side,
         weights_sha256=digest,

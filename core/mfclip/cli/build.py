@@ -11,9 +11,11 @@ import typer
 from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, Registry
 from mfclip.errors import UsageError
+from mfclip.text import aligned
 
 if TYPE_CHECKING:
     from mfclip.building.run import Built
+    from mfclip.metrics.kinds_left_out import Choice
     from mfclip.plugins.discovery import Plugins
     from mfclip.recipe.model import Recipe
 
@@ -70,7 +72,17 @@ def build(
         if dry_run:
             from mfclip.building.run import rehearse
 
-            rehearse(read, folder, events=events, device=device, resume=resume, restart=restart)
+            search = rehearse(
+                read,
+                folder,
+                plugins=plugins,
+                events=events,
+                device=device,
+                resume=resume,
+                restart=restart,
+            )
+            if search is not None:
+                typer.echo(f"a build makes {search.told()}")
             typer.echo("dry run: recipe, data and parts fit together; nothing was trained")
             return
         from mfclip.building.run import build as run
@@ -123,6 +135,8 @@ def _tell(built: Built) -> None:
     if built.size.left_out:
         typer.echo(f"size:   {built.size}")
     typer.echo(f"report: {built.folder / 'report.html'}")
+    if built.choice is not None:
+        _tell_choice(built.choice)
     if built.measured is None:
         typer.echo("test:   none, the recipe has no [training]: this detector is untrained")
         return
@@ -133,3 +147,17 @@ def _tell(built: Built) -> None:
     typer.echo(f"        AUC {row.roc_auc}")
     words = ("mfclip", "score", str(built.folder), str(built.example))
     typer.echo(f"next:   {shlex.join(words)}")
+
+
+def _tell_choice(choice: Choice) -> None:
+    """What was chosen by kinds left out, and the AUC of every candidate on every kind."""
+    typer.echo(f"chosen: {choice}")
+    typer.echo("        AUC on each kind, after the candidate's best epoch (* chosen):")
+    kinds = [fold.kind for fold in choice.chosen.folds]
+    rows = [["", "epoch", "mean", *kinds, "candidate" if len(choice.candidates) > 1 else ""]]
+    for number, one in enumerate(choice.candidates, 1):
+        aucs = [one.mean[one.best - 1], *(fold.auc[one.best - 1] for fold in one.folds)]
+        mark = "*" if number == choice.candidate else ""
+        rows.append([mark, str(one.best), *(f"{100 * auc:.1f}" for auc in aucs), str(one)])
+    for cells in aligned(rows):
+        typer.echo(f"        {'  '.join(cells)}".rstrip())

@@ -38,7 +38,7 @@ class ConsoleEvents:
         """Print the stage's title."""
         self._close_bar()
         self._title = title
-        self._console.print(f"[bold]{title}[/bold]", highlight=False)
+        self._console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
 
     def step(self, done: int, total: int) -> None:
         """Move the stage's bar."""

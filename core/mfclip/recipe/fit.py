@@ -252,6 +252,7 @@ class Fit:
         self.problems.at(self.document.place((*path, "use")), path, message, *notes)
 
     def _training(self) -> None:
+        self._validation()
         if not self._has("training"):
             return
         if not self._has("data"):
@@ -259,6 +260,29 @@ class Fit:
         if not self.document.tree.get("loss") and not self._misspelt("loss"):
             message = "training needs at least one [[loss]]"
             self.problems.add(self.document, ("training",), message)
+
+    def _validation(self) -> None:
+        """Whether what is chosen by kinds left out, and only that, is asked for together."""
+        training = self.document.tree.get("training")
+        table = training if isinstance(training, Mapping) else {}
+        left_out = str(table.get("validation", "")).startswith("left-out:")
+        if self._has("candidates") and not left_out and not self._unsure("training", "validation"):
+            message = (
+                "candidates are chosen among by kinds of forgery that they were not trained on: "
+                'write validation = "left-out:generator" (or forgery, family, group) under '
+                "[training], or take [candidates] away, as candidates = false does"
+            )
+            self.problems.add(self.document, ("candidates",), message)
+        if left_out and table.get("patience") is not None:
+            message = (
+                "ends a training by its own validation, and kinds left out are compared epoch by "
+                "epoch over trainings of one length; leave patience out"
+            )
+            self.problems.add(self.document, ("training", "patience"), message)
+
+    def _unsure(self, table: str, key: str) -> bool:
+        """Whether a key of a table may be there under a name that is not known."""
+        return self._misspelt(table) or key in self.doubts.get((table,), ())
 
     def _widths(self) -> None:
         vision, text = self.parts.get(("vision",)), self.parts.get(("text",))

@@ -8,7 +8,9 @@ from typing import Any
 from mfclip.recipe.messages import Problems, shown
 from mfclip.recipe.places import Document, KeyPath, Place
 
-REMOVABLE = ("vision", "text", "prompts", "alignment", "detector", "data", "training")
+REMOVABLE = (
+    *("vision", "text", "prompts", "alignment", "detector", "data", "training", "candidates"),
+)
 """Tables that ``table = false`` takes away."""
 
 

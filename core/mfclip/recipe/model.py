@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny, WithJsonSchema
 
 from mfclip.parts import (
     Alignment,
@@ -17,6 +17,7 @@ from mfclip.parts import (
     Prompts,
     TextEncoder,
 )
+from mfclip.recipe.combinations import flat
 from mfclip.recipe.settings import (
     AugmentationSettings,
     EvaluationSettings,
@@ -29,6 +30,15 @@ from mfclip.recipe.settings import (
 if TYPE_CHECKING:
     from mfclip.data.inputs import Inputs
     from mfclip.data.preprocess import Preprocessor
+
+RECORD = "from_assembly"
+"""Key of a filled-in recipe that records where it began and changes nothing."""
+Candidates = Annotated[
+    dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]],
+    BeforeValidator(flat),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": ["array", "object"]}}),
+]
+"""Values by dotted key."""
 
 
 class Recipe(Settings):
@@ -64,6 +74,9 @@ class Recipe(Settings):
     """Changes to the training images."""
     training: TrainingSettings | None = None
     """Without it, the bundle holds an untrained detector."""
+    candidates: Candidates | None = None
+    """Dotted keys of the recipe, each with a list of values to try. All combinations are trained
+    without each kind, and the best on average is built; see ``training.validation``."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """How the test split is measured."""
 

@@ -23,10 +23,10 @@ def read_overrides(overrides: Sequence[str], root: Place, problems: Problems) ->
     for text in overrides:
         place = Place(f"--set {text}", folder=Path.cwd())
         key, equals, value = text.partition("=")
-        path = _key_path(key)
+        path = key_path(key)
         if not (path and equals):
             problems.at(place, (), "expected key=value, like training.epochs=2")
-        elif (clash := _insert(tree, path, _value(value))) is not None:
+        elif (clash := insert(tree, path, _value(value))) is not None:
             problems.at(place, path, f"'{clash}' was set to a single value before")
         else:
             for length in range(1, len(path) + 1):
@@ -34,8 +34,8 @@ def read_overrides(overrides: Sequence[str], root: Place, problems: Problems) ->
     return Document(tree, places)
 
 
-def _key_path(key: str) -> KeyPath | None:
-    """The keys of a dotted TOML key; None where it is none."""
+def key_path(key: str) -> KeyPath | None:
+    """The keys of a dotted TOML key, whole numbers as such; None where it is none."""
     try:
         node: Any = tomllib.loads(f"{key.strip()} = 0") if "\n" not in key else {}
     except (ValueError, RecursionError):
@@ -56,7 +56,7 @@ def _value(text: str) -> Any:
     return parsed["value"] if parsed.keys() == {"value"} else text
 
 
-def _insert(tree: dict[Any, Any], path: KeyPath, value: Any) -> str | None:
+def insert(tree: dict[Any, Any], path: KeyPath, value: Any) -> str | None:
     """Put a value into the tree; the key that stands in the way, if one does."""
     for depth, key in enumerate(path[:-1]):
         tree = tree.setdefault(key, {})

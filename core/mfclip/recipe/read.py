@@ -7,34 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 from mfclip.errors import UsageError
-from mfclip.parts import BuildContext
 from mfclip.plugins.discovery import Plugins
-from mfclip.recipe.doubt import UNKNOWN, InDoubt
-from mfclip.recipe.fit import Fit, parts_of
+from mfclip.recipe.candidates import with_candidates
+from mfclip.recipe.filling import fill_in
 from mfclip.recipe.merge import merge
 from mfclip.recipe.messages import Problems
-from mfclip.recipe.model import Recipe
+from mfclip.recipe.model import RECORD, Recipe
 from mfclip.recipe.overrides import read_overrides
 from mfclip.recipe.places import Document
-from mfclip.recipe.resolve import Resolver
 from mfclip.recipe.source import load, parse
 from mfclip.text import did_you_mean
 
 if TYPE_CHECKING:
     from mfclip.recipe.registry import Registry
-
-RECORD = "from_assembly"
-"""Key of a filled-in recipe that records where it began and changes nothing."""
-_CONTEXT = {
-    "image_size": ("preprocessing", "size"),
-    "frames": ("preprocessing", "frames"),
-    "sentences": ("prompts", "sentences"),
-    "batch_size": ("training", "batch_size"),
-}
-"""What of which table becomes what of the build context."""
 
 
 def read_recipe(
@@ -111,15 +97,18 @@ class _Reader:
             base = _without_training(base)
         document = merge(base or _empty(recipe), recipe, self.problems)
         document = merge(document, changes, self.problems)
-        resolver = Resolver(document, self.plugins, self.problems, complete=base is not None)
-        tree = {**defaults, **recorded, **document.tree}
-        found = resolver.fill(Recipe, tree, ())
-        if base is not None:
-            self._fit(resolver, pretrained)
-        self.problems.explain_origins(document)
+        defaults = {**defaults, **recorded}
+        found = fill_in(
+            document,
+            self.plugins,
+            self.problems,
+            defaults,
+            complete=base is not None,
+            pretrained=pretrained,
+        )
         self.problems.raise_any()
-        assert found is not None  # fill adds a problem wherever it gives none
-        return found
+        assert found is not None  # filling adds a problem wherever it gives none
+        return with_candidates(found, document, defaults, self.plugins, pretrained=pretrained)
 
     def _assembly(self, recipe: Document, changes: Document) -> Document | None:
         """The assembly to start from, empty where none is named; None where it is unknown."""
@@ -134,31 +123,6 @@ class _Reader:
             message = f"no assembly is called '{name}'{did_you_mean(name, known)}"
             self.problems.add(source, ("assembly",), message, f"on offer: {', '.join(known)}")
         return None
-
-    def _fit(self, resolver: Resolver, pretrained: bool) -> None:
-        fit = Fit(parts_of(resolver.built), resolver.document, self.problems, resolver.doubts)
-        fit.check()
-        fit.check_misfits(_context(resolver, pretrained))
-
-
-def _context(resolver: Resolver, pretrained: bool) -> BuildContext:
-    """What the parts are told as far as it is known."""
-    context = BuildContext(pretrained=pretrained)
-    missed = resolver.doubts.get((), set())
-    for field, (table, attribute) in _CONTEXT.items():
-        model = resolver.built.get((table,), Recipe.model_fields[table].default)
-        if (table,) in resolver.failed or table in missed:
-            context = replace(context, **{field: UNKNOWN})
-        elif model is not None:
-            context = replace(context, **{field: _peek(model, attribute)})
-    return context
-
-
-def _peek(model: BaseModel, attribute: str) -> Any:
-    try:
-        return getattr(model, attribute)
-    except InDoubt:
-        return UNKNOWN
 
 
 def _empty(like: Document) -> Document:

@@ -24,7 +24,7 @@ from mfclip.text import did_you_mean
 SHIPPED = Path(__file__).parents[1] / "registry.toml"
 """The catalogue that comes with the framework."""
 ASSEMBLY_TABLES = (
-    *REMOVABLE,
+    *(table for table in REMOVABLE if table != "candidates"),
     "loss",
     "head",
     "preprocessing",

@@ -10,8 +10,7 @@ from pydantic import BaseModel
 
 from mfclip.errors import RecipeError
 from mfclip.parts import Part
-from mfclip.recipe.model import Recipe
-from mfclip.recipe.read import RECORD
+from mfclip.recipe.model import RECORD, Recipe
 
 SCHEMA_LINE = "#:schema mfclip.schema.json"
 """First line of a recipe: where TOML editors look for the JSON Schema."""
@@ -27,7 +26,7 @@ def to_toml(recipe: Recipe) -> str:
     RecipeError
         Where a field was emptied that is not empty by default: TOML cannot say so.
     """
-    tree = _table(recipe, "recipe")
+    tree = to_tree(recipe)
     name = tree.pop("assembly", None)
     began = f"; it began as the assembly {literal(name)}" if name is not None else ""
     lines = [SCHEMA_LINE, f"# Every default is filled in{began}."]
@@ -35,6 +34,11 @@ def to_toml(recipe: Recipe) -> str:
         lines.append(f"# Nothing is taken from there any more: {RECORD} is only a note.")
         tree = {"recipe": tree.pop("recipe"), "name": tree.pop("name"), RECORD: name, **tree}
     return "\n".join([*lines, *_section(tree, "")]) + "\n"
+
+
+def to_tree(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as nested tables and lists, such as TOML holds. Raises as :func:`to_toml`."""
+    return _table(recipe, "recipe")
 
 
 def part_to_toml(part: Part) -> str:

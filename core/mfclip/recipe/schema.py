@@ -12,8 +12,7 @@ from mfclip.plugins.discovery import Offer, Plugins
 from mfclip.recipe.describe import field_docs
 from mfclip.recipe.merge import REMOVABLE
 from mfclip.recipe.messages import a, eligible, role
-from mfclip.recipe.model import Recipe
-from mfclip.recipe.read import RECORD
+from mfclip.recipe.model import RECORD, Recipe
 from mfclip.recipe.registry import Registry, read_registry
 from mfclip.recipe.slots import Slot, slot_of, table_of
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SerializeAsAny
 
+from mfclip.data.kind_folds import COLUMNS, Column
 from mfclip.data.settings import PreprocessingSettings as PreprocessingSettings
 from mfclip.data.settings import Settings as Settings
 from mfclip.parts import Corruption, PseudoFake
@@ -62,10 +63,22 @@ class TrainingSettings(Settings):
     """Of the weights, the order of the data and everything else that is drawn."""
     patience: int | None = Field(default=None, ge=1)
     """Stop after so many epochs without a better validation AUC. Without it: never."""
+    validation: Literal[
+        "val", "left-out:generator", "left-out:forgery", "left-out:family", "left-out:group"
+    ] = "val"
+    """What epoch, candidate and threshold are chosen by. ``val``: the validation split.
+    ``left-out:COLUMN``: for every kind in that column of the manifest, a detector is trained
+    without it and judged by it; the best on average is then trained on all kinds."""
     checkpoint_steps: int = Field(default=100, ge=1)
     """Steps between two checkpoints inside an epoch; one is written at each epoch's end too."""
     workers: int | None = Field(default=None, ge=0)
     """Processes that decode images. Without it: one a core, at most eight."""
+
+    @property
+    def left_out(self) -> Column | None:
+        """The column whose kinds are left out one by one; None: the validation split decides."""
+        word, _, column = self.validation.partition(":")
+        return next((one for one in COLUMNS if one == column), None) if word != "val" else None
 
 
 class AugmentationSettings(Settings):

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 class Augmenter:
     """Crops, mirrors and corrupts decoded images before they are resized.
 
-    What becomes of an image depends on the seed, the epoch and its row in the training split:
-    a resumed run repeats it, and the other images of a batch do not matter. With ``variants`` in
-    the settings, on the version that the epoch has in place of the epoch; version 0 is unchanged.
+    What becomes of an image depends on the seed, the epoch and its key, which stands for its path:
+    a resumed run repeats it, and the other images, of the batch or the data, do not matter. With
+    ``variants`` in the settings, the version that the epoch has stands in place of the epoch;
+    version 0 is unchanged.
     """
 
     def __init__(self, settings: AugmentationSettings, context: BuildContext) -> None:
@@ -37,15 +38,15 @@ class Augmenter:
     def __call__(
         self,
         images: Sequence[UInt8[Tensor, "*frames 3 h w"]],
-        rows: Sequence[int],
+        keys: Sequence[int],
         seed: int,
         epoch: int,
         named: Mapping[str, Sequence[Tensor]] | None = None,
     ) -> tuple[list[UInt8[Tensor, "*frames 3 height width"]], dict[str, list[Tensor]]]:
         """The images of a batch, each changed in its own way; those that go in stay as they are.
 
-        ``rows``: what the changes of each are drawn from, its row in the training split; of a
-        pseudo-fake, the row of the real image that it was made of.
+        ``keys``: what the changes of each are drawn from; of a pseudo-fake, the key of the real
+        image that it was made of.
         All frames of a clip are changed alike: one crop, one corruption and one draw of its noise.
         ``named`` are inputs beside the images: maps (c, h, w) are cropped and mirrored with their
         image and never corrupted, vectors are left alone.
@@ -55,9 +56,9 @@ class Augmenter:
             return list(images), {name: list(values) for name, values in (named or {}).items()}
         changed: list[Tensor] = []
         beside: dict[str, list[Tensor]] = {name: [] for name in named or {}}
-        for place, row in enumerate(rows):
+        for place, key in enumerate(keys):
             maps = [values[place] for values in (named or {}).values()]
-            draw = np.random.default_rng((seed, turn, row))
+            draw = np.random.default_rng((seed, turn, key))
             image, maps = self._change(images[place], maps, draw)
             changed.append(image)
             for found, one in zip(beside.values(), maps, strict=True):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from mfclip.errors import TrainingError, UsageError
 from mfclip.files import replace_file, write_text
-from mfclip.training.records import best_epoch
+from mfclip.training.records import kept_epoch
 from mfclip.training.state import RunState
 
 FORMAT = 1
@@ -38,6 +38,8 @@ class Checkpoint:
     finished: bool
     fingerprint: dict[str, Any]
     """What must be the same for the run to go on."""
+    until: int | None = None
+    """The epoch to keep and to end with; None: the best one is kept."""
 
     @property
     def last(self) -> str:
@@ -46,9 +48,9 @@ class Checkpoint:
 
     @property
     def best(self) -> str | None:
-        """File of the best epoch's detector; None before the first epoch's end."""
-        history = self.state.history
-        return f"best-{best_epoch(history).epoch:04d}.safetensors" if history else None
+        """File of the kept epoch's detector; None before the end of that epoch."""
+        kept = kept_epoch(self.state.history, self.until)
+        return f"best-{kept.epoch:04d}.safetensors" if kept else None
 
 
 class CheckpointFolder:
@@ -87,9 +89,9 @@ class CheckpointFolder:
         return self._tensors(checkpoint.last)
 
     def best_tensors(self, checkpoint: Checkpoint) -> dict[str, Tensor]:
-        """The best epoch's detector. Raises :class:`TrainingError` where unreadable."""
+        """The kept epoch's detector. Raises :class:`TrainingError` where unreadable."""
         if checkpoint.best is None:
-            raise TrainingError(f"no epoch has ended in {self.folder}, so none is the best")
+            raise TrainingError(f"no epoch has ended in {self.folder} whose weights are kept")
         return self._tensors(checkpoint.best)
 
     def write(
@@ -98,7 +100,7 @@ class CheckpointFolder:
         last: Mapping[str, Tensor],
         best: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Write a generation; ``best`` only where the newest epoch is the best one.
+        """Write a generation; ``best`` only where the newest epoch is the one to keep.
 
         Raises
         ------
@@ -155,7 +157,8 @@ class CheckpointFolder:
 
 
 def _to_dict(checkpoint: Checkpoint) -> dict[str, Any]:
-    return {**vars(checkpoint), "format": FORMAT, "state": checkpoint.state.to_dict()}
+    values = {**vars(checkpoint), "format": FORMAT, "state": checkpoint.state.to_dict()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _parse(values: dict[str, Any]) -> Checkpoint:

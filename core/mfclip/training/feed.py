@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,7 +41,7 @@ class Feed:
         """The batch with some fakes replaced, where the recipe asks for that."""
         if self.pseudo is None:
             return Forged(batch, frozenset(), tuple(batch.index.tolist()))
-        return self.pseudo(batch, self.seed, epoch)
+        return self.pseudo(batch, self.seed, epoch, self._keys)
 
     def __call__(self, forged: Forged, epoch: int, progress: float) -> TrainingBatch:
         """Images on the device, and everything beside them by name.
@@ -68,7 +70,14 @@ class Feed:
     ) -> tuple[list[Tensor], dict[str, list[Tensor]]]:
         if self.augment is None:
             return images, named
-        return self.augment(images, forged.rows, self.seed, epoch, named)
+        keys = [self._keys[row] for row in forged.rows]
+        return self.augment(images, keys, self.seed, epoch, named)
+
+    @cached_property
+    def _keys(self) -> list[int]:
+        """Of each training row a number that its path gives, whatever other rows there are."""
+        paths = [row.path.as_posix().encode() for row in self.train.rows]
+        return [int.from_bytes(hashlib.sha256(path).digest()[:7], "big") for path in paths]
 
     def _of_rows(self, forged: Forged) -> dict[str, list[Tensor]]:
         """Inputs that need a row; a recipe with pseudo-fakes reads none of them."""

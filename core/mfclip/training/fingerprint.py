@@ -40,6 +40,8 @@ def settings_fingerprint(settings: TrainingSettings, precision: torch.dtype) -> 
     values = settings.model_dump(mode="json", exclude=set(free))
     if not settings.average:  # as before there were averages
         del values["average"]
+    if settings.validation == "val":  # as before there was another
+        del values["validation"]
     named = {f"training.{name}": value for name, value in values.items()}
     return {**named, "training.precision": precision_name(precision)}
 

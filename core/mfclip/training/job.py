@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mfclip.recipe.settings import TrainingSettings
 from mfclip.training.feed import Feed
@@ -48,6 +50,10 @@ class Job:
     """What changes the training images; None: nothing does."""
     pseudo: PseudoFakes | None = None
     """What makes fakes of the real ones; None: nothing does."""
+    scored: Callable[[int, NDArray[np.float64]], None] | None = None
+    """Is told an epoch, from 1, and the log-odds of its validation, before its checkpoint."""
+    until: int | None = None
+    """The epoch, from 1, to end with and to keep; None: all are run and the best is kept."""
 
     @property
     def grouping(self) -> Grouping:

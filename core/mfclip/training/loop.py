@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mfclip.compute.precision import choose_precision
 from mfclip.recipe.settings import TrainingSettings
@@ -46,11 +48,13 @@ def train(
     augment: Augmenter | None = None,
     pseudo: PseudoFakes | None = None,
     unchanged: Mapping[str, Any] | None = None,
+    scored: Callable[[int, NDArray[np.float64]], None] | None = None,
+    until: int | None = None,
 ) -> TrainingResult:
     """Train ``detector`` in place; afterwards it holds the weights of the best epoch.
 
     Adam with a stepped learning rate (IV-A), unless the settings say otherwise. The best epoch is
-    the one with the highest AUC on the validation split; no other split is looked at. A run that
+    the one with the highest AUC on the validation rows; no other rows are looked at. A run that
     was killed and resumed ends with the same weights as one that was not, bit for bit on one CPU.
     The global random generators of PyTorch, NumPy and Python are seeded anew for every batch.
 
@@ -69,6 +73,12 @@ def train(
     unchanged
         What else, beside settings, data, losses and the weights' shapes, must be as it was for
         a run to go on, such as the recipe. Nested tables are compared value by value.
+    scored
+        Is told the number of each epoch, from 1, and the log-odds of the validation rows, before
+        its checkpoint is written: after a kill, an epoch is told again rather than not at all.
+    until
+        An epoch, from 1, that was chosen elsewhere: the training goes as one of all epochs does,
+        ends with this one and keeps it, whatever the validation says.
 
     Raises
     ------
@@ -83,11 +93,20 @@ def train(
     """
     check_splits(train, val)
     precision = choose_precision(settings.precision, device)
-    objective = Objective(terms)
     job = Job(
-        *(detector, objective, train, val, prompts, preprocessor, settings, device, precision),
+        detector=detector,
+        objective=Objective(terms),
+        train=train,
+        val=val,
+        prompts=prompts,
+        preprocessor=preprocessor,
+        settings=settings,
+        device=device,
+        precision=precision,
         augment=augment,
         pseudo=pseudo,
+        scored=scored,
+        until=until,
     )
     with accelerator_on(device, precision) as accelerator:
         return Trainer(job, accelerator, run, progress, unchanged or {}).run(resume=resume)

@@ -108,9 +108,12 @@ class PseudoFakes:
                 row = -1 if prompts is None else prompts.row(part.label)
                 self.forgers.append(Forger(part.build(context), row, label))
 
-    def __call__(self, batch: Batch, seed: int, epoch: int) -> Forged:
+    def __call__(
+        self, batch: Batch, seed: int, epoch: int, keys: Sequence[int] | None = None
+    ) -> Forged:
         """The batch with its pseudo-fakes; the one that goes in stays as it is.
 
+        ``keys``: of each training row what stands for its path; None: its place in the split.
         Without real images in it, nothing is made. A fake of an image in which nothing could be
         forged is none, and its place keeps what it had.
         """
@@ -119,7 +122,7 @@ class PseudoFakes:
         images, prompt, made_of = list(batch.images), batch.prompt.clone(), list(rows)
         places = set()
         for place, row in enumerate(rows) if reals else ():
-            made = self._made(reals, (seed, epoch, row)) if fake[place] else None
+            made = self._made(reals, (seed, epoch, row), keys) if fake[place] else None
             if made is not None:
                 images[place], prompt[place], made_of[place] = made
                 places.add(place)
@@ -127,7 +130,7 @@ class PseudoFakes:
         return Forged(forged, frozenset(places), tuple(made_of))
 
     def _made(
-        self, reals: Mapping[int, Tensor], key: tuple[int, int, int]
+        self, reals: Mapping[int, Tensor], key: tuple[int, int, int], keys: Sequence[int] | None
     ) -> tuple[Tensor, int, int] | None:
         """A pseudo-fake, the row of its prompt and the row of the real image that it is made of.
 
@@ -141,7 +144,8 @@ class PseudoFakes:
             return None
         source = _one_of(sorted(reals), whose)
         if self.settings.variants is not None:
-            which, seed = _of_version(key[0], self.settings.turn(key[1]), source)
+            of = source if keys is None else keys[source]
+            which, seed = _of_version(key[0], self.settings.turn(key[1]), of)
         forger = self.forgers[int(which * len(self.forgers))]
         partner = _one_of(sorted(reals.keys() - {source}) or [source], other)
         made = forger(reals[source], reals[partner], seed)
@@ -204,9 +208,9 @@ def make_pseudo_fakes(
     return PseudoFakes(settings, context, prompts) if settings.forged else None
 
 
-def _of_version(seed: int, turn: int, source: int) -> tuple[float, int]:
+def _of_version(seed: int, turn: int, key: int) -> tuple[float, int]:
     """Which part (0-1) and what seed make the pseudo-fake of a real image's version."""
-    draw = np.random.default_rng((seed, turn, source, STREAM, STREAM))
+    draw = np.random.default_rng((seed, turn, key, STREAM, STREAM))
     return draw.random(), int(draw.integers(2**63))
 
 

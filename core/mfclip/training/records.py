@@ -80,6 +80,16 @@ def best_epoch(history: Sequence[EpochRecord]) -> EpochRecord:
     return max(history, key=lambda record: (record.val_auc, -record.val_loss, -record.epoch))
 
 
+def kept_epoch(history: Sequence[EpochRecord], until: int | None = None) -> EpochRecord | None:
+    """The epoch whose weights are kept: ``until`` where it is given, else the best one.
+
+    None where there is no epoch yet, or the one to keep has not come.
+    """
+    if until is not None:
+        return history[until - 1] if len(history) >= until else None
+    return best_epoch(history) if history else None
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
     """How a training went."""
@@ -88,5 +98,6 @@ class TrainingResult:
     best_epoch: int
     """From 1; the epoch whose weights the detector holds."""
     best_val_auc: float
+    """Of that epoch."""
     stopped_early: bool
     """Whether patience ended it before the last epoch."""

@@ -35,7 +35,7 @@ from mfclip.training.records import (
     StepReport,
     TrainingPlan,
     TrainingResult,
-    best_epoch,
+    kept_epoch,
 )
 from mfclip.training.schedule import is_finished, is_stale, learning_rate
 from mfclip.training.seeds import seed_batch
@@ -86,7 +86,7 @@ class Trainer:
         self.log = TensorBoardLog(self.folder.folder / LOGS, self.state.step)
         self.progress.begin(self._plan())
         try:
-            while not is_finished(self.settings, self.state.history):
+            while not self._finished():
                 self._epoch()
         finally:
             self.log.close()
@@ -126,6 +126,10 @@ class Trainer:
         if pseudo is not None and pseudo.learners:
             self.progress.learning(len(pseudo.learners))
             pseudo.fit(self.job.reals)
+
+    def _finished(self) -> bool:
+        history, until = self.state.history, self.job.until
+        return is_finished(self.settings, history) or len(history) == until
 
     def _epoch(self) -> None:
         """What is left of the running epoch, then its validation and its checkpoint."""
@@ -222,8 +226,10 @@ class Trainer:
             judged = {n: t.detach().clone() for n, t in module_tensors(self.job.detector).items()}
         self._tick()
         record = self._record(validation, speed)
+        if self.job.scored is not None:
+            self.job.scored(record.epoch, validation.log_odds)
         self.state.end_epoch(record)
-        improved = best_epoch(self.state.history) is record
+        improved = kept_epoch(self.state.history, self.job.until) is record
         self._checkpoint(judged if improved else None)
         self.log.epoch(record, self.state.step)
         self.progress.epoch(record)
@@ -265,26 +271,26 @@ class Trainer:
         self.folder.write(self._standing(), model | adam | average | pseudo, best)
 
     def _standing(self) -> Checkpoint:
-        finished = is_finished(self.settings, self.state.history)
-        return Checkpoint(self.state, finished, self.fingerprint)
+        return Checkpoint(self.state, self._finished(), self.fingerprint, self.job.until)
 
     def _plan(self) -> TrainingPlan:
         return TrainingPlan(
-            epochs=self.settings.epochs,
+            epochs=self.job.until or self.settings.epochs,
             steps=self.grouping.steps,
             images=self.grouping.images,
             history=tuple(self.state.history),
             done_steps=self.state.batch // self.settings.accumulate,
-            finished=is_finished(self.settings, self.state.history),
+            finished=self._finished(),
         )
 
     def _result(self) -> TrainingResult:
-        """Give the detector the best epoch's weights, and tell how it went."""
+        """Give the detector the kept epoch's weights, and tell how it went."""
         history = self.state.history
         load_module(self.job.detector, self.folder.best_tensors(self._standing()))
-        best = best_epoch(history)
+        kept = kept_epoch(history, self.job.until)
+        assert kept is not None  # its tensors were just loaded
         early = len(history) < self.settings.epochs and is_stale(self.settings, history)
-        return TrainingResult(tuple(history), best.epoch, best.val_auc, early)
+        return TrainingResult(tuple(history), kept.epoch, kept.val_auc, early)
 
     def _normalisation(self, images: int) -> AbstractContextManager[None]:
         """Batch normalisation by running statistics for one image left over at an epoch's end.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,8 @@ class Validation:
     auc: float
     loss: float
     """Mean cross-entropy, nats."""
+    log_odds: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), compare=False)
+    """Of each image, in manifest order."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def judge(truth: NDArray[np.bool_], log_odds: NDArray[np.float64]) -> Validation
             "finite; a lower training.learning_rate or precision fp32 may help"
         )
     loss = np.logaddexp(0.0, np.where(truth, -log_odds, log_odds)).mean()
-    return Validation(float(roc_auc(truth, log_odds)), float(loss))
+    return Validation(float(roc_auc(truth, log_odds)), float(loss), log_odds)
 
 
 def is_fake(manifest: Manifest) -> NDArray[np.bool_]:

@@ -78,13 +78,13 @@ RESOLVING = {
         '[vision]\nuse = "eye"\n[trainig]\nepochs = 1',
         "recipe.toml:3: trainig: unknown table 'trainig'; did you mean 'training'?\n"
         "    a recipe takes: recipe, name, assembly, vision, text, prompts, alignment, detector, "
-        "loss, head, preprocessing, input, data, augmentation, training, evaluation",
+        "loss, head, preprocessing, input, data, augmentation, training, candidates, evaluation",
     ),
     "unknown list of tables": (
         '[vision]\nuse = "eye"\n[[losses]]\nuse = "plain"',
         "recipe.toml:3: losses: unknown table 'losses'; did you mean 'loss'?\n"
         "    a recipe takes: recipe, name, assembly, vision, text, prompts, alignment, detector, "
-        "loss, head, preprocessing, input, data, augmentation, training, evaluation",
+        "loss, head, preprocessing, input, data, augmentation, training, candidates, evaluation",
     ),
     "another version": (
         'recipe = 2\n[vision]\nuse = "eye"',

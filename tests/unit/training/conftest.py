@@ -128,6 +128,8 @@ def fit(faces: Manifest, tmp_path: Path) -> Callable[..., SimpleNamespace]:
             "unchanged",
             "augment",
             "pseudo",
+            "scored",
+            "until",
         )
         given = {name: changes.pop(name) for name in names if name in changes}
         detector = given.pop("detector", None) or tiny_detector()

@@ -63,6 +63,12 @@ def test_how_far_or_how_a_run_goes_does_not(change):
     require_same(settings(), settings(**change), RUN)
 
 
+def test_kinds_left_out_count_and_the_validation_split_is_as_before_there_were_any():
+    assert "training.validation" not in settings()
+    with pytest.raises(UsageError, match=r"training\.validation: nothing there, 'left-out:group'"):
+        require_same(settings(), settings(validation="left-out:group"), RUN)
+
+
 def test_precision_counts_as_what_it_means_on_the_device():
     require_same(settings(precision=torch.float32), settings(torch.float32), RUN)
     with pytest.raises(UsageError, match=r"training\.precision: 'fp32' there, 'bf16' now"):

@@ -18,6 +18,7 @@ from mfclip.parts import BuildContext
 from mfclip.recipe.settings import AugmentationSettings
 from mfclip.training import checkpoints
 from mfclip.training.augment import Augmenter
+from mfclip.training.validation import judge
 from mfclip.training.weights import module_tensors
 
 
@@ -127,6 +128,46 @@ def test_the_detector_ends_with_the_best_epochs_weights(fit, validate):
     for name, tensor in weights(run.detector).items():
         assert torch.equal(tensor, seen[2][name])
     assert not torch.equal(seen[2]["inner.head.weight"], seen[3]["inner.head.weight"])
+
+
+def test_an_epoch_that_was_chosen_elsewhere_is_the_last_and_is_kept(fit, validate, tmp_path, watch):
+    seen = validate(0.3, 0.1, 0.2, 0.2, 0.3, 0.1)
+    whole = fit(epochs=4, schedule="cosine", run=tmp_path / "whole")
+    run = fit(epochs=4, schedule="cosine", until=2, progress=watch)
+    assert (whole.result.best_epoch, run.result.best_epoch) == (1, 2)
+    assert run.result.history[0].losses == whole.result.history[0].losses
+    assert [record.epoch for record in run.result.history] == [1, 2]
+    assert (watch.plans[0].epochs, run.result.stopped_early) == (2, False)
+    for name, tensor in weights(run.detector).items():
+        assert torch.equal(tensor, seen[1][name])
+        assert torch.equal(tensor, seen[5][name])
+
+
+@pytest.mark.parametrize("steps", [1, 5, 7, 10])
+def test_a_run_to_a_chosen_epoch_resumes_alike(fit, tmp_path, steps, kill, same):
+    given = {"epochs": 3, "until": 2, "checkpoint_steps": 1}
+    whole = fit(run=tmp_path / "whole", **given)
+    kill(steps, **given)
+    resumed = fit(resume=True, **given)
+    assert same(whole.detector, resumed.detector)
+    assert resumed.result.best_epoch == 2
+    assert fit(resume=True, **given).result == resumed.result
+
+
+def test_the_scores_of_each_epoch_are_told_before_its_checkpoint(fit, faces, tmp_path):
+    told: list[tuple[int, list[float]]] = []
+    found = fit(scored=lambda epoch, log_odds: told.append((epoch, log_odds.tolist())))
+    assert [epoch for epoch, _ in told] == [1, 2]
+    truth = [row.is_fake for row in faces.of_split("val")]
+    for (_, log_odds), record in zip(told, found.result.history, strict=True):
+        assert judge(np.array(truth), np.array(log_odds)).auc == record.val_auc
+
+    def stop(epoch, log_odds):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(run=tmp_path / "stopped", scored=stop)
+    assert not (tmp_path / "stopped" / "state.json").exists()
 
 
 def test_patience_ends_training(fit, validate):

@@ -401,3 +401,36 @@ def test_a_loss_that_reads_the_label_sees_as_many_fakes_as_before(fit):
 
     fit(epochs=1, terms=[LossTerm("cross-entropy", 1.0, Counting())], **CHOICES)
     assert (seen.count(0), seen.count(1)) == (9, 9)
+
+
+def test_changes_and_versions_of_an_image_do_not_depend_on_the_other_rows(tmp_path):
+    """What is kept of a version in one training serves another, as of a fold without a kind."""
+    settings = AugmentationSettings(
+        mirror=0.5, crop=0.5, variants=1, pseudo=1.0, pseudo_fakes=(Otherwise(),)
+    )
+    label = (HierarchicalLabel("real"), HierarchicalLabel("fake"))
+    whole = tuple(Row(Path(f"{i}.png"), label[i % 2], "train") for i in range(ROWS))
+    found = []
+    for places in (range(ROWS), range(10, ROWS - 4)):
+        rows = tuple(whole[place] for place in places)
+        feed = Feed(
+            Manifest(tmp_path, rows),
+            None,
+            Preprocessor(PreprocessingSettings(size=16)),
+            CPU,
+            Augmenter(settings, CONTEXT),
+            0,
+            PseudoFakes(settings, CONTEXT, None),
+        )
+        real = [place for place, row in enumerate(rows) if not row.is_fake]
+        images = [image_of(int(rows[place].path.stem), (3, 30, 30)) for place in (*real, 1)]
+        index = torch.tensor([*real, 1])
+        given = Batch(images, index % 2, index * 0 - 1, index)
+        fed = feed(feed.forge(given, 1), 1, 0.0)
+        of = [int(rows[place].path.stem) for place in real]
+        found.append(dict(zip(of, fed.images, strict=False)))
+        made = feed.forge(given, 1)
+        assert made.places == {len(real)}
+    assert found[1].keys() < found[0].keys()
+    for row, image in found[1].items():
+        assert torch.equal(image, found[0][row])

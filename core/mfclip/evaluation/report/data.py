@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypedDict
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
+from mfclip.metrics.kinds_left_out import Choice
 from mfclip.metrics.results import Evaluation
 from mfclip.metrics.scores import ScoreTable
 
@@ -116,7 +117,13 @@ class ReportData:
     scores: ScoreTable | None = None
     """The same images' scores, for the curves."""
     validation: Evaluation | None = None
-    """Of the validation split, on which the operating points were fitted."""
+    """Of the validation split, on which the operating points were fitted, unless by kinds left
+    out."""
+    choice: Choice | None = None
+    """What was chosen by kinds left out."""
+    left_out: Evaluation | None = None
+    """Of the validation images by detectors that never saw their kind, on which the operating
+    points were fitted then."""
     history: Sequence[EpochFigures] = ()
     best_epoch: int | None = None
     """The epoch whose weights the detector holds."""

@@ -94,6 +94,8 @@ def _drawings(data: ReportData) -> dict[str, Any]:
     return {
         "forest": None if data.evaluation is None else forest_drawing(data.evaluation),
         "curves": curves,
-        "training": training_drawings(data.history, data.best_epoch),
+        "training": training_drawings(
+            data.history, data.best_epoch, chosen_by_it=data.choice is None
+        ),
         "similarity": None if data.similarity is None else similarity_drawing(data.similarity),
     }

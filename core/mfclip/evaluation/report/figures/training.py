@@ -17,17 +17,23 @@ if TYPE_CHECKING:
 _History = Sequence[EpochFigures]
 
 
-def training_drawings(history: _History, best_epoch: int | None) -> list[Drawing]:
-    """Losses, validation AUC and learning rate; none without a history."""
-    return list(_drawings(history, best_epoch)) if history else []
+def training_drawings(
+    history: _History, best_epoch: int | None, *, chosen_by_it: bool = True
+) -> list[Drawing]:
+    """Losses, validation AUC and learning rate; none without a history.
+
+    ``chosen_by_it``: whether it was this AUC that the kept epoch was chosen by.
+    """
+    return list(_drawings(history, best_epoch, chosen_by_it)) if history else []
 
 
-def _drawings(history: _History, best_epoch: int | None) -> Iterator[Drawing]:
+def _drawings(history: _History, best_epoch: int | None, chosen_by_it: bool) -> Iterator[Drawing]:
     """The three figures, with the kept epoch marked in each."""
     first, last, over = history[0], history[-1], f"over {counted(len(history), 'epoch')}"
     best = next((one for one in history if one["epoch"] == best_epoch), None)
     mark = f" The dashed line marks epoch {best_epoch}, whose weights are kept." if best else ""
     kept = f"; the kept epoch reached {percent(best['val_auc'])}" if best else ""
+    chosen = "by which the epoch is chosen" if chosen_by_it else "by which nothing was chosen"
     rates = f"from {power(first['lr'])} to {power(last['lr'])}"
     yield draw(
         "train-loss",
@@ -42,8 +48,7 @@ def _drawings(history: _History, best_epoch: int | None) -> Iterator[Drawing]:
         3.0,
         partial(_auc, history=history, best_epoch=best_epoch),
         alt=f"Validation AUC {over}",
-        caption=f"AUC on the validation split, by which the epoch is chosen{kept}. The test split "
-        "plays no part in it.",
+        caption=f"AUC on the validation split, {chosen}{kept}. The test split plays no part in it.",
     )
     yield draw(
         "train-rate",
