@@ -61,6 +61,10 @@ class ClipVit(ImageEncoder):
     the one and then the other."""
     l2: bool = False
     """Divide each vector that is read, or the embedding, by its length."""
+    project: int | None = Field(default=None, ge=1)
+    """d: length that what is read is brought to, by a layer normalisation and a linear layer that
+    learn, so that it can be added to another embedding or compared with one. Without it: what is
+    read is the embedding."""
     rate: float = Field(default=1.0, gt=0)
     """Factor of the learning rate for the tower."""
     checkpoint: bool = False
@@ -110,6 +114,11 @@ class ClipVit(ImageEncoder):
     @property
     def width(self) -> int:
         """d: length of the embedding."""
+        return self.project or self.read_width
+
+    @property
+    def read_width(self) -> int:
+        """Length of what is read of the tower."""
         vectors = 2 if self.pool == "both" else 1
         return self.tower_width * len(self.read) * vectors if self.read else self.dim
 
@@ -129,7 +138,7 @@ class ClipVit(ImageEncoder):
         Raises:
             RecipeError: the file does not hold the weights of this tower.
         """
-        from mfclip_clip.towers import ClipImageEncoder, image_tower
+        from mfclip_clip.towers import ClipImageEncoder, image_tower, projection
         from mfclip_clip.weights import load_tower
 
         tower = image_tower(
@@ -153,6 +162,7 @@ class ClipVit(ImageEncoder):
             rate=self.rate,
             checkpoint=self.checkpoint,
             drop_path=self.drop_path,
+            project=projection(self.read_width, self.project) if self.project else None,
         )
         if self.tune == "lora":
             from mfclip_clip.lora import adapt

@@ -63,6 +63,11 @@ def text_tower(
     )
 
 
+def projection(inputs: int, outputs: int) -> nn.Sequential:
+    """What is read (B, inputs) -> (B, outputs); normalised first, since blocks differ in scale."""
+    return nn.Sequential(nn.LayerNorm(inputs), nn.Linear(inputs, outputs))
+
+
 class ClipImageEncoder(nn.Module):
     """Images, 0-1, normalised as CLIP expects them -> the tower's embedding, or blocks' tokens.
 
@@ -83,6 +88,8 @@ class ClipImageEncoder(nn.Module):
     drop_path
         In training mode: share (0-1, below 1) of the samples for which the last block's branches
         are left out; of block l of L it is l / L of that.
+    project
+        Brings what is read to the length of the embedding; learns whatever ``tune`` says.
     """
 
     mean: Tensor
@@ -99,10 +106,12 @@ class ClipImageEncoder(nn.Module):
         rate: float = 1.0,
         checkpoint: bool = False,
         drop_path: float = 0.0,
+        project: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.tower, self.read, self.rate = tower, read, rate
         self.pool, self.l2, self.drop_path = pool, l2, drop_path
+        self.project = project or nn.Identity()
         if read:
             tower.transformer.resblocks = tower.transformer.resblocks[: read[-1]]
             tower.ln_post, tower.proj = nn.Identity(), None
@@ -118,6 +127,10 @@ class ClipImageEncoder(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch width"]:
         """Embeddings, not normalised unless by ``l2``."""
+        embedding: Tensor = self.project(self._read(images))
+        return embedding
+
+    def _read(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch read"]:
         found: list[Tensor] = []
         tokens = images
         for number, tokens in self._blocks((images - self.mean) / self.std):

@@ -61,6 +61,7 @@ ADDED: dict[str, str] = {
     "clip-vit.drop_path": "every block runs",
     "clip-vit.pool": "the class token",
     "clip-vit.l2": "as the tower gives it",
+    "clip-vit.project": "what is read is the embedding",
     "clip-vit.lora_rank": "read with tune = lora alone",
     "clip-vit.lora_alpha": "read with tune = lora alone",
     "clip-vit.lora_on": "read with tune = lora alone",
@@ -69,12 +70,22 @@ ADDED: dict[str, str] = {
 }
 """Options that came later, ``"cvit.option"``, ``"training.option"`` or ``".table"``, and why their
 default does what was done before. Such an option is the one allowed change."""
+PROBE = (
+    "the assembly clip-probe read the class tokens of four blocks; it reads all blocks, and their "
+    "patches too; see CHANGELOG.md"
+)
 MOVED = {
     "head.normalise: was True, is False": "0.1 L2-normalised X_v before a bare linear layer, which "
     "is neither the paper's head nor the published code's and hardly learns; see CHANGELOG.md",
+    **{
+        f"input.0.read.{place}: was {was!r}, is {place + 1}": PROBE
+        for place, was in enumerate((6, 8, 10, 12, *["not there"] * 8))
+    },
+    "input.0.pool: was 'class', is 'both'": PROBE,
+    "vision.length: was 3072, is 18432": PROBE,
 }
-"""The one thing in which an assembly is not what it was, and why. Filled-in recipes, and so all
-bundles, name their head and keep it."""
+"""The two things in which an assembly is not what it was, and why. Filled-in recipes, and so all
+bundles, name their head and what they read, and keep it."""
 RENAME = "a part's meaning changed: give it a new name"
 
 
