@@ -87,6 +87,7 @@ VARIANTS: tuple[Part, ...] = (
     Timm(model="test_efficientnet_gn", dim=16, drop_rate=0.1, drop_path_rate=0.1),
     ClipVit(patch=16, activation="quick-gelu", **TOWER),
     ClipVit(patch=16, read=(1,), pool="both", l2=True, **TOWER),
+    ClipVit(patch=16, weights=tower_file(), tune="layernorm", read=(1,), project=8, **TOWER),
     ClipVit(patch=16, weights=tower_file(), tune="lora", lora_on="all", **TOWER),
     HierarchicalPrompts(levels=1),
     HierarchicalPrompts(levels=2),
