@@ -89,6 +89,7 @@ VARIANTS: tuple[Part, ...] = (
     ClipVit(patch=16, activation="quick-gelu", **TOWER),
     ClipVit(patch=16, read=(1,), pool="both", l2=True, **TOWER),
     ClipVit(patch=16, patch_dropout=0.5, drop_path=0.2, **TOWER),
+    ClipVit(patch=16, weights=tower_file(), tune="layernorm", read=(1,), project=8, **TOWER),
     ClipVit(patch=16, weights=tower_file(), tune="lora", lora_on="all", **TOWER),
     HierarchicalPrompts(levels=1),
     HierarchicalPrompts(levels=2),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -22,6 +24,7 @@ from mfclip.weights.store import file_of
 from mfclip_clip.features import MakesFeatures
 from mfclip_clip.parts import ClipFeatures, ClipVit
 
+OWN = Path(__file__).parents[2] / "recipes" / "own-faces-clip.toml"
 TOWER = {"dim": 16, "tower_width": 16, "layers": 2, "heads": 2, "patch": 16}
 RECIPE = """
 recipe = 1
@@ -197,3 +200,27 @@ def test_weights_that_are_not_here_are_told(root):
     file_of("tiny").unlink()
     with pytest.raises(UsageError, match="no weights are called 'tiny'"):
         load(root / "run", "cpu")
+
+
+def test_the_recipe_for_own_faces_builds_on_two_folders(root):
+    """The recipe as it is, but for a small tower, small images and few epochs."""
+    for number in range(40):
+        folder = root / "own" / ("fake" if number % 2 else "real")
+        folder.mkdir(parents=True, exist_ok=True)
+        (root / "data" / f"{number}.png").rename(folder / f"{number}.png")
+    changes = [
+        f"data.root={root / 'own'}",
+        "data.findings=warn",
+        "preprocessing.size=32",
+        *(f"input.0.{name}={value}" for name, value in TOWER.items()),
+        *("input.0.weights=tiny", "input.0.size=32", "input.0.read=[1, 2]", "vision.length=64"),
+        *("training.epochs=3", "training.workers=0", "evaluation.bootstrap=100"),
+    ]
+    recipe = read_recipe(OWN, overrides=changes, plugins=discover(), registry=read_registry())
+    build(recipe, root / "run", plugins=discover(), events=Silent(), device="cpu")
+    images = sorted((root / "own").rglob("*.png"))
+    found = {score.p_fake for score in load(root / "run", "cpu").score(images)}
+    assert len(found) > 10
+    assert recipe.training.sampling == "balanced"
+    # Features of the images as they are, and of their versions beside them.
+    assert len([*(root / "cache/inputs").rglob("*.npy")]) > 40

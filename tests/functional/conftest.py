@@ -97,3 +97,33 @@ def sample_manifest(bundle: Path) -> Path:
     from mfclip_sample import sample_folder
 
     return sample_folder(96, 64, 0) / "manifest.csv"
+
+
+@pytest.fixture
+def faces_and_tower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with 32 images in ``data``, dark reals and bright fakes; and a CLIP tower of random
+    weights, 3 blocks of width 64 with patches of 16 pixels, kept by the name ``tiny``."""
+    import numpy as np
+    import torch
+    from PIL import Image
+    from safetensors.torch import save_file
+
+    from mfclip.parts import BuildContext
+    from mfclip.weights.getting import convert
+    from mfclip_clip.parts import ClipVit
+
+    monkeypatch.setenv("MFCLIP_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "data").mkdir()
+    draw, lines = np.random.default_rng(0), ["path,label,split"]
+    for number, split in enumerate(["train"] * 16 + ["val"] * 8 + ["test"] * 8):
+        low = 120 if number % 2 else 20
+        pixels = draw.integers(low, low + 100, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "data" / f"{number}.png")
+        lines.append(f"{number}.png,{'fake' if number % 2 else 'real'},{split}")
+    (tmp_path / "data" / "manifest.csv").write_text("\n".join(lines) + "\n")
+    torch.manual_seed(0)
+    part = ClipVit(dim=16, tower_width=64, layers=3, heads=2, patch=16, activation="quick-gelu")
+    state = part.build(BuildContext(image_size=32)).tower.state_dict()
+    save_file({f"visual.{k}": v for k, v in state.items()}, tmp_path / "t.safetensors")
+    convert(tmp_path / "t.safetensors", "tiny")
+    return tmp_path

@@ -5,18 +5,10 @@ from __future__ import annotations
 import json
 import re
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
-from safetensors.torch import save_file
 
-from mfclip.parts import BuildContext
-from mfclip.weights.getting import convert
 from mfclip.weights.store import file_of
-from mfclip_clip.parts import ClipVit
 
-TOWER = {"dim": 16, "tower_width": 64, "layers": 3, "heads": 2, "patch": 16}
 RECIPE = """
 recipe = 1
 assembly = "clip-tuned"
@@ -44,23 +36,10 @@ bootstrap = 100
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(faces_and_tower):
     """A recipe on a small tower, dark reals and bright fakes."""
-    monkeypatch.setenv("MFCLIP_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "data").mkdir()
-    draw, lines = np.random.default_rng(0), ["path,label,split"]
-    for number, split in enumerate(["train"] * 16 + ["val"] * 8 + ["test"] * 8):
-        low = 120 if number % 2 else 20
-        pixels = draw.integers(low, low + 100, (40, 40, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "data" / f"{number}.png")
-        lines.append(f"{number}.png,{'fake' if number % 2 else 'real'},{split}")
-    (tmp_path / "data" / "manifest.csv").write_text("\n".join(lines) + "\n")
-    (tmp_path / "tuned.toml").write_text(RECIPE)
-    torch.manual_seed(0)
-    tower = ClipVit(**TOWER, activation="quick-gelu").build(BuildContext(image_size=32)).tower
-    save_file({f"visual.{k}": v for k, v in tower.state_dict().items()}, tmp_path / "t.safetensors")
-    convert(tmp_path / "t.safetensors", "tiny")
-    return tmp_path
+    (faces_and_tower / "tuned.toml").write_text(RECIPE)
+    return faces_and_tower
 
 
 def scores(command, place, bundle):

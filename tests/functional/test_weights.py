@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from safetensors.numpy import save_file
 
 
@@ -30,11 +31,12 @@ def test_weights_are_added_shown_listed_and_verified(command, tmp_path, monkeypa
     assert "its record says" in wrong.stderr
 
 
+@pytest.mark.parametrize("assembly", ["clip-tuned", "mfclip-clip", "mfclip-clip-small"])
 def test_a_recipe_that_names_absent_weights_says_which_command_gets_them(
-    command, tmp_path, monkeypatch
+    command, tmp_path, monkeypatch, assembly
 ):
     monkeypatch.setenv("MFCLIP_CACHE", str(tmp_path / "cache"))
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text('recipe = 1\nassembly = "clip-tuned"\n')
+    recipe.write_text(f'recipe = 1\nassembly = "{assembly}"\n')
     done = command("mfclip-build", "--recipe", recipe, "--dry-run", cwd=tmp_path, code=3)
     assert "mfclip weights get clip-vit-b16" in done.stderr

@@ -57,6 +57,31 @@ def test_what_is_pooled_is_what_numpy_says(file, transformers_model, images, poo
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("read", [(), (1, 2)])
+def test_what_is_read_is_projected_as_numpy_says(file, images, read):
+    plain = ClipVit(**QUICK, weights=file, read=read)
+    part = plain.model_copy(update={"project": 5})
+    module = part.build(BuildContext(image_size=32)).eval()
+    for parameter in module.project.parameters():
+        parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    scale, shift, weight, bias = (p.double().numpy() for p in module.project.parameters())
+    x = plain.build(BuildContext(image_size=32)).eval()(images).double().numpy()
+    x = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+    expected = torch.from_numpy((x * scale + shift) @ weight.T + bias).float()
+    torch.testing.assert_close(module(images), expected, atol=1e-4, rtol=1e-4)
+    assert part.width == 5
+    assert part.read_width == plain.width
+
+
+def test_a_projection_learns_beside_a_tower_that_does_not(file, images):
+    part = ClipVit(**QUICK, weights=file, read=(1, 2), tune="none", rate=0.3, project=5)
+    module = part.build(BuildContext(image_size=32))
+    learning = {name for name, value in module.named_parameters() if value.requires_grad}
+    assert learning == {f"project.{i}.{n}" for i in (0, 1) for n in ("weight", "bias")}
+    assert module.parameter_groups() == []
+
+
+@torch.no_grad()
 def test_the_embedding_may_have_length_one_too(file, images):
     plain, unit = (
         ClipVit(**QUICK, weights=file, l2=l2).build(BuildContext(image_size=32)).eval()(images)
