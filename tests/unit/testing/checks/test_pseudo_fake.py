@@ -82,11 +82,17 @@ def test_a_broken_pseudo_fake_is_caught(caught, name, of, message):
     caught(name, broken, message, sound=Grain)
 
 
-@pytest.mark.parametrize("label", [HierarchicalLabel("real", generator="x"), "fake"])
-def test_a_label_of_something_else_is_caught(caught, label):
+BROKEN_LABELS = [
+    ("labelled-fake", HierarchicalLabel("real", generator="x")),
+    ("labelled-fake", "fake"),
+]
+
+
+@pytest.mark.parametrize(("name", "label"), BROKEN_LABELS)
+def test_a_label_of_something_else_is_caught(caught, name, label):
     told = property(lambda self: label)
     broken = type("Broken", (Grain,), {"label": told, "__module__": __name__})
-    caught("labelled-fake", broken, "its label is not that of a fake", sound=Grain)
+    caught(name, broken, "its label is not that of a fake", sound=Grain)
 
 
 class Shifts(nn.Module):
@@ -136,14 +142,14 @@ class Learner(Grain):
         return self.module()
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "message"),
-    [
-        (Forgets, "learnt-state-carries-over", "seed 0 gives another fake after the state"),
-        (Tells, "learnt-state-carries-over", "its state holds something else than tensors; .*made"),
-        (Fails, "never-unchanged", "fit raised ValueError: too few"),
-    ],
-)
-def test_a_broken_learner_is_caught(caught, module, name, message):
+BROKEN_LEARNERS = [
+    ("learnt-state-carries-over", Forgets, "seed 0 gives another fake after the state"),
+    ("learnt-state-carries-over", Tells, "its state holds something else than tensors; .*made"),
+    ("never-unchanged", Fails, "fit raised ValueError: too few"),
+]
+
+
+@pytest.mark.parametrize(("name", "module", "message"), BROKEN_LEARNERS)
+def test_a_broken_learner_is_caught(caught, name, module, message):
     broken = type("Broken", (Learner,), {"module": module, "__module__": __name__})
     caught(name, broken, message, sound=Learner)
