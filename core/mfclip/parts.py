@@ -65,6 +65,9 @@ class BuildContext:
     """d: length of the embeddings that vision and text share."""
     frames: int | None = None
     """T: frames of one sample, for parts that read clips; None: a sample is one image."""
+    reencode: str | None = None
+    """``png`` or ``jpeg:1`` to ``jpeg:100``: what every image is brought through once it has its
+    size, also by inputs that bring it to a size of their own; None: nothing."""
     pretrained: bool = True
     """False while a bundle is read back: build the architecture, read no weight file."""
     progress: Callable[[int, int], None] | None = None

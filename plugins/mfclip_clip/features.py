@@ -31,11 +31,19 @@ class MakesFeatures:
         Side of the square that the tower takes, pixels.
     precision
         ``auto``, ``fp32`` or ``bf16``: what the tower computes in.
+    reencode
+        What the data bring every image through, as of the preprocessor; None: nothing.
     """
 
-    def __init__(self, build: Callable[[], nn.Module], size: int, precision: str = "auto") -> None:
+    def __init__(
+        self,
+        build: Callable[[], nn.Module],
+        size: int,
+        precision: str = "auto",
+        reencode: str | None = None,
+    ) -> None:
         self._build = build
-        self._prepare = Preprocessor(PreprocessingSettings(size=size))
+        self._prepare = Preprocessor(PreprocessingSettings(size=size), reencode)
         self._precision = choose_precision(precision, CPU)
 
     @property

@@ -284,7 +284,7 @@ class ClipFeatures(Input):
 
         part = self._tower(self.weights)
         own = replace(context, image_size=self.size)
-        return MakesFeatures(lambda: part.build(own), self.size, self.precision)
+        return MakesFeatures(lambda: part.build(own), self.size, self.precision, own.reencode)
 
     def _tower(self, weights: WeightName | Path | None) -> ClipVit:
         named = ("read", "pool", "dim", "tower_width", "layers", "heads", "patch", "activation")

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from mfclip.building.events import Silent
 from mfclip.building.run import build
+from mfclip.data.reencode import Reencoder
 from mfclip.data.source import Source
 from mfclip.errors import BundleError, UsageError
 from mfclip.inference.loaded import load
@@ -165,6 +166,22 @@ def test_pools_of_blocks_are_those_of_the_tower(root):
     first, patches = of["both"].view(2, 2, 16).unbind(1)  # of each block the one, then the other
     assert torch.equal(first.flatten(), of["class"])
     assert torch.equal(patches.flatten(), of["patches"])
+
+
+def test_what_the_data_are_encoded_again_with_reaches_the_features(root):
+    """The cure for formats that give the label away works on a frozen tower too."""
+    built(root)
+    recipe = read_recipe(root / "recipe.toml", plugins=discover(), registry=read_registry())
+    again = recipe.model_copy(
+        update={"data": recipe.data.model_copy(update={"reencode": "jpeg:20"})}
+    )
+    pixels = np.array(Image.open(root / "data/0.png").resize((32, 32)))
+    encoded = Reencoder.named("jpeg:20")(pixels)
+    plain, jpeg = (Source(torch.tensor(one).permute(2, 0, 1)) for one in (pixels, encoded))
+    (as_it_is,), (anew,) = recipe.inputs().makers, again.inputs().makers
+    assert torch.equal(anew.make(plain), as_it_is.make(jpeg))
+    assert not torch.equal(anew.make(plain), as_it_is.make(plain))
+    assert anew.folder != as_it_is.folder
 
 
 def test_vectors_of_another_arithmetic_are_not_taken(root, monkeypatch):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from mfclip.bench.experiments import Column, Experiment
 from mfclip.bench.maker import Maker, too_few
 from mfclip.bench.naming import shown, slug
-from mfclip.bench.selections import Where, level_of, pair
+from mfclip.bench.selections import Where, pair
+from mfclip.data.kind_folds import kind_of
 from mfclip.errors import DataError
 
 LEFT_OUT = "left out"
@@ -27,7 +28,7 @@ def left_out(maker: Maker) -> list[Experiment]:
     if len(names) < 2:
         among = maker.options.among
         raise DataError(too_few(maker.manifest, level, names, among, "leave one out"))
-    unnamed = sum(row.split == "train" and not level_of(row, level) for row in fakes)
+    unnamed = sum(row.split == "train" and not kind_of(row, level) for row in fakes)
     if unnamed and "" not in names:
         maker.notes.append(
             f"{unnamed} fakes of the split train have no `{level}`: they are trained on every "
@@ -94,7 +95,7 @@ def _but(left: Where) -> Where:
 
 def _values(maker: Maker, left: Where, splits: Sequence[str]) -> set[str]:
     """What the column holds in some splits, the empty content among it."""
-    return {level_of(row, left.column) for row in maker.fakes() if row.split in splits}
+    return {kind_of(row, left.column) for row in maker.fakes() if row.split in splits}
 
 
 def _same_training(maker: Maker, one: Sequence[Where], other: Sequence[Where]) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mfclip.bench.experiments import Column, Condition, Experiment, Options
 from mfclip.bench.naming import full, shown, slug
-from mfclip.bench.selections import LEVELS, Level, Where, count, level_of, pair
+from mfclip.bench.selections import LEVELS, Level, Where, count, pair
+from mfclip.data.kind_folds import kind_of
 from mfclip.errors import DataError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Maker:
     def cross_generator(self) -> list[Experiment]:
         """One block for each combination of the columns to stay inside of."""
         inside = self.options.inside
-        keys = {tuple(level_of(row, level) for level in inside) for row in self.fakes()}
+        keys = {tuple(kind_of(row, level) for level in inside) for row in self.fakes()}
         found: list[Experiment] = []
         alone: list[str] = []
         for key in sorted(keys):
@@ -146,7 +147,7 @@ class Maker:
 
     def values(self, level: Level, rows: Iterable[Row]) -> list[str]:
         """The distinct contents of a column, sorted; the empty one only of groups."""
-        found = {level_of(row, level) for row in rows}
+        found = {kind_of(row, level) for row in rows}
         return sorted(value for value in found if value or (level == "group" and len(found) > 1))
 
 
@@ -156,7 +157,7 @@ def too_few(
     """What a protocol needs of a column and what it found there."""
     scope = ", ".join(f"{where.column} {where.words or '(empty)'}" for where in inside)
     rows = [r for r in manifest.rows if r.is_fake and _all_hold(r, inside)]
-    found = Counter(level_of(row, level) or "(empty)" for row in rows)
+    found = Counter(kind_of(row, level) or "(empty)" for row in rows)
     return (
         f"two named values of `{level}` are needed to {purpose}, and the fakes of "
         f"{scope or 'these data'} have {len(names)}; the column holds: {tally(found)}"
@@ -165,7 +166,7 @@ def too_few(
 
 def _kinds(fakes: Iterable[Row]) -> str:
     """What the columns of the fakes hold."""
-    held = {level: sorted({level_of(row, level) for row in fakes} - {""}) for level in LEVELS}
+    held = {level: sorted({kind_of(row, level) for row in fakes} - {""}) for level in LEVELS}
     told = [f"{level} is {', '.join(names)}" for level, names in held.items() if names]
     return "; ".join(told) or "no fake has a label beside it"
 

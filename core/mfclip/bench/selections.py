@@ -6,9 +6,11 @@ A selection is data and not code, so that a record can hold it and somebody else
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+
+from mfclip.data.kind_folds import COLUMNS, Column, kind_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest, Row
     from mfclip.metrics.scores import ScoreTable
 
-Level = Literal["forgery", "family", "generator", "group"]
+Level = Column
 """A column of the manifest by which fakes are told apart."""
-LEVELS: tuple[Level, ...] = get_args(Level)
+LEVELS = COLUMNS
 KINDS: dict[Level, str] = {
     "forgery": "forgery type",
     "family": "family",
@@ -57,7 +59,7 @@ class Where(Frozen):
 
     def holds(self, row: Row) -> bool:
         """Whether a row meets the condition."""
-        return (level_of(row, self.column) == self.value) == self.equal
+        return (kind_of(row, self.column) == self.value) == self.equal
 
     @property
     def words(self) -> str:
@@ -93,12 +95,6 @@ class Selection(Frozen):
         if self.groups is None:
             return np.asarray(fakes | ~table.is_fake)
         return np.asarray(fakes | (~table.is_fake & np.isin(table.group, self.groups)))
-
-
-def level_of(row: Row, column: Level) -> str:
-    """The content of one of the columns of :data:`LEVELS`."""
-    value: str = row.group if column == "group" else getattr(row.label, column)
-    return value
 
 
 class Counts(Frozen):

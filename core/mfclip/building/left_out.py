@@ -29,6 +29,7 @@ from mfclip.files import replace_file, write_text
 from mfclip.metrics.kinds_left_out import CandidateFigures, Choice, FoldFigures, choose, pooled
 from mfclip.metrics.scores import ScoreTable
 from mfclip.recipe.candidates import Candidate, candidates_of
+from mfclip.text import counted
 from mfclip.training.fingerprint import data_fingerprint, flat, require_same, settings_fingerprint
 from mfclip.training.records import EpochRecord
 
@@ -63,9 +64,7 @@ class Search:
 
     def told(self) -> str:
         """For people, before it begins."""
-        candidates = (
-            f"{len(self.candidates)} candidates" if len(self.candidates) > 1 else "1 candidate"
-        )
+        candidates = counted(len(self.candidates), "candidate")
         text = (
             f"{self.trainings} trainings: {candidates} × {len(self.folds)} kinds left out "
             f"({self.column}: {', '.join(fold.kind for fold in self.folds)}), and the chosen one "

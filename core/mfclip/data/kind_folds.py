@@ -15,7 +15,7 @@ from mfclip.data.manifest import Manifest, Row
 from mfclip.errors import DataError
 from mfclip.text import counted
 
-Column = Literal["generator", "forgery", "family", "group"]
+Column = Literal["forgery", "family", "generator", "group"]
 """A column of the manifest that tells kinds apart."""
 COLUMNS: tuple[Column, ...] = get_args(Column)
 

@@ -82,7 +82,7 @@ class Choice(Frozen):
         """``training.learning_rate=0.001, epoch 3: mean AUC 81.2 over 6 kinds left out``."""
         setting = f"{self.chosen}, " if self.chosen.settings else ""
         kinds = f"{len(self.kinds)} kinds left out ({self.column})"
-        return f"{setting}epoch {self.epoch}: mean AUC {self.auc:.1%} over {kinds}".replace("%", "")
+        return f"{setting}epoch {self.epoch}: mean AUC {100 * self.auc:.1f} over {kinds}"
 
 
 def choose(column: str, candidates: Sequence[CandidateFigures]) -> Choice:

@@ -84,17 +84,19 @@ class Recipe(Settings):
         """What turns decoded images into the detector's input."""
         from mfclip.data.preprocess import Preprocessor
 
-        reencode = self.data.reencode if self.data else None
-        return Preprocessor(self.preprocessing, reencode, self.inputs())
+        return Preprocessor(self.preprocessing, self.context().reencode, self.inputs())
 
     def inputs(self) -> Inputs:
         """What makes the inputs beside the image that one of the parts reads."""
         from mfclip.data.inputs import Inputs, Maker
 
         makers = []
+        context = self.context()
         for place, part in enumerate(self.input or ()):
-            make, label = part.build(self.context()), f"input.{place}: input {part.use!r}"
+            make, label = part.build(context), f"input.{place}: input {part.use!r}"
             made_by = f"{_made_by(part)} {getattr(make, 'arithmetic', '')}"
+            if context.reencode is not None:
+                made_by = f"{made_by} {context.reencode}"
             makers.append(Maker(part.name, make, part.columns, label, made_by, part.kept))
         return Inputs(tuple(makers), self.reads())
 
@@ -113,6 +115,7 @@ class Recipe(Settings):
             batch_size=self.training.batch_size if self.training else defaults.batch_size,
             width=self.vision.width if self.vision else defaults.width,
             frames=self.preprocessing.frames,
+            reencode=self.data.reencode if self.data else None,
             pretrained=pretrained,
         )
 

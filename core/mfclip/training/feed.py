@@ -88,11 +88,13 @@ class Feed:
         sources, inputs = self._sources(forged.batch), self.preprocessor.inputs
         if not forged.places:
             return inputs.of(sources)
-        each = [
-            inputs.of([Source(one.image) if made else one], keep=not made)
-            for one, made in ((one, i in forged.places) for i, one in enumerate(sources))
-        ]
-        return {name: [one[name][0] for one in each] for name in each[0]}
+        known = _in_turn(inputs.of([s for i, s in enumerate(sources) if i not in forged.places]))
+        forgeries = [Source(s.image) for i, s in enumerate(sources) if i in forged.places]
+        made = _in_turn(inputs.of(forgeries, keep=False))
+        return {
+            name: [next((made if i in forged.places else known)[name]) for i in range(len(sources))]
+            for name in known
+        }
 
     def plain(self, batches: Iterator[Batch], progress: float) -> Iterator[TrainingBatch]:
         """The same without augmentation."""
@@ -133,3 +135,7 @@ class Feed:
             Source(image, self.train.root, dict(row.further))
             for image, row in zip(batch.images, rows, strict=True)
         ]
+
+
+def _in_turn(named: Mapping[str, list[Tensor]]) -> dict[str, Iterator[Tensor]]:
+    return {name: iter(values) for name, values in named.items()}

@@ -6,7 +6,8 @@ import pytest
 
 from mfclip.bench.grid import training_manifest
 from mfclip.bench.protocols import Options, make_protocol
-from mfclip.bench.selections import LEVELS, Where, level_of
+from mfclip.bench.selections import LEVELS, Where
+from mfclip.data.kind_folds import kind_of
 from mfclip.errors import DataError, UsageError
 
 from .conftest import REAL, data, rows
@@ -108,15 +109,15 @@ def test_fakes_without_reals_of_their_own_do_not_bring_back_those_of_the_left_ou
 @pytest.mark.parametrize("reals", ["same-group", "all"])
 def test_nothing_of_what_is_left_out_is_seen_before_the_test(grouped, level, reals):
     found = made(grouped, leave=level, reals=reals)
-    assert len(found.experiments) == len({level_of(r, level) for r in grouped if r.is_fake})
+    assert len(found.experiments) == len({kind_of(r, level) for r in grouped if r.is_fake})
     for one in found.experiments:
         left = one.columns[0].row
         seen = [r for r in training_manifest(grouped, one).rows if r.split in ("train", "val")]
         assert seen
-        same = [r for r in seen if level_of(r, level) == left]
+        same = [r for r in seen if kind_of(r, level) == left]
         assert same == []
         out = [r for r in grouped.of_split("test") if one.columns[0].selection.takes_fake(r)]
-        assert {level_of(r, level) for r in out} == {left}
+        assert {kind_of(r, level) for r in out} == {left}
 
 
 def test_a_kind_of_the_test_split_alone_is_left_out_of_everything(grouped):
