@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
 
-from mfclip.parts import BuildContext, ImageEncoder, Misfit
+from mfclip.parts import BuildContext, Detector, ImageEncoder, Misfit
 from mfclip.reads import keyword
 from mfclip.weights.files import WeightFile, absent, located
 
 if TYPE_CHECKING:
     from mfclip_vision.cvit import CvitEncoder
+    from mfclip_vision.ensemble import EnsembleDetector
     from mfclip_vision.frame_mean import FrameMeanEncoder
     from mfclip_vision.map_cnn import MapEncoder
     from mfclip_vision.mve import MultiModalVisionEncoder
@@ -407,4 +408,63 @@ class MultiModalVision(ImageEncoder):
             self.image.build(context),
             self.noise.build(context),
             (frozenset(map(keyword, self.image.reads)), frozenset(map(keyword, self.noise.reads))),
+        )
+
+
+class Ensemble(Detector):
+    """Several encoders, each with a linear head, that learn side by side: their logits' mean.
+
+    Each is taught by its own logits. A training reads the images once for all of them.
+    """
+
+    gives: ClassVar[frozenset[str]] = frozenset({"logits", "ensemble.logits"})
+    shapes: ClassVar[Mapping[str, tuple[str | int, ...]]] = {
+        "ensemble.logits": ("batch", "members", 2)
+    }
+
+    use: Literal["ensemble"] = "ensemble"
+    """Name of the part."""
+    member: tuple[SerializeAsAny[ImageEncoder], ...] = Field(
+        default=(Cvit(), SrmNoise()), min_length=2
+    )
+    """The encoders."""
+    layer_norm: tuple[bool, ...] = ()
+    """For each member, whether its embedding is layer-normalised before its linear layer. None
+    named: nobody's."""
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        if self.layer_norm and len(self.layer_norm) != len(self.member):
+            raise ValueError(
+                f"layer_norm says true or false for each of the {len(self.member)} members, or "
+                f"nothing; got {len(self.layer_norm)}"
+            )
+        return self
+
+    @property
+    def reads(self) -> frozenset[str]:  # type: ignore[override]  # what its encoders read
+        """Everything that one of its members reads beside the image."""
+        return frozenset[str]().union(*(member.reads for member in self.member))
+
+    def misfits(self, context: BuildContext) -> Iterable[Misfit]:
+        """Members that read clips."""
+        for place, member in enumerate(self.member):
+            if member.clips:
+                yield Misfit(f"member.{place}", f"members read images; {member.use} reads clips")
+
+    def build(self, context: BuildContext) -> EnsembleDetector:
+        """Make the module."""
+        from mfclip_vision.ensemble import EnsembleDetector, Member
+
+        normed = self.layer_norm or (False,) * len(self.member)
+        return EnsembleDetector(
+            [
+                Member(
+                    member.build(context),
+                    member.width,
+                    frozenset(map(keyword, member.reads)),
+                    layer_norm,
+                )
+                for member, layer_norm in zip(self.member, normed, strict=True)
+            ]
         )

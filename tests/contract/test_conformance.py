@@ -30,7 +30,16 @@ from mfclip_pseudo.parts import Autoencoder, SelfBlend, Spectrum, SwapBlend, Ups
 from mfclip_sample.parts import SampleData
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa
 from mfclip_text.parts import Fle, HierarchicalPrompts
-from mfclip_vision.parts import Cvit, FrameMean, MapCnn, MultiModalVision, SrmNoise, Timm, Vector
+from mfclip_vision.parts import (
+    Cvit,
+    Ensemble,
+    FrameMean,
+    MapCnn,
+    MultiModalVision,
+    SrmNoise,
+    Timm,
+    Vector,
+)
 
 OWNER = "mfclip"
 CVIT = Cvit(channels=(4, 8, 8), convolutions=(1, 1, 1), dim=16, depth=1, heads=2, mlp=16)
@@ -53,6 +62,7 @@ NARROW: tuple[Part, ...] = (
     MultiModalVision(image=CVIT, noise=SRM),
     MapCnn(widths=(4, 8), dim=16),
     FrameMean(image=CVIT),
+    Ensemble(member=(CVIT, SRM), layer_norm=(True, False)),
     Vector(length=5),
     ClipFeatures(weights=tower_file(), size=32, read=(1,), patch=16, **TOWER),
     Timm(model="test_efficientnet", dim=16),
