@@ -11,7 +11,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from mfclip.parts import BuildContext
+from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
+from mfclip.recipe.registry import read_registry
 from mfclip_vision.ensemble import EnsembleDetector, Member
 from mfclip_vision.parts import Cvit, Ensemble, FrameMean, Vector
 
@@ -96,7 +98,7 @@ def test_a_recipe_names_its_members():
         [[loss]]
         use = "cross-entropy"
     """
-    recipe = read_recipe_text(text, "recipe.toml")
+    recipe = read_recipe_text(text, "recipe.toml", plugins=discover(), registry=read_registry())
     assert [member.use for member in recipe.detector.member] == ["cvit", "srm-noise"]
 
 
