@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mfclip import Outputs
+from mfclip import Outputs, ParameterGroup
 
 LOGITS = "ensemble.logits"
 """Output: the logits of each member, (B, M, 2)."""
@@ -28,6 +28,8 @@ class Member:
     """Keyword arguments of its forward pass."""
     layer_norm: bool
     """Layer normalisation between the embedding and the head's linear layer."""
+    rate: float = 1.0
+    """Factor of the learning rate for the head."""
 
 
 class EnsembleDetector(nn.Module):
@@ -42,6 +44,11 @@ class EnsembleDetector(nn.Module):
         self.encoders = nn.ModuleList(member.encoder for member in members)
         self.heads = nn.ModuleList(_head(member) for member in members)
         self.reads = tuple(member.reads for member in members)
+        self.rates = tuple(member.rate for member in members)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Each head at its own rate; what its encoder asks for is its own affair."""
+        return [ParameterGroup(f"heads.{i}.", rate) for i, rate in enumerate(self.rates)]
 
     def forward(self, images: Float[Tensor, "batch 3 height width"], **given: Any) -> Outputs:
         """What all of them say, and what each of them does."""

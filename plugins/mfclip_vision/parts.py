@@ -431,14 +431,18 @@ class Ensemble(Detector):
     layer_norm: tuple[bool, ...] = ()
     """For each member, whether its embedding is layer-normalised before its linear layer. None
     named: nobody's."""
+    head_rate: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """For each member, the factor of the learning rate for its linear layer; a long embedding wants
+    a small one. None named: 1."""
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
-        if self.layer_norm and len(self.layer_norm) != len(self.member):
-            raise ValueError(
-                f"layer_norm says true or false for each of the {len(self.member)} members, or "
-                f"nothing; got {len(self.layer_norm)}"
-            )
+        for name, given in (("layer_norm", self.layer_norm), ("head_rate", self.head_rate)):
+            if given and len(given) != len(self.member):
+                raise ValueError(
+                    f"{name} has one entry for each of the {len(self.member)} members, or none; got "
+                    f"{len(given)}"
+                )
         return self
 
     @property
@@ -457,6 +461,7 @@ class Ensemble(Detector):
         from mfclip_vision.ensemble import EnsembleDetector, Member
 
         normed = self.layer_norm or (False,) * len(self.member)
+        rates = self.head_rate or (1.0,) * len(self.member)
         return EnsembleDetector(
             [
                 Member(
@@ -464,7 +469,8 @@ class Ensemble(Detector):
                     member.width,
                     frozenset(map(keyword, member.reads)),
                     layer_norm,
+                    rate,
                 )
-                for member, layer_norm in zip(self.member, normed, strict=True)
+                for member, layer_norm, rate in zip(self.member, normed, rates, strict=True)
             ]
         )

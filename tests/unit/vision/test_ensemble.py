@@ -14,6 +14,8 @@ from mfclip.parts import BuildContext
 from mfclip.plugins.discovery import discover
 from mfclip.recipe.read import read_recipe_text
 from mfclip.recipe.registry import read_registry
+from mfclip.recipe.settings import TrainingSettings
+from mfclip.training.optimiser import make_optimiser
 from mfclip_vision.ensemble import EnsembleDetector, Member
 from mfclip_vision.parts import Cvit, Ensemble, FrameMean, Vector
 
@@ -67,9 +69,19 @@ def test_what_its_members_read_is_what_it_reads(made):
 
 
 def test_as_many_layer_norms_as_members():
-    with pytest.raises(ValidationError, match="each of the 2 members, or nothing; got 1"):
+    with pytest.raises(ValidationError, match="each of the 2 members, or none; got 1"):
         Ensemble(member=(CVIT, CVIT), layer_norm=(True,))
     assert not any(isinstance(one, nn.LayerNorm) for one in heads(Ensemble(member=(CVIT, CVIT))))
+
+
+def test_a_rate_for_each_head():
+    part = Ensemble(member=(CVIT, CVIT), head_rate=(1, 0.25))
+    detector = part.build(BuildContext(image_size=32))
+    optimiser = make_optimiser(detector, TrainingSettings(learning_rate=0.4))
+    rate_of = {id(one): group["lr"] for group in optimiser.param_groups for one in group["params"]}
+    rates = {name: rate_of[id(one)] for name, one in detector.named_parameters()}
+    assert {rate for name, rate in rates.items() if name.startswith("heads.1.")} == {0.1}
+    assert {rate for name, rate in rates.items() if not name.startswith("heads.1.")} == {0.4}
 
 
 def heads(part):
