@@ -12,6 +12,8 @@ from mfclip.errors import UsageError
 from mfclip.parts import BuildContext, Part
 from mfclip.plugins.discovery import Plugins, discover
 from mfclip.testing import parametrize_parts, part_checks
+from mfclip_baselines.schemas.vit import Vit
+from mfclip_baselines.schemas.xception import Xception
 from mfclip_clip.parts import ClipFeatures, ClipText, ClipVit
 from mfclip_corruptions.parts import (
     Block,
@@ -66,6 +68,8 @@ NARROW: tuple[Part, ...] = (
     CrossEntropy(),
     LanguageKl(),
     UniformityAlignment(),
+    Xception(),
+    Vit(patch=16, dim=16, depth=1, heads=2),
     SampleData(images=12, size=32),
     Saturation(),
     Contrast(),
