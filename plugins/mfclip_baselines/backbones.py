@@ -89,3 +89,12 @@ HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Mean and standard deviation of Xception and of timm's plain vision transformers."""
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of most networks for ImageNet."""
+
+
+def two_columns(logit: Float[Tensor, "batch 1"]) -> Float[Tensor, "batch 2"]:
+    """One logit of being fake as columns real, fake.
+
+    Their softmax is the logit's sigmoid, and their cross-entropy its binary cross-entropy. A
+    ``pos_weight``, which counts one class more, is ``training.sampling = "balanced"`` here.
+    """
+    return torch.cat([-logit / 2, logit / 2], 1)
