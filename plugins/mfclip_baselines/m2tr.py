@@ -113,7 +113,7 @@ def _joined(rows: Float[Tensor, "batch patches length"], n: int, like: Maps) -> 
     """The reverse of :func:`_cut`, for maps with the sides of ``like``."""
     side = like.shape[-1]
     p = side // n
-    parts = rows.view(len(rows), n, n, -1, p, p).permute(0, 3, 1, 4, 2, 5)
+    parts = rows.reshape(len(rows), n, n, -1, p, p).permute(0, 3, 1, 4, 2, 5)
     return parts.reshape(len(rows), -1, side, side)
 
 
@@ -122,12 +122,12 @@ class SpectrumFilter(nn.Module):
 
     def __init__(self, width: int, side: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(0.02 * torch.randn(width, side, side // 2 + 1, 2))
+        self.weight = nn.Parameter(0.02 * torch.randn(2, width, side, side // 2 + 1))
 
     def forward(self, x: Maps) -> Maps:
         """Computed in float32: there is no Fourier transform in bfloat16."""
         with torch.autocast(x.device.type, enabled=False):
-            weight = torch.view_as_complex(self.weight.float())
+            weight = torch.complex(*self.weight.float())
             spectrum = fft.rfft2(x.float(), norm="ortho") * weight
             filtered: Tensor = fft.irfft2(spectrum, s=x.shape[-2:], norm="ortho")
             return filtered.to(x.dtype)

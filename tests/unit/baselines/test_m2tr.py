@@ -56,14 +56,14 @@ def test_patches_of_four_sizes_read_each_other():
 def test_the_filter_multiplies_the_spectrum():
     layer, x = SpectrumFilter(3, 8), drawn(2, 3, 8, 8)
     weight = layer.weight.detach().double().numpy()
-    spectrum = np.fft.rfft2(x.double().numpy()) * (weight[..., 0] + 1j * weight[..., 1])
+    spectrum = np.fft.rfft2(x.double().numpy()) * (weight[0] + 1j * weight[1])
     np.testing.assert_allclose(layer(x).detach(), np.fft.irfft2(spectrum, s=(8, 8)), atol=1e-6)
 
 
 def test_a_filter_of_ones_changes_nothing():
     layer, x = SpectrumFilter(3, 8), drawn(2, 3, 8, 8)
     nn.init.zeros_(layer.weight)
-    layer.weight.data[..., 0] = 1
+    layer.weight.data[0] = 1
     torch.testing.assert_close(layer(x), x)
 
 
@@ -75,6 +75,13 @@ def test_places_read_the_frequencies_of_all_places():
     weights = (torch.einsum("bci,bcj->bij", query, key) / 6**0.5).softmax(-1)
     read = torch.einsum("bij,bcj->bci", weights, value).view_as(x)
     torch.testing.assert_close(layer(x, y), layer.out(read))
+
+
+def test_the_order_of_memory_does_not_matter():
+    block, x = Block(8, 16).eval(), drawn(2, 8, 16, 16)
+    expected = block(x)
+    block, x = (one.to(memory_format=torch.channels_last) for one in (block, x))
+    torch.testing.assert_close(block(x), expected)
 
 
 def test_a_block_adds_to_what_came_in():
@@ -100,7 +107,7 @@ def test_blocks_work_on_the_map_of_the_paper():
         made = network.front(torch.empty(1, 3, 320, 320))
     assert made.shape == (1, 32, 80, 80)
     assert len(network.blocks) == 4
-    assert network.blocks[0].spectrum.weight.shape == (32, 80, 41, 2)
+    assert network.blocks[0].spectrum.weight.shape == (2, 32, 80, 41)
     trunk = [*network.front.parameters(), *network.rest.parameters()]
     assert sum(value.numel() for value in trunk) == B4 + 2 * 1792 + 2
 
