@@ -20,7 +20,6 @@ SYSTEMS = [
     "freqnet-small",
     "guan-small",
     "m2tr-small",
-    "two-stream-small",
 ]
 
 
