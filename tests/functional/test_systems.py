@@ -19,7 +19,6 @@ SYSTEMS = [
     "cevit-small",
     "freqnet-small",
     "guan-small",
-    "m2tr-small",
 ]
 
 
