@@ -31,6 +31,23 @@ class CrossEntropy(Loss):
         return LabelCrossEntropy(self.smoothing)
 
 
+class Focal(Loss):
+    """Cross-entropy in which images that are already right count less (Lin et al. 2017)."""
+
+    needs: ClassVar[frozenset[OutputName]] = frozenset({"logits"})
+
+    use: Literal["focal"] = "focal"
+    """Name of the part."""
+    gamma: float = Field(default=2.0, ge=0)
+    """Exponent of what the true class lacks to 1. 0: plain cross-entropy."""
+
+    def build(self, context: BuildContext) -> nn.Module:
+        """Make the loss."""
+        from mfclip_losses.label import FocalCrossEntropy
+
+        return FocalCrossEntropy(self.gamma)
+
+
 class LanguageKl(Loss):
     """Kullback-Leibler divergence of the predicted from the true text embedding."""
 

@@ -2,10 +2,10 @@
 
 from mfclip.hookspecs import hookimpl
 from mfclip.parts import Loss
-from mfclip_losses.parts import CrossEntropy, LanguageKl, UniformityAlignment
+from mfclip_losses.parts import CrossEntropy, Focal, LanguageKl, UniformityAlignment
 
 
 @hookimpl
 def mfclip_losses() -> list[type[Loss]]:
-    """Cross-entropy, the divergence of predicted text, and the spread of image embeddings."""
-    return [CrossEntropy, LanguageKl, UniformityAlignment]
+    """Cross-entropy, plain and focal, divergence of predicted text, spread of embeddings."""
+    return [CrossEntropy, Focal, LanguageKl, UniformityAlignment]

@@ -12,6 +12,13 @@ from mfclip.errors import UsageError
 from mfclip.parts import BuildContext, Part
 from mfclip.plugins.discovery import Plugins, discover
 from mfclip.testing import parametrize_parts, part_checks
+from mfclip_baselines.schemas.cevit import Cevit
+from mfclip_baselines.schemas.freqnet import FreqNet
+from mfclip_baselines.schemas.guan import Guan
+from mfclip_baselines.schemas.m2tr import M2tr
+from mfclip_baselines.schemas.two_stream import TwoStream
+from mfclip_baselines.schemas.vit import Vit
+from mfclip_baselines.schemas.xception import Xception
 from mfclip_clip.parts import ClipFeatures, ClipText, ClipVit
 from mfclip_corruptions.parts import (
     Block,
@@ -25,7 +32,7 @@ from mfclip_corruptions.parts import (
 )
 from mfclip_data.parts import FolderData, ImageColumn, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
-from mfclip_losses.parts import CrossEntropy, LanguageKl, UniformityAlignment
+from mfclip_losses.parts import CrossEntropy, Focal, LanguageKl, UniformityAlignment
 from mfclip_pseudo.parts import Autoencoder, SelfBlend, Spectrum, SwapBlend, Upsample
 from mfclip_sample.parts import SampleData
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa
@@ -74,8 +81,16 @@ NARROW: tuple[Part, ...] = (
     InfoNce(),
     CrossModal(),
     CrossEntropy(),
+    Focal(),
     LanguageKl(),
     UniformityAlignment(),
+    Xception(),
+    Vit(patch=16, dim=16, depth=1, heads=2),
+    FreqNet(),
+    Cevit(deep_patch=1, shallow_patch=8, deep_dim=8, shallow_dim=16, depth=1, heads=1, mlp=8),
+    Guan(),
+    TwoStream(),
+    M2tr(depth=1),
     SampleData(images=12, size=32),
     Saturation(),
     Contrast(),

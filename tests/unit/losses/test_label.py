@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mfclip.detector.outputs import FAKE, REAL, Outputs, Targets
-from mfclip_losses.label import LabelCrossEntropy
+from mfclip_losses.label import FocalCrossEntropy, LabelCrossEntropy
 
 
 def loss(logits: torch.Tensor, label: list[int], **settings: float) -> torch.Tensor:
@@ -47,3 +47,33 @@ def test_with_smoothing_the_best_logits_are_not_the_largest():
     best = np.log(0.95 / 0.05)
     at = [loss(torch.tensor([[x, 0.0]]), [REAL], smoothing=0.1) for x in (best - 1, best, best + 1)]
     assert at[1] < min(at[0], at[2])
+
+
+def focal(logits: torch.Tensor, label: list[int], gamma: float) -> torch.Tensor:
+    truth = torch.tensor(label)
+    return FocalCrossEntropy(gamma)(Outputs(logits), Targets(truth, torch.zeros_like(truth)))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_loss_written_out(gamma):
+    logits = torch.randn(5, 2, dtype=torch.float64)
+    label = [REAL, FAKE, FAKE, REAL, FAKE]
+    p = np.exp(logits.numpy())
+    p = (p / p.sum(1, keepdims=True))[np.arange(5), label]
+    expected = np.mean(-((1 - p) ** gamma) * np.log(p))
+    np.testing.assert_allclose(focal(logits, label, gamma).item(), expected, rtol=1e-12)
+
+
+def test_focal_loss_without_gamma_is_cross_entropy_and_gradients_are_right():
+    logits = torch.randn(4, 2, dtype=torch.float64, requires_grad=True)
+    label = [REAL, FAKE, REAL, FAKE]
+    torch.testing.assert_close(focal(logits, label, 0.0), loss(logits, label))
+    assert torch.autograd.gradcheck(lambda x: focal(x, label, 2.0), logits)
+
+
+def test_focal_loss_of_sure_images_is_finite_in_single_precision():
+    sure = torch.tensor([[60.0, -60.0], [3.0, -60.0]], requires_grad=True)
+    total = focal(sure, [REAL, FAKE], 2.0)
+    total.backward()
+    np.testing.assert_allclose(total.item(), 31.5, rtol=1e-6)
+    assert sure.grad.isfinite().all()

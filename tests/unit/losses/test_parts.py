@@ -12,7 +12,7 @@ from mfclip_losses.plugin import mfclip_losses
 
 def test_hook_offers_the_parts():
     names = {part.model_fields["use"].default for part in mfclip_losses()}
-    assert names == {"cross-entropy", "language-kl", "uniformity-alignment"}
+    assert names == {"cross-entropy", "focal", "language-kl", "uniformity-alignment"}
 
 
 def test_needs_are_what_each_reads():

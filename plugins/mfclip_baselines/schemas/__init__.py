@@ -1,0 +1,1 @@
+"""What a recipe may set of each system. Nothing here imports torch."""
