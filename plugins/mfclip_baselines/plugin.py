@@ -1,7 +1,15 @@
 """Parts that this plugin offers."""
 
 from mfclip.hookspecs import hookimpl
-from mfclip.parts import Detector
+from mfclip.parts import Detector, Loss
+from mfclip_baselines.schemas.focus import Focus, FocusSparsity, FocusStreams
+from mfclip_baselines.schemas.recce import (
+    FloodedCrossEntropy,
+    Recce,
+    RecceMetric,
+    RecceReconstruction,
+)
+from mfclip_baselines.schemas.uia_vit import PatchConsistency, UiaVit
 from mfclip_baselines.schemas.vit import Vit
 from mfclip_baselines.schemas.xception import Xception
 
@@ -9,4 +17,13 @@ from mfclip_baselines.schemas.xception import Xception
 @hookimpl
 def mfclip_detectors() -> list[type[Detector]]:
     """The systems that the paper compares itself with."""
-    return [Xception, Vit]
+    return [Xception, Vit, Recce, UiaVit, Focus]
+
+
+@hookimpl
+def mfclip_losses() -> list[type[Loss]]:
+    """What they minimise beside cross-entropy."""
+    return [
+        *(FloodedCrossEntropy, RecceReconstruction, RecceMetric),
+        *(PatchConsistency, FocusStreams, FocusSparsity),
+    ]

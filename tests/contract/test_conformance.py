@@ -12,6 +12,14 @@ from mfclip.errors import UsageError
 from mfclip.parts import BuildContext, Part
 from mfclip.plugins.discovery import Plugins, discover
 from mfclip.testing import parametrize_parts, part_checks
+from mfclip_baselines.schemas.focus import Focus, FocusSparsity, FocusStreams
+from mfclip_baselines.schemas.recce import (
+    FloodedCrossEntropy,
+    Recce,
+    RecceMetric,
+    RecceReconstruction,
+)
+from mfclip_baselines.schemas.uia_vit import PatchConsistency, UiaVit
 from mfclip_baselines.schemas.vit import Vit
 from mfclip_baselines.schemas.xception import Xception
 from mfclip_clip.parts import ClipFeatures, ClipText, ClipVit
@@ -70,6 +78,15 @@ NARROW: tuple[Part, ...] = (
     UniformityAlignment(),
     Xception(),
     Vit(patch=16, dim=16, depth=1, heads=2),
+    UiaVit(patch=16, dim=16, depth=2, heads=2, middle=1, read=(2,)),
+    PatchConsistency(),
+    Focus(patch=16, dim=16, depth=1, heads=2),
+    FocusStreams(),
+    FocusSparsity(),
+    Recce(share=0.05),
+    FloodedCrossEntropy(),
+    RecceReconstruction(),
+    RecceMetric(),
     SampleData(images=12, size=32),
     Saturation(),
     Contrast(),
