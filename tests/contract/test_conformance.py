@@ -33,7 +33,8 @@ from mfclip_corruptions.parts import (
     Saturation,
     VideoCompression,
 )
-from mfclip_data.parts import FolderData, ImageColumn, ManifestData
+from mfclip_data.inputs import Counterpart, ForgeryMask, HasCounterpart, ImageColumn
+from mfclip_data.parts import FolderData, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 from mfclip_losses.parts import CrossEntropy, LanguageKl, UniformityAlignment
 from mfclip_pseudo.parts import Autoencoder, SelfBlend, Spectrum, SwapBlend, Upsample
@@ -94,6 +95,9 @@ NARROW: tuple[Part, ...] = (
     Noise(),
     Blur(),
     ImageColumn(),
+    Counterpart(),
+    HasCounterpart(),
+    ForgeryMask(),
     Pixelation(),
     VideoCompression(),
     Jpeg(),
