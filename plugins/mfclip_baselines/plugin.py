@@ -12,12 +12,13 @@ from mfclip_baselines.schemas.recce import (
 from mfclip_baselines.schemas.uia_vit import PatchConsistency, UiaVit
 from mfclip_baselines.schemas.vit import Vit
 from mfclip_baselines.schemas.xception import Xception
+from mfclip_baselines.schemas.yu import Yu, YuDivergence, YuHierarchy
 
 
 @hookimpl
 def mfclip_detectors() -> list[type[Detector]]:
     """The systems that the paper compares itself with."""
-    return [Xception, Vit, Recce, UiaVit, Focus]
+    return [Xception, Vit, Recce, UiaVit, Focus, Yu]
 
 
 @hookimpl
@@ -26,4 +27,5 @@ def mfclip_losses() -> list[type[Loss]]:
     return [
         *(FloodedCrossEntropy, RecceReconstruction, RecceMetric),
         *(PatchConsistency, FocusStreams, FocusSparsity),
+        *(YuHierarchy, YuDivergence),
     ]

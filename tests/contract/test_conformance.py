@@ -22,6 +22,7 @@ from mfclip_baselines.schemas.recce import (
 from mfclip_baselines.schemas.uia_vit import PatchConsistency, UiaVit
 from mfclip_baselines.schemas.vit import Vit
 from mfclip_baselines.schemas.xception import Xception
+from mfclip_baselines.schemas.yu import Yu, YuDivergence, YuHierarchy
 from mfclip_clip.parts import ClipFeatures, ClipText, ClipVit
 from mfclip_corruptions.parts import (
     Block,
@@ -85,6 +86,9 @@ NARROW: tuple[Part, ...] = (
     FocusStreams(),
     FocusSparsity(),
     Recce(share=0.05),
+    Yu(model="test_efficientnet", dim=8, places=4),
+    YuHierarchy(),
+    YuDivergence(),
     FloodedCrossEntropy(),
     RecceReconstruction(),
     RecceMetric(),
@@ -122,6 +126,7 @@ VARIANTS: tuple[Part, ...] = (
     Spa(index="prompt"),
     LanguageKl(detach_target=True),
     CrossEntropy(smoothing=0.1),
+    YuHierarchy(masks=False),
     UniformityAlignment(alpha=1, t=0.5, uniformity=0.5),
     Contrast(about="mean"),
     Jpeg(qualities=(90, 70, 50, 30, 5), subsampling="4:4:4"),

@@ -19,6 +19,7 @@ SYSTEMS = [
     "focus-small",
     "recce-small",
     "uia-vit-small",
+    "yu-small",
 ]
 
 
