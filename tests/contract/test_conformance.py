@@ -13,12 +13,21 @@ from mfclip.parts import BuildContext, Part
 from mfclip.plugins.discovery import Plugins, discover
 from mfclip.testing import parametrize_parts, part_checks
 from mfclip_baselines.schemas.cevit import Cevit
+from mfclip_baselines.schemas.focus import Focus, FocusSparsity, FocusStreams
 from mfclip_baselines.schemas.freqnet import FreqNet
 from mfclip_baselines.schemas.guan import Guan
 from mfclip_baselines.schemas.m2tr import M2tr
+from mfclip_baselines.schemas.recce import (
+    FloodedCrossEntropy,
+    Recce,
+    RecceMetric,
+    RecceReconstruction,
+)
 from mfclip_baselines.schemas.two_stream import TwoStream
+from mfclip_baselines.schemas.uia_vit import PatchConsistency, UiaVit
 from mfclip_baselines.schemas.vit import Vit
 from mfclip_baselines.schemas.xception import Xception
+from mfclip_baselines.schemas.yu import Yu, YuDivergence, YuHierarchy
 from mfclip_clip.parts import ClipFeatures, ClipText, ClipVit
 from mfclip_corruptions.parts import (
     Block,
@@ -30,7 +39,8 @@ from mfclip_corruptions.parts import (
     Saturation,
     VideoCompression,
 )
-from mfclip_data.parts import FolderData, ImageColumn, ManifestData
+from mfclip_data.inputs import Counterpart, ForgeryMask, HasCounterpart, ImageColumn
+from mfclip_data.parts import FolderData, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 from mfclip_losses.parts import CrossEntropy, Focal, LanguageKl, UniformityAlignment
 from mfclip_pseudo.parts import Autoencoder, SelfBlend, Spectrum, SwapBlend, Upsample
@@ -91,6 +101,18 @@ NARROW: tuple[Part, ...] = (
     Guan(),
     TwoStream(),
     M2tr(depth=1),
+    UiaVit(patch=16, dim=16, depth=2, heads=2, middle=1, read=(2,)),
+    PatchConsistency(),
+    Focus(patch=16, dim=16, depth=1, heads=2),
+    FocusStreams(),
+    FocusSparsity(),
+    Recce(share=0.05),
+    Yu(model="test_efficientnet", dim=8, places=4),
+    YuHierarchy(),
+    YuDivergence(),
+    FloodedCrossEntropy(),
+    RecceReconstruction(),
+    RecceMetric(),
     SampleData(images=12, size=32),
     Saturation(),
     Contrast(),
@@ -98,6 +120,9 @@ NARROW: tuple[Part, ...] = (
     Noise(),
     Blur(),
     ImageColumn(),
+    Counterpart(),
+    HasCounterpart(),
+    ForgeryMask(),
     Pixelation(),
     VideoCompression(),
     Jpeg(),
@@ -122,6 +147,7 @@ VARIANTS: tuple[Part, ...] = (
     Spa(index="prompt"),
     LanguageKl(detach_target=True),
     CrossEntropy(smoothing=0.1),
+    YuHierarchy(masks=False),
     UniformityAlignment(alpha=1, t=0.5, uniformity=0.5),
     Contrast(about="mean"),
     Jpeg(qualities=(90, 70, 50, 30, 5), subsampling="4:4:4"),

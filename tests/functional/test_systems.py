@@ -19,15 +19,25 @@ SYSTEMS = [
     "cevit-small",
     "freqnet-small",
     "guan-small",
+    "recce-small",
 ]
+SLOW_STARTERS = [
+    "focus-small",
+    "uia-vit-small",
+    "yu-small",
+]
+"""Sixteen steps lower their loss, and say nothing of other images yet; the unit tests have them
+learn what is easier than the sample set."""
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", SYSTEMS + SLOW_STARTERS)
 def test_a_small_system_learns(name: str, tmp_path: Path, command) -> None:
     (tmp_path / "system.toml").write_text(RECIPE.format(name=name), encoding="utf-8")
     command("mfclip-build", "--recipe", "system.toml", cwd=tmp_path)
     run = tmp_path / "runs" / "system"
     lines = (run / "history.jsonl").read_text().splitlines()
-    total = [sum(json.loads(line)["losses"].values()) for line in lines]
+    total = [json.loads(line)["losses"]["total"] for line in lines]
     assert total[-1] < total[0]
-    assert json.loads((run / "metrics.json").read_text())["overall"]["roc_auc"]["value"] > 0.55
+    if name in SYSTEMS:
+        metrics = json.loads((run / "metrics.json").read_text())
+        assert metrics["overall"]["roc_auc"]["value"] > 0.55

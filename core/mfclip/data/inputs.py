@@ -155,6 +155,8 @@ def _key(maker: Maker, source: Source) -> str:
     digest.update(pixels.tobytes())
     cells = {name: _content(source, name) for name in maker.columns}
     digest.update(json.dumps(cells, sort_keys=True).encode())
+    if maker.columns:  # what a row says may be what an input is made from
+        digest.update(repr(source.is_fake).encode())
     name = digest.hexdigest()
     return f"{name[:2]}/{name[2:]}.npy"
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from mfclip.parts import BuildContext, Misfit
+from mfclip.parts import BuildContext
 from mfclip_baselines.origin import Origin
-from mfclip_baselines.schemas.base import OnTimm
+from mfclip_baselines.schemas.base import OnVit
 
 if TYPE_CHECKING:
     from mfclip_baselines.vit import Vit as Network
 
 
-class Vit(OnTimm):
+class Vit(OnVit):
     """A plain vision transformer (Dosovitskiy et al., ICLR 2021).
 
     The defaults are ViT-B/16, timm's ``vit_base_patch16_224`` with two classes, 85.8 M parameters.
@@ -30,34 +29,8 @@ class Vit(OnTimm):
 
     use: Literal["vit"] = "vit"
     """Name of the part."""
-    patch: int = Field(default=16, ge=1)
-    """Side of one token's patch, pixels; must divide the image size."""
-    dim: int = Field(default=768, ge=1)
-    """Width of the transformer."""
-    depth: int = Field(default=12, ge=1)
-    """Transformer blocks."""
-    heads: int = Field(default=12, ge=1)
-    """Attention heads; ``dim`` must be a multiple of it."""
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     """Stochastic depth of the last block; of block l of L it is l / L of that."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.dim % self.heads:
-            raise ValueError(
-                f"dim must be a multiple of heads, got dim {self.dim} and heads {self.heads}"
-            )
-        return self
-
-    def misfits(self, context: BuildContext) -> Iterable[Misfit]:
-        """Weights that are not there, and patches that do not tile the image."""
-        yield from super().misfits(context)
-        if context.image_size % self.patch:
-            yield Misfit(
-                "patch",
-                f"patches of {self.patch} pixels do not divide an image of {context.image_size}; "
-                "change it or preprocessing.size",
-            )
 
     def build(self, context: BuildContext) -> Network:
         """Make the network.
@@ -69,10 +42,6 @@ class Vit(OnTimm):
 
         return Network(
             self.read_from(context),
-            image_size=context.image_size,
-            patch=self.patch,
-            width=self.dim,
-            depth=self.depth,
-            heads=self.heads,
+            **self.transformer(context),
             drop_path=self.drop_path,
         )
