@@ -440,8 +440,8 @@ class Ensemble(Detector):
         for name, given in (("layer_norm", self.layer_norm), ("head_rate", self.head_rate)):
             if given and len(given) != len(self.member):
                 raise ValueError(
-                    f"{name} has one entry for each of the {len(self.member)} members, or none; got "
-                    f"{len(given)}"
+                    f"{name} has one entry for each of the {len(self.member)} members, or none; "
+                    f"got {len(given)}"
                 )
         return self
 
