@@ -1,7 +1,8 @@
-"""Write the reference pages from the specs, schemas and commands, so that they cannot drift.
+"""Write pages from the specs, schemas and commands, so that they cannot drift.
 
-``python docs/generate.py`` writes docs/reference; ``--check`` only names the pages that are not
-what would be written, and ends with exit code 1 where there are any. Nothing imports torch.
+``python docs/generate.py`` writes docs/reference and the table of systems; ``--check`` only names
+the pages that are not what would be written, and ends with exit code 1 where there are any.
+Nothing here imports torch: the costs of systems are counted in a process of their own.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pages import assemblies, commands, errors, hooks, library, parts, recipe, registry
+from pages import assemblies, commands, errors, hooks, library, parts, recipe, registry, systems
 
-FOLDER = Path(__file__).with_name("reference")
+FOLDER = Path(__file__).parent
 PAGES: dict[str, Callable[[], str]] = {
-    "parts.md": parts.write,
-    "recipe.md": recipe.write,
-    "commands.md": commands.write,
-    "hooks.md": hooks.write,
-    "errors.md": errors.write,
-    "assemblies.md": assemblies.write,
-    "registry.md": registry.write,
-    "python.md": library.write,
+    "reference/parts.md": parts.write,
+    "reference/recipe.md": recipe.write,
+    "reference/commands.md": commands.write,
+    "reference/hooks.md": hooks.write,
+    "reference/errors.md": errors.write,
+    "reference/assemblies.md": assemblies.write,
+    "reference/registry.md": registry.write,
+    "reference/python.md": library.write,
+    "explanation/systems.md": systems.write,
 }
 """What makes each page."""
 
@@ -35,11 +37,11 @@ def main() -> int:
     stale = {name: text for name, text in _written().items() if text != _present(name)}
     for name, text in stale.items():
         if check:
-            print(f"stale: docs/reference/{name}; run python docs/generate.py", file=sys.stderr)
+            print(f"stale: docs/{name}; run python docs/generate.py", file=sys.stderr)
         else:
-            FOLDER.mkdir(exist_ok=True)
+            (FOLDER / name).parent.mkdir(exist_ok=True)
             (FOLDER / name).write_text(text, encoding="utf-8")
-            print(f"wrote docs/reference/{name}")
+            print(f"wrote docs/{name}")
     return int(check and bool(stale))
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from mfclip.recipe.registry import ASSEMBLY_TABLES, AssemblyHead, PartTable, PluginsTable
+from mfclip.recipe.registry import (
+    ASSEMBLY_TABLES,
+    AssemblyHead,
+    PartTable,
+    PluginsTable,
+    SystemsTable,
+)
 from pages.fields import field_table
 from pages.markdown import code, link, page
 
@@ -36,6 +42,9 @@ def write() -> str:
         f"{', '.join(f'`{name}`' for name in ASSEMBLY_TABLES)}. "
         f"{link('How tables are laid over each other', 'recipe.md', 'How tables are laid over each other')}.",  # noqa: E501
         field_table(AssemblyHead),
+        "## [systems.NAME]",
+        "A set of assemblies that `mfclip bench --systems NAME` compares.",
+        field_table(SystemsTable),
         "## [parts.KIND.NAME]",
         "A part in the catalogue: a description, which offers nothing by itself.",
         field_table(PartTable),

@@ -76,6 +76,7 @@ class Counterpart(OfPair):
     """
 
     kept: ClassVar[bool] = False
+    photo: ClassVar[bool] = True
 
     use: Literal["counterpart"] = "counterpart"
     """Name of the part."""

@@ -79,9 +79,11 @@ def test_stale_and_missing_pages_are_named(tmp_path):
     with (docs / "reference" / "parts.md").open("a", encoding="utf-8") as stream:
         stream.write("more\n")
     (docs / "reference" / "errors.md").unlink()
+    (docs / "explanation" / "systems.md").write_text("another\n", encoding="utf-8")
     done = check(docs)
     assert done.returncode == 1
-    assert re.findall(r"stale: docs/reference/(\w+\.md)", done.stderr) == ["parts.md", "errors.md"]
+    stale = re.findall(r"stale: docs/(\w+)/(\w+)\.md", done.stderr)
+    assert [name for _, name in stale] == ["parts", "errors", "systems"]
     assert not (docs / "reference" / "errors.md").exists()
 
 
@@ -243,6 +245,7 @@ def test_every_key_of_a_registry_file_is_described():
         "## [plugins]": registry.PluginsTable,
         "## [assemblies.NAME]": registry.AssemblyHead,
         "## [parts.KIND.NAME]": registry.PartTable,
+        "## [systems.NAME]": registry.SystemsTable,
     }.items():
         assert set(rows(section(text, heading))) == set(schema.model_fields)
 

@@ -319,3 +319,26 @@ def test_help_does_not_load_torch():
         "assert not {'torch', 'numpy', 'jinja2'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60)
+
+
+def test_a_set_of_systems_with_one_that_fails(place, tmp_path):
+    """The grid goes on without it, and the exit code says so; the next run tries it again."""
+    registry = tmp_path / "registry.toml"
+    registry.write_text('[systems.mine]\nassemblies = ["cvit", "gone"]\n')
+    (tmp_path / "base.toml").write_text(RECIPE.format(assembly="mfclip-small", parts=""))
+    recipe = (tmp_path / "base.toml").read_text().replace('assembly = "mfclip-small"\n', "")
+    (tmp_path / "base.toml").write_text(recipe)
+    words = ("bench", "--recipe", "base.toml", "--systems", "mine", "--small", "--device", "cpu")
+    words = (*words, "--protocol", "within", "--registry", registry, "--out", "out")
+    broken = ("--detector", "wild=cvit-small training.learning_rate=1e30")
+    done = mfclip(tmp_path, *words, *broken, code=11)
+    assert "wild" in str(done.exception)
+    assert "gone: not installed: no assembly is called that" in str(done.exception)
+    assert re.search(r"\| wild \|( failed \|)+", done.stdout)
+    assert re.search(r"\| cvit-small \| \d", done.stdout)
+    record = json.loads((tmp_path / "out/tables/within/record.json").read_text())
+    assert list(record["failed"]) == ["gone", "all, wild, seed 0"]
+    planned = mfclip(tmp_path, *words, *broken, "--plan").stdout
+    assert "failed      all, wild, seed 0" in planned
+    done = mfclip(tmp_path, *words, *broken, code=11)
+    assert done.stderr.count("finished before") == 1

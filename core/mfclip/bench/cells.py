@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mfclip.bench.experiments import Condition, Experiment
 from mfclip.bundle.description import BundleJson, needs_of, parse, versions
-from mfclip.errors import BundleError
+from mfclip.errors import BundleError, MfclipError, in_one_line
 from mfclip.files import settled, write_text
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class CellRecord(BaseModel):
     """What it was trained on."""
     scored: dict[str, Scoring] = {}
     """By corruption and level."""
+    failed: str = ""
+    """Why its last training or scoring failed; empty where none did. The next run tries again."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,21 @@ class Cell:
         """Keep what is known."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self.folder / "cell.json", record.model_dump_json(indent=2) + "\n")
+
+    def fail(self, error: Exception) -> str:
+        """Keep why the cell failed, in one line."""
+        ours = isinstance(error, MfclipError)
+        reason = " ".join(str(error).split()) if ours else in_one_line(error)
+        record = self.record()
+        assert record is not None, "a cell is begun before it fails"
+        self.write(record.model_copy(update={"failed": reason}))
+        return reason
+
+    @property
+    def failed(self) -> str:
+        """Why it failed; empty where it did not."""
+        record = self.record()
+        return record.failed if record is not None else ""
 
     def about(self) -> BundleJson | None:
         """The bundle's description, where there is a complete bundle."""

@@ -57,6 +57,8 @@ def make_pictures(study: Study, tables: Sequence[Table]) -> dict[str, list[Pictu
     for table, following in zip(tables, [*tables[1:], None], strict=True):
         if table.corner == MEAN:
             continue
+        if all(row.failed for row in table.rows):
+            continue
         mean = following if following is not None and following.corner == MEAN else None
         if study.protocol.name == "robustness":
             found[table.slug] = list(_curves(study, table, mean))
@@ -86,11 +88,14 @@ def _curves(study: Study, table: Table, mean: Table | None) -> Iterator[Picture]
 
     panels: dict[str, dict[str, list[Interval | None]]] = {}
     for place, row in _named_rows(study, table, mean):
+        if not any(row.cells):  # it failed
+            continue
         panels.setdefault(place, {})[row.detector] = _by_level(table, row)
     every = [one for panel in panels.values() for line in panel.values() for one in line if one]
     limits = min(map(_low, every)), max(map(_high, every))
     first = table.columns[0]
-    for name, places, detectors in _parts(table.slug, list(panels), study.detectors, PANELS):
+    there = _measured(study, table)
+    for name, places, detectors in _parts(table.slug, list(panels), there, PANELS):
         shown = {place: _of(detectors, panels[place]) for place in places}
         drawing = robustness_drawing(
             shown,
@@ -134,9 +139,10 @@ def _bars(study: Study, source: Table, by: str, trained: str) -> Iterator[Pictur
         if measured := {one: value for one, value in found.items() if value is not None}:
             bars[name], counts[name] = measured, column.fakes
     every = [one for group in bars.values() for one in group.values()]
-    groups = max(1, BARS // min(TOGETHER, len(study.detectors)))
-    for name, places, detectors in _parts(source.slug, list(bars), study.detectors, groups):
-        shown = {place: _of(detectors, bars[place]) for place in places}
+    there = _measured(study, source)
+    groups = max(1, BARS // min(TOGETHER, len(there)))
+    for name, places, detectors in _parts(source.slug, list(bars), there, groups):
+        shown = {place: found for place in places if (found := _of(detectors, bars[place]))}
         drawing = generators_drawing(
             shown,
             counts=counts,
@@ -154,6 +160,12 @@ def _bars(study: Study, source: Table, by: str, trained: str) -> Iterator[Pictur
             f"{WITHIN} the kind of fakes trained on." if marked else "",
             _seed_words(study, every),
         )
+
+
+def _measured(study: Study, table: Table) -> list[str]:
+    """The detectors of which a table has a figure, in their order."""
+    there = {row.detector for row in table.rows if any(row.cells)}
+    return [one for one in study.detectors if one in there]
 
 
 def _turned(table: Table) -> Table:
@@ -179,11 +191,12 @@ def _trained(table: Table, source: Table) -> str:
     """What the detectors of the bars were trained on."""
     if source is table:
         return f"after training on {table.rows[0].training}"
-    detector = table.rows[0].detector
-    rows = [row for row in table.rows if row.detector == detector]
     others = [
         sum(cell is not None and not cell.within for cell in column)
-        for column in zip(*(row.cells for row in rows), strict=True)
+        for detector in dict.fromkeys(row.detector for row in table.rows if not row.failed)
+        for column in zip(
+            *(row.cells for row in table.rows if row.detector == detector), strict=True
+        )
     ]
     return f"mean over the other training sets ({_range(others)} for each)"
 

@@ -41,6 +41,8 @@ class Grid:
     cells: tuple[Cell, ...]
     manifests: Mapping[Path, Manifest] = field(repr=False)
     """What is trained on by the file it is written to."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Detectors that were asked for and cannot be read, with the reason."""
 
     def cell(self, experiment: Experiment, detector: str, seed: int) -> Cell:
         """One cell by what makes it."""
@@ -49,6 +51,11 @@ class Grid:
             for cell in self.cells
             if (cell.experiment, cell.detector, cell.seed) == (experiment, detector, seed)
         )
+
+    def failures(self) -> dict[str, str]:
+        """Why cells failed, by name; before them, detectors that have no cell."""
+        failed = {cell.name: cell.failed for cell in self.cells}
+        return {**self.absent, **{name: why for name, why in failed.items() if why}}
 
     def changed(self) -> dict[str, list[str]]:
         """Cells that were begun with something else, by name, and what changed."""
@@ -63,6 +70,7 @@ def make_grid(
     manifest: Manifest,
     out: Path,
     plugins: Plugins,
+    absent: Mapping[str, str] | None = None,
 ) -> Grid:
     """Lay out the cells. Nothing is written and nothing is trained.
 
@@ -103,7 +111,8 @@ def make_grid(
                     synthetic=candidate.recipe.data is not None and candidate.recipe.data.synthetic,
                 )
                 cells.append(found)
-    return Grid(out, protocol, tuple(candidates), tuple(seeds), manifest, tuple(cells), manifests)
+    grid = (out, protocol, tuple(candidates), tuple(seeds), manifest, tuple(cells), manifests)
+    return Grid(*grid, absent or {})
 
 
 def training_manifest(manifest: Manifest, experiment: Experiment) -> Manifest:
@@ -135,10 +144,10 @@ def holding_seeds(out: Path, seeds: Sequence[int]) -> Iterator[None]:
 
 
 def run_grid(grid: Grid, trainer: Trainer, tell: Tell, *, restart: bool = False) -> None:
-    """Train every cell that is not finished.
+    """Train every cell that is not finished; one that fails does not stop the others.
 
     Whatever was done before stays: a finished cell is used as it is, an unfinished one goes on.
-    Safe to interrupt at any moment and to run again.
+    Safe to interrupt at any moment and to run again, which tries again what failed.
 
     Raises
     ------
@@ -159,8 +168,17 @@ def run_grid(grid: Grid, trainer: Trainer, tell: Tell, *, restart: bool = False)
         tell(place)
         if discard or cell.state() == "new":
             cell.begin(restart=discard)
-        started = time.monotonic()
+        _train(cell, trainer, tell)
+
+
+def _train(cell: Cell, trainer: Trainer, tell: Tell) -> None:
+    """Train one cell; where that fails, keep the reason and leave the others to their turn."""
+    started = time.monotonic()
+    try:
         device = trainer(cell)
+    except Exception as error:
+        tell(f"failed: {cell.name}: {cell.fail(error)}")
+    else:
         _complete(cell, time.monotonic() - started, device)
 
 

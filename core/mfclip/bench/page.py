@@ -8,8 +8,8 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mfclip.bench.table import HEADS, Cell, Entry, Table
-from mfclip.bench.text import NOTHING, WITHIN, blocks, entries, shown
+from mfclip.bench.table import HEADS, Cell, Entry, Row, Table
+from mfclip.bench.text import WITHIN, blocks, entries, nothing, shown
 from mfclip.pages.template import template
 from mfclip.text import counted
 
@@ -42,17 +42,18 @@ def to_html(record: BenchRecord, pictures: Mapping[str, Sequence[Picture]]) -> s
     )
 
 
-def _figures(table: Table, cell: Cell | None) -> Markup:
+def _figures(table: Table, row: Row, cell: Cell | None) -> Markup:
     """The measures of one test set, each with its interval below."""
     from markupsafe import Markup
 
     within = cell is not None and cell.within
-    return Markup("".join(_figure(entry, within) for entry in entries(table, cell)))
+    lacking = nothing(row)
+    return Markup("".join(_figure(entry, within, lacking) for entry in entries(table, cell)))
 
 
-def _figure(entry: Entry | None, within: bool) -> str:
+def _figure(entry: Entry | None, within: bool, lacking: str) -> str:
     if entry is None:
-        return f"<td>{NOTHING}</td>"
+        return f"<td>{lacking}</td>"
     attributes = ' class="within"' if within else ""
     interval = ""
     if entry.low is not None and entry.high is not None:
@@ -93,7 +94,8 @@ def _lead(record: BenchRecord) -> str:
         counted(len(study.detectors), "detector"),
         counted(len(study.seeds), "seed"),
     )
-    return f"{sets}, {detectors}, {seeds}: {counted(len(record.cells), 'training')}."
+    failed = f"; {len(record.failed)} failed" if record.failed else ""
+    return f"{sets}, {detectors}, {seeds}: {counted(len(record.cells), 'training')}{failed}."
 
 
 def _facts(record: BenchRecord) -> dict[str, str]:

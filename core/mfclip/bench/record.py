@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from mfclip.bench.selections import Frozen
 from mfclip.bench.study import Study
@@ -71,9 +71,11 @@ class BenchRecord(Frozen):
     manifests: dict[str, str]
     """SHA-256 of each experiment's manifest, by its file below the grid's folder."""
     cells: tuple[CellFacts, ...]
-    """Every training."""
+    """Every training that did not fail."""
     tables: tuple[Table, ...]
     """The figures in full."""
+    failed: dict[str, str] = Field(default={})
+    """Why there are no figures: by training, or by detector where none could be begun."""
 
 
 def read_record(file: Path) -> BenchRecord:

@@ -24,7 +24,7 @@ from mfclip.data.audit import audit
 from mfclip.data.audit.refusal import require_sound
 from mfclip.data.kind_folds import kind_folds
 from mfclip.data.manifest import NAMED_SPLITS
-from mfclip.errors import DataError
+from mfclip.errors import DataError, SomeCellsFailed
 from mfclip.files import sha256
 
 if TYPE_CHECKING:
@@ -50,8 +50,11 @@ def lay_out(
     plugins: Plugins,
     events: BuildEvents,
     options: Options | None = None,
+    absent: Mapping[str, str] | None = None,
 ) -> Grid:
     """Read the data and lay out the cells; nothing is written and nothing trained.
+
+    ``absent`` are detectors that were asked for and cannot be read, with the reason.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def lay_out(
     events.stage("Reading the data")
     manifest = read_data(candidates[0].recipe, events.step)
     protocol = make_protocol(name, manifest, options)
-    grid = make_grid(protocol, candidates, seeds, manifest, out, plugins)
+    grid = make_grid(protocol, candidates, seeds, manifest, out, plugins, absent)
     check_folds(grid.cells)
     return grid
 
@@ -104,6 +107,8 @@ def run(
         cells of these seeds there.
     DataError
         Where the data check finds errors.
+    SomeCellsFailed
+        Where every training failed, so that there is no table. Where some did, the record has them.
     """
     with holding_seeds(grid.out, grid.seeds):
         return _run(grid, events, engine, restart=restart, title=title)
@@ -115,6 +120,8 @@ def _run(grid: Grid, events: BuildEvents, engine: Engine, *, restart: bool, titl
         check_data(grid, events)
     run_grid(grid, engine.train, events.stage, restart=restart)
     score_grid(grid, engine.open, events.stage)
+    if all(cell.failed for cell in grid.cells):
+        raise SomeCellsFailed("\n".join(["every training failed:", *failures_of(grid.failures())]))
     events.stage("Making the tables")
     found = record(grid, engine, title)
     folder = grid.out / "tables" / found.study.slug
@@ -137,10 +144,11 @@ def check_data(grid: Grid, events: BuildEvents) -> None:
 
 def record(grid: Grid, engine: Engine, title: str = "") -> BenchRecord:
     """The tables of a grid whose cells are all trained and scored, and where they are from."""
-    study = _study(grid, title)
+    study, failed = _study(grid, title), grid.failures()
     tables = make_tables(
         study, lambda experiment, name, seed: read_scored(grid.cell(experiment, name, seed))
     )
+    told = tuple(f"Failed: {line}." for line in failures_of(failed))
     return BenchRecord(
         study=study,
         recipes={one.name: _recipe_text(one.recipe) for one in grid.candidates},
@@ -153,9 +161,17 @@ def record(grid: Grid, engine: Engine, title: str = "") -> BenchRecord:
             for split in NAMED_SPLITS
         },
         manifests={_below(grid, file): sha256(file) for file in grid.manifests},
-        cells=tuple(_facts(grid, number) for number in range(len(grid.cells))),
-        tables=tuple(tables),
+        cells=tuple(_facts(grid, cell) for cell in grid.cells if not cell.failed),
+        tables=tuple(
+            table.model_copy(update={"caption": (*table.caption, *told)}) for table in tables
+        ),
+        failed=failed,
     )
+
+
+def failures_of(failed: Mapping[str, str]) -> list[str]:
+    """What failed and why, one line each."""
+    return [f"{name}: {reason.rstrip('.')}" for name, reason in failed.items()]
 
 
 def _study(grid: Grid, title: str) -> Study:
@@ -171,8 +187,7 @@ def _study(grid: Grid, title: str) -> Study:
     )
 
 
-def _facts(grid: Grid, number: int) -> CellFacts:
-    cell = grid.cells[number]
+def _facts(grid: Grid, cell: Cell) -> CellFacts:
     known = cell.record()
     assert known is not None
     files = {
@@ -193,9 +208,9 @@ def _facts(grid: Grid, number: int) -> CellFacts:
 
 
 def _costs(grid: Grid, engine: Engine) -> dict[str, DetectorCost]:
-    """Of each detector, by its first cell."""
-    first = {cell.detector: cell for cell in reversed(grid.cells)}
-    return {one.name: engine.cost(first[one.name]) for one in grid.candidates}
+    """Of each detector, by its first cell that did not fail."""
+    first = {cell.detector: cell for cell in reversed(grid.cells) if not cell.failed}
+    return {one.name: engine.cost(first[one.name]) for one in grid.candidates if one.name in first}
 
 
 def _recipe_text(recipe: Recipe) -> str:

@@ -86,15 +86,20 @@ def _build(name: str, plugins: Plugins) -> Corrupts:
 
 
 def score_grid(grid: Grid, opener: Open, tell: Callable[[str], None]) -> None:
-    """Score the corrupted test images of every cell, but for what is scored already."""
+    """Score the corrupted test images of every trained cell, but for what is scored already."""
     for cell in grid.cells:
+        if cell.state() != "finished":  # its training failed
+            continue
         absent = [one for one in conditions_of(cell) if not _is_scored(grid, cell, one)]
         if not absent:
             continue
         tell(f"scoring {len(absent)} corruptions and levels: {cell.name}")
-        score = opener(cell)
-        for condition in absent:
-            _keep(grid, cell, condition, score(condition))
+        try:
+            score = opener(cell)
+            for condition in absent:
+                _keep(grid, cell, condition, score(condition))
+        except Exception as error:
+            tell(f"failed: {cell.name}: {cell.fail(error)}")
 
 
 def _scoring(grid: Grid, cell: Cell) -> Scoring:
@@ -119,11 +124,13 @@ def _keep(grid: Grid, cell: Cell, condition: Condition, log_odds: NDArray[np.flo
     record = cell.record()
     assert record is not None
     scored = {**record.scored, condition.slug: _scoring(grid, cell)}
-    cell.write(record.model_copy(update={"scored": scored}))
+    cell.write(record.model_copy(update={"scored": scored, "failed": ""}))
 
 
-def read_scored(cell: Cell) -> Scored:
-    """The scores of a cell under every condition of its experiment."""
+def read_scored(cell: Cell) -> Scored | None:
+    """The scores of a cell under every condition of its experiment; None where it failed."""
+    if cell.failed:
+        return None
     asked = {column.condition for column in cell.experiment.columns}
     return Scored(operating_of(cell), {one: read_scores(cell.scores(one)) for one in asked})
 

@@ -92,6 +92,8 @@ class Row(Frozen):
     """One a column; None where there is nothing."""
     average: Cell | None = None
     """Over the columns that are not ``within``, or over all where all are."""
+    failed: bool = False
+    """Whether there are no figures because a training of it failed."""
 
 
 class Table(Frozen):

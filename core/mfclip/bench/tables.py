@@ -14,14 +14,14 @@ from mfclip.bench.study import Study as Study
 from mfclip.bench.table import MEASURES, Cell, Measure, Row, Table, average, mean_rows, mean_table
 from mfclip.bench.table import Column as Head
 
-Read = Callable[[Experiment, str, int], Scored]
-"""Gives the scores of a cell: an experiment, a detector's name, a seed."""
+Read = Callable[[Experiment, str, int], Scored | None]
+"""Gives the scores of a cell: an experiment, a detector's name, a seed. None where it failed."""
 LAST = "mean over what was left out"
 """Rows of a leave-one-out table that average those above."""
 
 
 def make_tables(study: Study, read: Read) -> list[Table]:
-    """Every table of a study whose cells are all scored.
+    """Every table of a study whose cells are all scored, but for those that failed.
 
     One for each block of experiments and, where it has several training sets, one with the means
     over them: Fig. 6 of a cross-generator table, the curves of Fig. 7 of robustness. Leave-one-out
@@ -52,7 +52,10 @@ class _Maker:
         nuisances: dict[str, float] = {}
         for experiment in self.experiments:
             for detector in self.study.detectors:
-                scored = [read(experiment, detector, seed) for seed in self.study.seeds]
+                read_of = (read(experiment, detector, seed) for seed in self.study.seeds)
+                scored = [one for one in read_of if one is not None]
+                if len(scored) < len(self.study.seeds):
+                    continue  # figures have a value for each seed
                 for column, cell in self._measured(experiment, scored):
                     figures[column.row or experiment.name, detector, column.name] = cell
                 for column in experiment.columns:
@@ -117,12 +120,14 @@ class _Maker:
         self, figures: dict[tuple[str, str, str], Cell], columns: Sequence[str]
     ) -> Iterator[Row]:
         rows = []
-        for training in dict.fromkeys(training for training, _, _ in figures):
+        trainings = (c.row or one.name for one in self.experiments for c in one.columns)
+        for training in dict.fromkeys(trainings):
             for detector in self.study.detectors:
                 found = tuple(figures.get((training, detector, one)) for one in columns)
                 apart = self.study.leaves or len(found) == 1
-                mean = None if apart else average(found)
-                rows.append(Row(training=training, detector=detector, cells=found, average=mean))
+                mean, failed = None if apart else average(found), not any(found)
+                named = {"training": training, "detector": detector}
+                rows.append(Row(**named, cells=found, average=mean, failed=failed))
         yield from rows
         if self.study.leaves and len({row.training for row in rows}) > 1:
             yield from mean_rows(rows, LAST)

@@ -10,6 +10,7 @@ from mfclip.bench.table import HEADS, MEASURES, Cell, Entry, Row, Table
 from mfclip.text import table_row
 
 NOTHING = "–"
+FAILED = "failed"
 WITHIN = "†"
 _LATEX = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
@@ -49,10 +50,15 @@ def entries(table: Table, cell: Cell | None) -> list[Entry | None]:
     return [None if cell is None else cell.entry(measure) for measure in table.measures]
 
 
-def texts(table: Table, cell: Cell | None) -> list[str]:
+def nothing(row: Row) -> str:
+    """What stands for a figure that is not there."""
+    return FAILED if row.failed else NOTHING
+
+
+def texts(table: Table, row: Row, cell: Cell | None) -> list[str]:
     """The figures of a cell as a table shows them, marked where they are ``within``."""
     mark = WITHIN if cell is not None and cell.within else ""
-    return [NOTHING if one is None else shown(one) + mark for one in entries(table, cell)]
+    return [nothing(row) if one is None else shown(one) + mark for one in entries(table, cell)]
 
 
 def blocks(table: Table) -> list[list[Row]]:
@@ -139,7 +145,7 @@ def _markdown_rows(table: Table) -> Iterator[str]:
 
 def _figures(table: Table, row: Row) -> list[str]:
     cells = [*row.cells, *([row.average] if table.average else [])]
-    return [text for cell in cells for text in texts(table, cell)]
+    return [text for cell in cells for text in texts(table, row, cell)]
 
 
 def _md(text: str) -> str:
@@ -157,10 +163,8 @@ def _latex_head(table: Table) -> Iterator[str]:
 
 
 def _latex_row(table: Table, row: Row, *, first: bool) -> str:
-    cells = [*row.cells, *([row.average] if row.average is not None else [])]
-    figures = [_tex(text) for cell in cells for text in texts(table, cell)]
     training = _tex(row.training) if first else ""
-    return " & ".join([training, _tex(row.detector), *figures]) + r" \\"
+    return " & ".join([training, _tex(row.detector), *map(_tex, _figures(table, row))]) + r" \\"
 
 
 def _tex(text: str) -> str:

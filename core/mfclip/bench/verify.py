@@ -111,7 +111,7 @@ def verify(
             found.differences.append(f"{facts.bundle}: {error}")
     if len(scored) == len(record.cells):
         again = make_tables(
-            record.study, lambda experiment, name, seed: scored[experiment.slug, name, seed]
+            record.study, lambda experiment, name, seed: scored.get((experiment.slug, name, seed))
         )
         found.differences += run.compare_tables(again)
     return found

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from mfclip.cli import bench_options
+from mfclip.cli.bench_detectors import Asked, candidates_of
 from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, Precision, Registry
-from mfclip.errors import TablesDiffer, UsageError
+from mfclip.errors import SomeCellsFailed, TablesDiffer, UsageError
 
 if TYPE_CHECKING:
-    from mfclip.bench.detectors import Candidate
+    from mfclip.bench.cells import Cell
     from mfclip.bench.grid import Grid
     from mfclip.bench.protocols import Options
     from mfclip.bench.run import Outcome
@@ -34,6 +35,8 @@ def bench(
     out: bench_options.Out = None,
     settings: bench_options.Settings = None,
     detector: bench_options.Detectors = None,
+    systems: bench_options.Systems = None,
+    small: bench_options.Small = False,
     variants: bench_options.Variants = None,
     only: bench_options.Only = None,
     reals: bench_options.Reals = "same-group",
@@ -58,16 +61,20 @@ def bench(
     """Train and test a grid of detectors by a protocol of the paper, and print its tables.
 
     Everything is checked before the first training. Finished trainings are used again, an
-    unfinished one goes on: interrupt it and run the same command again. Tables are written as
-    Markdown, CSV, LaTeX and HTML, with a record that --verify can check.
+    unfinished one goes on: interrupt it and run the same command again. A training that fails
+    stops no other; it is told in the tables, the next run tries it again, and the exit code is 11.
+    Tables are written as Markdown, CSV, LaTeX and HTML, with a record that --verify can check.
     """
     if verify is not None:
         return _verify(verify, root, tolerance, device, precision, registry)
     protocol = _required(protocol)
     changes = [*(settings or []), *([f"training.precision={precision}"] if precision else [])]
     catalogue, plugins = _plugins(registry)
-    title, found = _candidates(
-        recipe or [], detector or [], variants, only or [], changes, plugins, catalogue
+    title, found, absent = candidates_of(
+        Asked(recipe or [], detector or [], variants, only or [], systems or [], small),
+        changes,
+        plugins,
+        catalogue,
     )
     numbers = _numbers("--seeds", seeds)
     options = _options(
@@ -78,7 +85,7 @@ def bench(
     from mfclip.cli.console import ConsoleEvents
 
     with ConsoleEvents() as events:
-        grid = lay_out(protocol, found, numbers, out or OUT, plugins, events, options)
+        grid = lay_out(protocol, found, numbers, out or OUT, plugins, events, options, absent)
         corruptions = build_corruptions(grid.protocol, plugins)
         if plan:
             return _show_plan(grid)
@@ -145,27 +152,6 @@ def _plugins(registry: str | None) -> tuple[Catalogue, Plugins]:
     return catalogue, plugins
 
 
-def _candidates(
-    recipes: list[Path],
-    detectors: list[str],
-    variants: Path | None,
-    only: list[str],
-    settings: list[str],
-    plugins: Plugins,
-    catalogue: Catalogue,
-) -> tuple[str, list[Candidate]]:
-    """The title of an ablation, and the detectors."""
-    from mfclip.bench.detectors import read_candidates, read_variants, sources
-
-    if variants is None:
-        if only:
-            raise UsageError("--only names variants of an ablation: give its file with --variants")
-        return "", read_candidates(sources(recipes, detectors), settings, plugins, catalogue)
-    if detectors:
-        raise UsageError("--variants and --detector both name the detectors; give one of them")
-    return read_variants(variants, recipes, settings, only, plugins, catalogue)
-
-
 def _options(
     reals: str,
     inside: str,
@@ -215,7 +201,7 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
 def _show_plan(grid: Grid) -> None:
     """Every cell with its state, and how much that is."""
     changed = grid.changed()
-    states = ["changed" if cell.name in changed else cell.state() for cell in grid.cells]
+    states = [_state(cell, cell.name in changed) for cell in grid.cells]
     for cell, state in zip(grid.cells, states, strict=True):
         counts = cell.experiment.counts
         typer.echo(f"{state:10}  {cell.name}  ({counts.reals} real, {counts.fakes} fake)")
@@ -226,6 +212,14 @@ def _show_plan(grid: Grid) -> None:
         typer.echo(f"note: {note}")
     for name, changes in changed.items():
         typer.echo(f"changed: {name}: {'; '.join(changes)}")
+    for name, reason in grid.failures().items():
+        typer.echo(f"failed: {name}: {reason}")
+
+
+def _state(cell: Cell, changed: bool) -> str:
+    if changed:
+        return "changed"
+    return "failed" if cell.failed else cell.state()
 
 
 def _tell(outcome: Outcome) -> None:
@@ -234,6 +228,12 @@ def _tell(outcome: Outcome) -> None:
     for table in outcome.record.tables:
         typer.echo(to_markdown(table))
     typer.echo(f"wrote {outcome.folder / 'index.html'}", err=True)
+    failed = outcome.record.failed
+    if failed:
+        lines = [f"{name}: {reason}" for name, reason in failed.items()]
+        raise SomeCellsFailed(
+            "\n".join(["no figures of these; the same command tries them again:", *lines])
+        )
 
 
 def _verify(

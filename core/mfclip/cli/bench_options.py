@@ -29,8 +29,17 @@ Detectors = Annotated[
     typer.Option(
         "--detector",
         metavar="NAME=ASSEMBLY",
-        help="With one recipe: it with this assembly instead, 'NAME=ASSEMBLY KEY=VALUE'.",
+        help="With one recipe: it with this assembly instead, 'NAME=ASSEMBLY KEY=VALUE'; or all.",
     ),
+]
+Systems = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--systems", metavar="SET", help="A set of assemblies in the registry, e.g. paper."
+    ),
+]
+Small = Annotated[
+    bool, typer.Option("--small", help="Of --systems and all: the small variant where there is.")
 ]
 Variants = Annotated[
     Path | None,

@@ -42,6 +42,8 @@ class Maker:
     """The part with all its settings and its version, as text: another one makes other inputs."""
     kept: bool = True
     """Whether what it makes is kept on disk."""
+    photo: bool = False
+    """Whether it comes to the detector's size as the image does."""
 
     @property
     def folder(self) -> Path:
@@ -77,6 +79,11 @@ class Inputs:
             for one in wanted
             if not (scoring and one.columns)
         }
+
+    @property
+    def photos(self) -> frozenset[str]:
+        """Names of those that come to the detector's size as the image does."""
+        return frozenset(one.name for one in self.makers if one.photo)
 
     @property
     def of_image(self) -> Inputs:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from mfclip.parts import KINDS
 from mfclip.plugins.discovery import Plugins, discover
@@ -72,6 +72,9 @@ class Registry:
     """Distributions whose plugins are not to be loaded."""
     allowed: tuple[str, ...] | None = None
     """The only distributions, beside mfclip, whose plugins may be loaded; None: all."""
+    systems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Sets of assemblies that are compared with one another, by name. An assembly of a set may not
+    be there."""
 
 
 class PartTable(Settings):
@@ -116,7 +119,15 @@ class PluginsTable(Settings):
     installed one. An empty list allows none but mfclip."""
 
 
-_TOP = ("parts", "assemblies", "plugins")
+class SystemsTable(Settings):
+    """``[systems.NAME]``."""
+
+    assemblies: tuple[str, ...] = Field(min_length=1)
+    """Names of assemblies, in the order of a table's rows. One that is not there is told where the
+    set is used."""
+
+
+_TOP = ("parts", "assemblies", "systems", "plugins")
 
 
 def read_registry(extra: Path | None = None) -> Registry:
@@ -155,6 +166,7 @@ class _Reader:
         self.tables: dict[str, Document] = {}
         self.disabled: list[str] = []
         self.allowed: tuple[str, ...] | None = None
+        self.systems: dict[str, tuple[str, ...]] = {}
 
     def read(self, document: Document) -> None:
         """Take in one file."""
@@ -170,6 +182,8 @@ class _Reader:
                 self._unknown(document, path, "kind", KINDS)
         for path in self._below(document, ("assemblies",)):
             self._assembly(document, path)
+        for path in self._below(document, ("systems",)):
+            self._systems(document, path)
 
     def result(self) -> Registry:
         """Everything read, assemblies with the tables that they extend; raises any problem."""
@@ -179,7 +193,7 @@ class _Reader:
         }
         self.problems.raise_any()
         parts = tuple(self.parts.values())
-        return Registry(parts, assemblies, tuple(self.disabled), self.allowed)
+        return Registry(parts, assemblies, tuple(self.disabled), self.allowed, self.systems)
 
     def _plugins(self, document: Document) -> None:
         """Whose plugins may be loaded. A name on both lists is a mistake and not a rule."""
@@ -247,6 +261,14 @@ class _Reader:
             tables = {key: whole.tree[key] for key in whole.tree if key in ASSEMBLY_TABLES}
             self.heads[name] = head
             self.tables[name] = replace(whole, tree=tables)
+
+    def _systems(self, document: Document, path: KeyPath) -> None:
+        name, found = str(path[1]), self._fill(SystemsTable, document, path)
+        if name in self.systems:
+            message = f"the set of systems '{name}' is in {SHIPPED.name} already; take another name"
+            self.problems.add(document, path, message)
+        elif found:
+            self.systems[name] = found.assemblies
 
     def _extended(self, name: str) -> Document:
         """An assembly's tables over those of the ones that it extends."""

@@ -61,6 +61,9 @@ class Stub:
     scored: list[str] = field(default_factory=list)
     die_at: int | None = None
     """Raise KeyboardInterrupt at that training, counted from 0, after some of its work."""
+    broken: dict[str, Exception] = field(default_factory=dict)
+    """Raised in place of the training, or of the scoring, of a detector."""
+    unscorable: dict[str, Exception] = field(default_factory=dict)
 
     def engine(self) -> Engine:
         return Engine(self.train, self.open, lambda cell: DetectorCost.model_validate(COST))
@@ -73,6 +76,8 @@ class Stub:
         partial.mkdir(parents=True, exist_ok=True)
         if self.die_at == len(self.trained):
             raise KeyboardInterrupt
+        if cell.detector in self.broken:
+            raise self.broken[cell.detector]
         partial.rmdir()
         self.trained.append(f"{recipe.name} {recipe.training.seed}")
         table = recipe.data.model_dump()
@@ -105,6 +110,8 @@ class Stub:
     def open(self, cell: Cell) -> Callable[[Condition | None], np.ndarray]:
         def score(condition: Condition | None) -> np.ndarray:
             assert condition is not None
+            if cell.detector in self.unscorable:
+                raise self.unscorable[cell.detector]
             self.scored.append(f"{cell.name}: {condition.slug}")
             return np.arange(len(cell.manifest.of_split("test")), dtype=float)
 

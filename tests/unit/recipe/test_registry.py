@@ -168,7 +168,7 @@ WRONG = {
     "unknown table": (
         "[assembly.x]",
         "mine.toml:1: assembly: unknown table 'assembly'; did you mean 'assemblies'?\n"
-        "    known: parts, assemblies, plugins",
+        "    known: parts, assemblies, systems, plugins",
     ),
     "unknown kind": (
         "[parts.encoders.x]",

@@ -1,0 +1,58 @@
+"""Which detectors the options of ``mfclip bench`` name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mfclip.errors import UsageError
+
+if TYPE_CHECKING:
+    from mfclip.bench.detectors import Candidate
+    from mfclip.bench.systems import Absent
+    from mfclip.plugins.discovery import Plugins
+    from mfclip.recipe.registry import Registry as Catalogue
+
+
+class Asked(NamedTuple):
+    """What the options name as detectors."""
+
+    recipes: list[Path]
+    detectors: list[str]
+    variants: Path | None
+    only: list[str]
+    systems: list[str]
+    small: bool
+
+
+def candidates_of(
+    asked: Asked, settings: list[str], plugins: Plugins, catalogue: Catalogue
+) -> tuple[str, list[Candidate], Absent]:
+    """The title of an ablation, the detectors, and what was asked for and is not there."""
+    from mfclip.bench.detectors import read_candidates, read_variants, require_apart, sources
+    from mfclip.bench.systems import ALL, names_of, read_systems
+
+    listed = [one for one in asked.detectors if one != ALL]
+    names = names_of(asked.systems, len(listed) < len(asked.detectors), catalogue)
+    if asked.small and not names:
+        raise UsageError("--small chooses among the assemblies of --systems or --detector all")
+    if asked.variants is not None:
+        if asked.detectors or asked.systems:
+            raise UsageError(
+                "--variants and --detector or --systems name the detectors; give one of them"
+            )
+        known = (asked.variants, asked.recipes, settings, asked.only, plugins, catalogue)
+        return *read_variants(*known), {}
+    if asked.only:
+        raise UsageError("--only names variants of an ablation: give its file with --variants")
+    if not names:
+        found = sources(asked.recipes, asked.detectors)
+        return "", read_candidates(found, settings, plugins, catalogue), {}
+    candidates, absent = read_systems(
+        names, asked.recipes, settings, plugins, catalogue, small=asked.small
+    )
+    if listed:
+        own = read_candidates(sources(asked.recipes, listed), settings, plugins, catalogue)
+        candidates = [*own, *candidates]
+        require_apart(candidates)
+    return "", candidates, absent
