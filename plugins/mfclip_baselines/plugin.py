@@ -1,7 +1,10 @@
 """Parts that this plugin offers."""
 
 from mfclip.hookspecs import hookimpl
-from mfclip.parts import Detector
+from mfclip.parts import Detector, Input
+from mfclip_baselines.schemas.coop import CoOp
+from mfclip_baselines.schemas.dire import Dire, DireMap
+from mfclip_baselines.schemas.fatformer import FatFormer
 from mfclip_baselines.schemas.vit import Vit
 from mfclip_baselines.schemas.xception import Xception
 
@@ -9,4 +12,10 @@ from mfclip_baselines.schemas.xception import Xception
 @hookimpl
 def mfclip_detectors() -> list[type[Detector]]:
     """The systems that the paper compares itself with."""
-    return [Xception, Vit]
+    return [CoOp, Dire, FatFormer, Vit, Xception]
+
+
+@hookimpl
+def mfclip_inputs() -> list[type[Input]]:
+    """What they read beside the image."""
+    return [DireMap]
