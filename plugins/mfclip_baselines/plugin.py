@@ -1,8 +1,11 @@
 """Parts that this plugin offers."""
 
 from mfclip.hookspecs import hookimpl
-from mfclip.parts import Detector, Loss
+from mfclip.parts import Detector, Input, Loss
 from mfclip_baselines.schemas.cevit import Cevit
+from mfclip_baselines.schemas.coop import CoOp
+from mfclip_baselines.schemas.dire import Dire, DireMap
+from mfclip_baselines.schemas.fatformer import FatFormer
 from mfclip_baselines.schemas.focus import Focus, FocusSparsity, FocusStreams
 from mfclip_baselines.schemas.freqnet import FreqNet
 from mfclip_baselines.schemas.guan import Guan
@@ -26,6 +29,7 @@ def mfclip_detectors() -> list[type[Detector]]:
     return [
         *(Xception, Vit, FreqNet, Cevit, Guan, TwoStream, M2tr),
         *(Recce, UiaVit, Focus, Yu),
+        *(CoOp, Dire, FatFormer),
     ]
 
 
@@ -37,3 +41,9 @@ def mfclip_losses() -> list[type[Loss]]:
         *(PatchConsistency, FocusStreams, FocusSparsity),
         *(YuHierarchy, YuDivergence),
     ]
+
+
+@hookimpl
+def mfclip_inputs() -> list[type[Input]]:
+    """What they read beside the image."""
+    return [DireMap]

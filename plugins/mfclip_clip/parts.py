@@ -138,8 +138,8 @@ class ClipVit(ImageEncoder):
         Raises:
             RecipeError: the file does not hold the weights of this tower.
         """
+        from mfclip.weights.clip import load_tower
         from mfclip_clip.towers import ClipImageEncoder, image_tower, projection
-        from mfclip_clip.weights import load_tower
 
         tower = image_tower(
             context.image_size,
@@ -216,8 +216,8 @@ class ClipText(TextEncoder):
         Raises:
             RecipeError: the file does not hold the weights of this tower.
         """
+        from mfclip.weights.clip import load_tower
         from mfclip_clip.towers import ClipTextEncoder, text_tower
-        from mfclip_clip.weights import load_tower
 
         tower = text_tower(
             width=self.tower_width,

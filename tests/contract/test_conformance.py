@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from safetensors.torch import save_file
 
 from mfclip.errors import UsageError
@@ -13,6 +14,9 @@ from mfclip.parts import BuildContext, Part
 from mfclip.plugins.discovery import Plugins, discover
 from mfclip.testing import parametrize_parts, part_checks
 from mfclip_baselines.schemas.cevit import Cevit
+from mfclip_baselines.schemas.coop import CoOp
+from mfclip_baselines.schemas.dire import Dire, DireMap
+from mfclip_baselines.schemas.fatformer import FatFormer
 from mfclip_baselines.schemas.focus import Focus, FocusSparsity, FocusStreams
 from mfclip_baselines.schemas.freqnet import FreqNet
 from mfclip_baselines.schemas.guan import Guan
@@ -63,6 +67,7 @@ CVIT = Cvit(channels=(4, 8, 8), convolutions=(1, 1, 1), dim=16, depth=1, heads=2
 SRM = SrmNoise(patch_size=16, channels=4, grid=4, blocks=1, dim=16, heads=2, mlp=16)
 CODER = {"channels": 4, "steps": 3, "batch_size": 2, "crop": 32}
 TOWER = {"dim": 16, "tower_width": 16, "layers": 1, "heads": 2}
+CLIP = {**TOWER, "patch": 16, "text_width": 16, "text_layers": 1, "text_heads": 2}
 
 
 def tower_file() -> Path:
@@ -71,6 +76,17 @@ def tower_file() -> Path:
     tower = ClipVit(patch=16, **TOWER).build(BuildContext(image_size=32)).tower
     save_file({f"visual.{name}": value for name, value in tower.state_dict().items()}, file)
     return file
+
+
+def diffusion_model() -> Path:
+    """The folder of one of random weights, as diffusers saves it."""
+    folder = Path(tempfile.mkdtemp())
+    unet = UNet2DModel(
+        sample_size=16, block_out_channels=(8,), layers_per_block=1, norm_num_groups=4,
+        down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",),
+    )  # fmt: skip
+    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(folder)
+    return folder
 
 
 NARROW: tuple[Part, ...] = (
@@ -113,6 +129,10 @@ NARROW: tuple[Part, ...] = (
     FloodedCrossEntropy(),
     RecceReconstruction(),
     RecceMetric(),
+    CoOp(**CLIP, context=2),
+    Dire(model="resnet18"),
+    DireMap(pipeline=diffusion_model(), steps=2),
+    FatFormer(**{**CLIP, "layers": 3}, adapter_heads=2, adapter_width=4),
     SampleData(images=12, size=32),
     Saturation(),
     Contrast(),

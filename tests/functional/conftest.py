@@ -127,3 +127,18 @@ def faces_and_tower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_file({f"visual.{k}": v for k, v in state.items()}, tmp_path / "t.safetensors")
     convert(tmp_path / "t.safetensors", "tiny")
     return tmp_path
+
+
+@pytest.fixture
+def diffusion_model(faces_and_tower: Path) -> Path:
+    """A diffusion model of random weights for images of 16 pixels, in the folder ``ddpm``."""
+    import torch
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+    torch.manual_seed(0)
+    unet = UNet2DModel(
+        sample_size=16, block_out_channels=(8,), layers_per_block=1, norm_num_groups=4,
+        down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",),
+    )  # fmt: skip
+    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(faces_and_tower / "ddpm")
+    return faces_and_tower / "ddpm"

@@ -23,6 +23,7 @@ HEAVY = (
     "transformers",
     "open_clip",
     "timm",
+    "diffusers",
     "jax",
     "tensorflow",
     "onnxruntime",

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mfclip.errors import RecipeError
+from mfclip.weights.clip_names import is_transformers, merge_attention, transformers_name
 from mfclip.weights.files import mismatch
-from mfclip_clip.huggingface import is_transformers, merge_attention, transformers_name
 
 Tower = Literal["image", "text"]
 """Which half of a CLIP model."""
