@@ -53,7 +53,8 @@ def make() -> str:
         "The systems that the paper compares itself with, and MFCLIP itself, as they are built "
         "here. Few of them were published with code, and some papers leave much open. So each says "
         "what was *read* in its paper or in a description of it, what was *inferred* from that, "
-        "and what is *unknown* and was chosen here. Only the first can be held against the authors.",
+        "and what is *unknown* and was chosen here. Only the first can be held against the "
+        "authors.",
         "Each row is the assembly of that name, with its authors' settings. Parameters are all of "
         "them, those that only training uses included. GMAC are multiply-accumulates, in "
         "thousands of millions, of scoring one image of the given side; text that is read once "
