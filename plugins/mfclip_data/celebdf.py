@@ -80,9 +80,16 @@ def _videos(root: Path, folder: str, choice: Choice, faults: Faults) -> list[Vid
             footage,
             FOLDERS[folder],
             _people(folder, name, choice.together, faults),
+            made_from=_original(name, choice) if FOLDERS[folder].is_fake else "",
         )
         for name, footage in found.items()
     ]
+
+
+def _original(name: str, choice: Choice) -> str:
+    """The real video with another face on it: ``id0_id1_0000`` is ``id0_0000``."""
+    person, _, rest = name.partition("_")
+    return f"{choice.group}/Celeb-real/{person}_{rest.rpartition('_')[2]}"
 
 
 def _people(folder: str, name: str, together: Together, faults: Faults) -> tuple[str, ...]:

@@ -57,7 +57,8 @@ def _fakes(
         target, _, source = name.partition("_")
         people = (f"ffpp/{target}", f"deeperforensics/{source}")
         split = splits.get(name, "")
-        yield Video(f"{GROUP}/{variant}/{name}", found[name], _FAKE, people, split)
+        made_from = f"{GROUP}/targets/{target}"
+        yield Video(f"{GROUP}/{variant}/{name}", found[name], _FAKE, people, split, made_from)
 
 
 def _reals(targets: Path, fakes: Sequence[Video], faults: Faults) -> Iterator[Video]:

@@ -86,7 +86,9 @@ def _videos(
             entry = entries[name]
             label = HierarchicalLabel(entry.label)
             people = (f"dfdc/{entry.original}",) if entry.original else ()
-            yield Video(f"{GROUP}/{folder.name}/{name}", footage, label, people, split)
+            place = f"{GROUP}/{folder.name}"
+            made_from = f"{place}/{entry.original}" if label.is_fake and entry.original else ""
+            yield Video(f"{place}/{name}", footage, label, people, split, made_from)
 
 
 def _metadata(file: Path) -> Iterator[tuple[str, _Entry]]:

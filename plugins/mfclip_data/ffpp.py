@@ -105,10 +105,31 @@ def _fakes(
     if official and found:
         tell_absent(official, found, f"the official split, for {place},", faults)
     label = HierarchicalLabel("fake", METHODS[method], "", method)
+    masks = find_footage(root / place / "masks")
     for name, footage in found.items():
         people = people_in(name, "dfd" if method == ACTORS else "ffpp")
-        split = official.get(name, "")
-        yield Video(f"{selection.group}/{method}/{name}", footage, label, people, split)
+        yield Video(
+            f"{selection.group}/{method}/{name}",
+            footage,
+            label,
+            people,
+            official.get(name, ""),
+            made_from=f"{selection.group}/{_target(name, method)}",
+            masks=Video(f"ffpp-masks/{method}/{name}", masks[name], label)
+            if name in masks
+            else None,
+        )
+
+
+def _target(name: str, method: str) -> str:
+    """The real video that a fake shows: ``000_003`` is the video 000 with the face of 003.
+
+    A fake of actors is called ``TARGET_SOURCE__SCENE__ID``, its real video ``TARGET__SCENE``.
+    """
+    if method != ACTORS:
+        return f"youtube/{name.partition('_')[0]}"
+    people, _, rest = name.partition("__")
+    return f"actors/{people.partition('_')[0]}__{rest.rpartition('__')[0]}"
 
 
 def _split_of_fakes(pairs: Mapping[Split, Sequence[Sequence[str]]]) -> dict[str, Split]:

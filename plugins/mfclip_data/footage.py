@@ -34,6 +34,10 @@ class Video:
     people: tuple[str, ...] = ()
     """Everyone who is seen in it; none: not known."""
     split: Split = ""
+    made_from: str = ""
+    """Of a fake, the id of the real video whose frames it shows; empty: not known."""
+    masks: Video | None = None
+    """Of a fake, the video that shows where each frame was forged, white on black."""
 
 
 def find_footage(folder: Path) -> dict[str, Footage]:

@@ -10,6 +10,7 @@ from mfclip.data.left_out import LeftOut
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.splits import assign_splits
 from mfclip.errors import DataError
+from mfclip_data.beside import Beside, seen_from
 from mfclip_data.extract import cached_folder, is_cached
 from mfclip_data.faults import Faults, some
 from mfclip_data.footage import Video
@@ -35,9 +36,16 @@ def list_videos(videos: Sequence[Video], taking: Taking, faults: Faults) -> Mani
     Videos without frames go to ``faults``. Raises :class:`DataError` where nothing is left.
     """
     circles = join_people(video.people for video in videos)
-    folders = {video.id: _folder(video, taking) for video in videos}
+    masks = [video.masks for video in videos if video.masks is not None]
+    folders = {video.id: _folder(video, taking) for video in (*videos, *masks)}
     _tell_unextracted([video for video in videos if folders[video.id] is None], faults)
-    rows = [row for video in videos for row in _rows(video, folders, circles, taking, faults)]
+    _tell_masks([video for video in masks if folders[video.id] is None], faults)
+    beside = Beside(folders, taking.root)
+    rows = [
+        replace(row, further=beside(video, row.path))
+        for video in videos
+        for row in _rows(video, folders, circles, taking, faults)
+    ]
     faults.settle()
     if not rows:
         raise DataError(f"{taking.root}: no frame of any video is there\n{faults.refusal()}")
@@ -81,6 +89,14 @@ def _tell_unextracted(videos: Sequence[Video], faults: Faults) -> None:
         )
 
 
+def _tell_masks(masks: Sequence[Video], faults: Faults) -> None:
+    if masks:
+        faults.remark(
+            f"{len(masks)} videos of masks have no extracted frames: "
+            f"{some((v.id for v in masks), 3)}; mfclip data import extracts them"
+        )
+
+
 def _rows(
     video: Video,
     folders: Mapping[str, Path | None],
@@ -98,10 +114,5 @@ def _rows(
         faults.missing(f"video {video.id} is empty: no image in {folder}")
     identity = circles[video.people[0]] if video.people else ""
     for position in spaced(len(frames), taking.frames):
-        path = _path(frames[position], taking.root)
+        path = seen_from(frames[position], taking.root)
         yield Row(path, video.label, video.split, identity, taking.group, video.id)
-
-
-def _path(file: Path, root: Path) -> Path:
-    """As a manifest has it: relative below the root, else absolute."""
-    return file.relative_to(root) if file.is_relative_to(root) else file.resolve()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from mfclip.parts import BuildContext, Dataset, Input
+from mfclip.parts import BuildContext, Dataset
 from mfclip.recipe.settings import Settings
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
-    from mfclip_data.column import ReadsColumn
 
 
 class ManifestData(Dataset):
@@ -70,36 +69,3 @@ class FolderData(Dataset):
 
         levels = {name: (one.forgery, one.family) for name, one in self.generators.items()}
         return read_folder(self.root, FolderLayout(self.real, self.fake, levels))
-
-
-class ImageColumn(Input):
-    """The picture that a column of the manifest names: a mask, or the photo a fake was made from.
-
-    Paths start from the data's root. A row with an empty cell has a black picture of the image's
-    size: a real face has no mask.
-    """
-
-    kept: ClassVar[bool] = False
-
-    use: Literal["image-column"] = "image-column"
-    """Name of the part."""
-    column: str = Field(default="mask", min_length=1)
-    """The column; the input is read by this name."""
-    channels: Literal[1, 3] = 1
-    """1: grey. 3: RGB."""
-
-    @property
-    def name(self) -> str:
-        """The column's name."""
-        return self.column
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The one column."""
-        return (self.column,)
-
-    def build(self, context: BuildContext) -> ReadsColumn:
-        """Make the callable."""
-        from mfclip_data.column import ReadsColumn
-
-        return ReadsColumn(self.column, self.channels)

@@ -2,7 +2,8 @@
 
 from mfclip.hookspecs import hookimpl
 from mfclip.parts import Dataset, Input
-from mfclip_data.parts import FolderData, ImageColumn, ManifestData
+from mfclip_data.inputs import Counterpart, ForgeryMask, HasCounterpart, ImageColumn
+from mfclip_data.parts import FolderData, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 
 
@@ -17,5 +18,5 @@ def mfclip_datasets() -> list[type[Dataset]]:
 
 @hookimpl
 def mfclip_inputs() -> list[type[Input]]:
-    """Pictures named in a column of the manifest."""
-    return [ImageColumn]
+    """Pictures named in a column of the manifest; the photos of fakes, and what differs there."""
+    return [ImageColumn, Counterpart, HasCounterpart, ForgeryMask]

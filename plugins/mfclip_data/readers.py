@@ -74,7 +74,8 @@ class VideoData(Dataset):
         faults = self._faults()
         videos = self.videos(faults)
         faults.settle()
-        extract_videos(videos, self._cache(), self.frames, context.progress)
+        masks = [video.masks for video in videos if video.masks is not None]
+        extract_videos([*videos, *masks], self._cache(), self.frames, context.progress)
 
     def _faults(self) -> Faults:
         from mfclip_data.faults import Faults, require_folder

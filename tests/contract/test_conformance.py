@@ -14,9 +14,16 @@ from mfclip.parts import BuildContext, Part
 from mfclip.plugins.discovery import Plugins, discover
 from mfclip.testing import parametrize_parts, part_checks
 from mfclip_baselines.schemas.coop import CoOp
+from mfclip_baselines.schemas.ddvqa import (
+    AnswerLikelihood,
+    DdVqa,
+    ImageContrastive,
+    TextContrastive,
+)
 from mfclip_baselines.schemas.dire import Dire, DireMap
 from mfclip_baselines.schemas.fatformer import FatFormer
 from mfclip_baselines.schemas.vit import Vit
+from mfclip_baselines.schemas.vlffd import CoarseAndFine, Vlffd
 from mfclip_baselines.schemas.xception import Xception
 from mfclip_clip.parts import ClipFeatures, ClipText, ClipVit
 from mfclip_corruptions.parts import (
@@ -29,7 +36,8 @@ from mfclip_corruptions.parts import (
     Saturation,
     VideoCompression,
 )
-from mfclip_data.parts import FolderData, ImageColumn, ManifestData
+from mfclip_data.inputs import Counterpart, ForgeryMask, HasCounterpart, ImageColumn
+from mfclip_data.parts import FolderData, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
 from mfclip_losses.parts import CrossEntropy, LanguageKl, UniformityAlignment
 from mfclip_pseudo.parts import Autoencoder, SelfBlend, Spectrum, SwapBlend, Upsample
@@ -89,6 +97,12 @@ NARROW: tuple[Part, ...] = (
     CoOp(**CLIP, context=2),
     Dire(model="resnet18"),
     DireMap(pipeline=diffusion_model(), steps=2),
+    Vlffd(**CLIP),
+    DdVqa(dim=16, layers=1, heads=2, text_width=16, text_layers=1, text_heads=2, contrast=8),
+    AnswerLikelihood(),
+    ImageContrastive(),
+    TextContrastive(),
+    CoarseAndFine(),
     FatFormer(**{**CLIP, "layers": 3}, adapter_heads=2, adapter_width=4),
     SampleData(images=12, size=32),
     Saturation(),
@@ -97,6 +111,9 @@ NARROW: tuple[Part, ...] = (
     Noise(),
     Blur(),
     ImageColumn(),
+    Counterpart(),
+    HasCounterpart(),
+    ForgeryMask(),
     Pixelation(),
     VideoCompression(),
     Jpeg(),

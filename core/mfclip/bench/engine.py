@@ -115,7 +115,7 @@ class _OneOfMany:
 
     def __init__(self, events: BuildEvents) -> None:
         self._events = events
-        self.stage, self.step = events.stage, events.step
+        self.stage, self.step, self.note = events.stage, events.step, events.note
 
     @property
     def training(self) -> TrainingProgress:

@@ -27,6 +27,9 @@ class BuildEvents(Protocol):
     def audit(self, audit: Audit) -> None:
         """The data check has ended."""
 
+    def note(self, text: str) -> None:
+        """Something to know before the training."""
+
     def parts(self, costs: Sequence[PartCost]) -> None:
         """The detector is assembled."""
 
@@ -48,6 +51,9 @@ class Silent:
         """Nothing."""
 
     def audit(self, audit: Audit) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
         """Nothing."""
 
     def parts(self, costs: Sequence[PartCost]) -> None:

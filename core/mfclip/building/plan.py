@@ -15,6 +15,7 @@ from mfclip.data.audit import Audit, audit
 from mfclip.data.audit.refusal import require_sound
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest
+from mfclip.data.pairs import COUNTERPART, told
 from mfclip.data.prompts import PromptTable
 from mfclip.data.protocols import PromptRenderer, Tokenises
 from mfclip.data.videos import SHARED, columns_of, require_videos
@@ -101,7 +102,15 @@ def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Au
     )
     events.audit(checked)
     require_sound(checked, recipe.data.findings)
+    _tell_pairs(recipe, manifest, events)
     return manifest, checked
+
+
+def _tell_pairs(recipe: Recipe, manifest: Manifest, events: BuildEvents) -> None:
+    """How many training fakes have the photo that some inputs are made of."""
+    names = [part.name for part in recipe.input or () if COUNTERPART in part.columns]
+    if names and recipe.training is not None:
+        events.note(told(manifest.of_split("train"), names))
 
 
 def prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mfclip.data.manifest import Manifest
+from mfclip.data.pairs import with_counterparts
 from mfclip.data.splits import assign_splits
 from mfclip.detector.assemble import build_part
 from mfclip.detector.contracts import label_of
@@ -22,7 +23,7 @@ Progress = Callable[[int, int], None]
 
 
 def read_data(recipe: Recipe, progress: Progress | None = None) -> Manifest:
-    """The data of a recipe, every row with its split.
+    """The data of a recipe, every row with its split, and fakes with the photo they are made from.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def read_data(recipe: Recipe, progress: Progress | None = None) -> Manifest:
     if data is None:
         raise UsageError(f"the recipe '{recipe.name}' has no [data]; add the table and `use`")
     found = list_images(data, replace(recipe.context(), progress=progress))
-    return assign_splits(found, data.split, data.split_seed)
+    return with_counterparts(assign_splits(found, data.split, data.split_seed))
 
 
 def prepare(data: Dataset, context: BuildContext) -> None:

@@ -66,6 +66,12 @@ class ConsoleEvents:
         for finding in audit.findings:
             self._finding(finding)
 
+    def note(self, text: str) -> None:
+        """Print it as findings are printed."""
+        self._close_bar()
+        self._console.print("  note: ", style=COLOURS["note"], end="")
+        self._say(text)
+
     def parts(self, costs: Sequence[PartCost]) -> None:
         """Print the parts with their parameters and multiply-accumulates."""
         self._console.print(parts_table(costs))

@@ -205,14 +205,23 @@ def _quoted(value: str | Path) -> str:
 
 
 def _seen_from(manifest: Manifest, folder: Path) -> Manifest:
-    """The same images with paths relative to a folder above them, else absolute."""
+    """The same images with paths relative to a folder above them, else absolute.
+
+    So are the files that further columns name.
+    """
     from dataclasses import replace
+
+    def seen(path: Path | str) -> Path:
+        file = (manifest.root / path).absolute()
+        return file.relative_to(folder) if file.is_relative_to(folder) else file
 
     rows = []
     for row in manifest:
-        file = manifest.file(row).absolute()
-        path = file.relative_to(folder) if file.is_relative_to(folder) else file
-        rows.append(replace(row, path=path))
+        further = tuple(
+            (name, seen(cell).as_posix() if cell and (manifest.root / cell).is_file() else cell)
+            for name, cell in row.further
+        )
+        rows.append(replace(row, path=seen(row.path), further=further))
     return replace(manifest, root=folder, rows=tuple(rows))
 
 

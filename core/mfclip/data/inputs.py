@@ -42,6 +42,8 @@ class Maker:
     """The part with all its settings and its version, as text: another one makes other inputs."""
     kept: bool = True
     """Whether what it makes is kept on disk."""
+    photo: bool = False
+    """Whether it comes to the detector's size as the image does."""
 
     @property
     def folder(self) -> Path:
@@ -77,6 +79,11 @@ class Inputs:
             for one in wanted
             if not (scoring and one.columns)
         }
+
+    @property
+    def photos(self) -> frozenset[str]:
+        """Names of those that come to the detector's size as the image does."""
+        return frozenset(one.name for one in self.makers if one.photo)
 
     @property
     def of_image(self) -> Inputs:
@@ -155,6 +162,8 @@ def _key(maker: Maker, source: Source) -> str:
     digest.update(pixels.tobytes())
     cells = {name: _content(source, name) for name in maker.columns}
     digest.update(json.dumps(cells, sort_keys=True).encode())
+    if maker.columns:  # what a row says may be what an input is made from
+        digest.update(repr(source.is_fake).encode())
     name = digest.hexdigest()
     return f"{name[:2]}/{name[2:]}.npy"
 

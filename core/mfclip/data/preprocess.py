@@ -89,11 +89,14 @@ class Preprocessor:
     ) -> dict[str, Float[Tensor, batch * shape]]:
         """Inputs beside the images as batches on the device, float32; uint8 becomes 0-1.
 
-        Maps (c, h, w) are resized as the images are, but bilinear and not re-encoded; vectors are
-        stacked.
+        Maps (c, h, w) are resized as the images are, but bilinear and not re-encoded; photos are
+        made as the images are; vectors are stacked.
         """
+        photos = self.inputs.photos
         return {
-            name: torch.stack([self._beside(one.to(device)) for one in values])
+            name: self._squares(values, device)
+            if name in photos
+            else torch.stack([self._beside(one.to(device)) for one in values])
             for name, values in named.items()
         }
 

@@ -20,3 +20,5 @@ class Source(NamedTuple):
     """Folder that the paths in ``cells`` start from."""
     cells: Mapping[str, str] = {}
     """Further columns of the image's row in the manifest, by name; empty for a file by itself."""
+    is_fake: bool | None = None
+    """What the row says of the image; None for a file by itself."""

@@ -97,7 +97,8 @@ class Recipe(Settings):
             made_by = f"{_made_by(part)} {getattr(make, 'arithmetic', '')}"
             if context.reencode is not None:
                 made_by = f"{made_by} {context.reencode}"
-            makers.append(Maker(part.name, make, part.columns, label, made_by, part.kept))
+            told = (part.columns, label, made_by, part.kept, part.photo)
+            makers.append(Maker(part.name, make, *told))
         return Inputs(tuple(makers), self.reads())
 
     def reads(self) -> frozenset[str]:

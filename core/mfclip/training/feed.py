@@ -132,7 +132,7 @@ class Feed:
     def _sources(self, batch: Batch) -> list[Source]:
         rows = [self.train.rows[place] for place in batch.index.tolist()]
         return [
-            Source(image, self.train.root, dict(row.further))
+            Source(image, self.train.root, dict(row.further), row.is_fake)
             for image, row in zip(batch.images, rows, strict=True)
         ]
 

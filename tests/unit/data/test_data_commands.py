@@ -143,3 +143,15 @@ def test_stats_of_a_folder(place: Path) -> None:
     tables = json.loads(data("stats", "faces", "--json").stdout)
     assert [row["images"] for row in tables["labels"]] == [1, 2]
     assert tables["files"][0] == {"label": "real", "format": "PNG", "size": "16 x 16", "images": 2}
+
+
+def test_files_that_further_columns_name_are_seen_from_the_manifest(celeb: Path) -> None:
+    for out in ("lists/celeb.csv", "celeb.csv"):  # below another folder, and above the data
+        done = data("import", "celeb-df", "Celeb-DF", "--out", out)
+        assert done.exit_code == 0, done.output
+        manifest = read_manifest(Path(out))
+        named = {row.path.parent.name: dict(row.further)["counterpart"] for row in manifest}
+        photo = Path(named["id0_id1_0000"])
+        assert (manifest.root / photo).samefile(celeb / "Celeb-real/frames/id0_0000/3.png")
+        assert photo.is_absolute() == (out != "celeb.csv")
+        assert named["00170"] == ""

@@ -115,3 +115,13 @@ def test_a_name_that_tells_no_identity(root: Path, make_videos, read) -> None:
     manifest, told = read(CelebDf(root=root, rest="train"))
     assert any("Celeb-real/someone: the name tells no identity" in text for text in told)
     assert {row.identity for row in manifest if row.video.endswith("someone")} == {""}
+
+
+def test_a_fake_names_the_frame_of_the_video_under_the_face(root: Path, read) -> None:
+    manifest, _ = read(CelebDf(root=root, rest="train"))
+    found = {row.video.rpartition("/")[2]: dict(row.further) for row in manifest}
+    photo = found["id1_id0_0000"]["counterpart"]
+    assert photo == "Celeb-real/frames/id1_0000/002.png"
+    assert {name for name, cells in found.items() if "id" in name and cells} == {
+        *("id0_id1_0000", "id1_id0_0000", "id9_id8_0000", "id9_id8_0001")
+    }

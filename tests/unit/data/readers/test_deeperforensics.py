@@ -81,3 +81,15 @@ def test_a_target_in_two_splits(part, refusal, root: Path, make_videos) -> None:
 def test_folders_of_targets_that_are_none(part, refusal, root: Path) -> None:
     assert "no such folder; wanted: the targets" in refusal(part(targets=root / "nowhere"))
     assert "holds no targets" in refusal(part(targets=root / "lists"))
+
+
+def test_a_fake_names_the_frame_of_its_target(part, read) -> None:
+    manifest, _ = read(part())
+    for row in manifest:
+        cells = dict(row.further)
+        if row.is_fake:
+            photo = Path(cells["counterpart"])
+            assert (photo.parent.name, photo.name) == (row.path.parent.name[:3], row.path.name)
+            assert photo.is_file()
+        else:
+            assert not cells

@@ -105,3 +105,11 @@ def test_no_labels_and_no_parts(tmp_path: Path, refusal) -> None:
     text = refusal(Dfdc(root=tmp_path))
     assert "no folder dfdc_train_part_*" in text
     assert "test/labels.csv: there is no such file" in text
+
+
+def test_a_fake_names_the_frame_of_its_original(root: Path, read) -> None:
+    manifest, _ = read(Dfdc(root=root))
+    found = {row.video.removeprefix("dfdc/"): dict(row.further) for row in manifest}
+    folder = "train/dfdc_train_part_2"
+    assert found["dfdc_train_part_2/ac"] == {"counterpart": f"{folder}/frames/aa/002.png"}
+    assert found["dfdc_train_part_2/aa"] == found["test/tb"] == {}

@@ -7,6 +7,7 @@ import pytest
 from mfclip.data.audit import audit
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.splits import assign_splits
+from mfclip.parts import BuildContext
 from mfclip_data.readers import Ffpp
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
@@ -158,3 +159,56 @@ class TestFaults:
         text = refusal(Ffpp(root=tmp_path, incomplete="warn"))
         assert "no frame of any video is there" in text
         assert "holds: nothing" in text
+
+
+def further(manifest, video: str) -> list[dict[str, str]]:
+    return [dict(row.further) for row in manifest if row.video == f"ffpp-c23/{video}"]
+
+
+def test_a_fake_names_the_frame_of_its_target(root: Path, read) -> None:
+    """The target is the first of the two, though both are one identity and have such a frame."""
+    manifest, _ = read(Ffpp(root=root, methods=TWO))
+    youtube = "original_sequences/youtube/c23/frames"
+    for name in ("000_003", "003_000"):
+        wanted = [{"counterpart": f"{youtube}/{name[:3]}/{n:03}.png"} for n in range(3)]
+        assert further(manifest, f"Face2Face/{name}") == wanted
+    assert further(manifest, "youtube/000") == [{}, {}, {}]
+
+
+def test_a_frame_that_the_target_lacks_has_none(root: Path, read) -> None:
+    (root / "original_sequences/youtube/c23/frames/000/001.png").unlink()
+    manifest, _ = read(Ffpp(root=root, methods=TWO))
+    found = further(manifest, "Deepfakes/000_003")
+    assert ["counterpart" in cells for cells in found] == [True, False, True]
+
+
+def test_masks_where_they_lie_on_disk(root: Path, read, make_videos) -> None:
+    masks = "manipulated_sequences/Deepfakes/masks"
+    make_videos(root / masks, "000_003")
+    manifest, told = read(Ffpp(root=root, methods=TWO))
+    assert not told
+    found = [cells.get("mask") for cells in further(manifest, "Deepfakes/000_003")]
+    assert found == [f"{masks}/frames/000_003/{n:03}.png" for n in range(3)]
+    assert all("mask" not in cells for cells in further(manifest, "Face2Face/000_003"))
+
+
+def test_masks_in_video_files_are_extracted(root: Path, read, make_clip, tmp_path_factory) -> None:
+    part = Ffpp(root=root, methods=TWO, cache=tmp_path_factory.mktemp("cache"), frames=2)
+    make_clip(root / "manipulated_sequences/Deepfakes/masks/videos/000_003.avi", 3)
+    _, told = read(part)
+    assert any("1 videos of masks have no extracted frames" in text for text in told)
+    part.prepare(BuildContext())
+    manifest, told = read(part)
+    assert not told
+    found = further(manifest, "Deepfakes/000_003")
+    assert [Path(cells["mask"]).name for cells in found] == ["000000.png", "000002.png"]
+    assert all((manifest.root / cells["mask"]).is_file() for cells in found)
+
+
+def test_the_real_videos_of_actors(tmp_path: Path, read, make_videos) -> None:
+    make_videos(tmp_path / "original_sequences/actors/c23", "01__walking", "02__walking")
+    fake = "01_02__walking__ABCDEFGH"
+    make_videos(tmp_path / "manipulated_sequences/DeepFakeDetection/c23", fake)
+    manifest, _ = read(Ffpp(root=tmp_path, methods=("DeepFakeDetection",)))
+    found = further(manifest, f"DeepFakeDetection/{fake}")
+    assert {Path(cells["counterpart"]).parent.name for cells in found} == {"01__walking"}
