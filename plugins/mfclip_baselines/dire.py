@@ -52,7 +52,8 @@ class Ddim:
         """Take the noise away, and add as much as the other level has."""
         before, after = self.kept[level], self.kept[to]
         clean = (x - (1 - before) ** 0.5 * noise) / before**0.5
-        return after**0.5 * clean + (1 - after) ** 0.5 * noise
+        moved: Tensor = after**0.5 * clean + (1 - after) ** 0.5 * noise
+        return moved
 
 
 def reconstruction_error(x: Images, ddim: Ddim, noise: Noise) -> Images:

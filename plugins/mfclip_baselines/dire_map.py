@@ -36,9 +36,9 @@ class Denoiser:
         """Further channels, such as a variance that it learned, are not read."""
         found: Tensor = self.unet(x, time).sample[:, : x.shape[1]]
         if self.predicts == "v_prediction":
-            return kept**0.5 * found + (1 - kept) ** 0.5 * x
-        if self.predicts == "sample":
-            return (x - kept**0.5 * found) / (1 - kept) ** 0.5
+            found = kept**0.5 * found + (1 - kept) ** 0.5 * x
+        elif self.predicts == "sample":
+            found = (x - kept**0.5 * found) / (1 - kept) ** 0.5
         return found
 
 

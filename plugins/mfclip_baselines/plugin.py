@@ -4,6 +4,12 @@ from mfclip.hookspecs import hookimpl
 from mfclip.parts import Detector, Input, Loss
 from mfclip_baselines.schemas.cevit import Cevit
 from mfclip_baselines.schemas.coop import CoOp
+from mfclip_baselines.schemas.ddvqa import (
+    AnswerLikelihood,
+    DdVqa,
+    ImageContrastive,
+    TextContrastive,
+)
 from mfclip_baselines.schemas.dire import Dire, DireMap
 from mfclip_baselines.schemas.fatformer import FatFormer
 from mfclip_baselines.schemas.focus import Focus, FocusSparsity, FocusStreams
@@ -19,6 +25,7 @@ from mfclip_baselines.schemas.recce import (
 from mfclip_baselines.schemas.two_stream import TwoStream
 from mfclip_baselines.schemas.uia_vit import PatchConsistency, UiaVit
 from mfclip_baselines.schemas.vit import Vit
+from mfclip_baselines.schemas.vlffd import CoarseAndFine, Vlffd
 from mfclip_baselines.schemas.xception import Xception
 from mfclip_baselines.schemas.yu import Yu, YuDivergence, YuHierarchy
 
@@ -29,7 +36,7 @@ def mfclip_detectors() -> list[type[Detector]]:
     return [
         *(Xception, Vit, FreqNet, Cevit, Guan, TwoStream, M2tr),
         *(Recce, UiaVit, Focus, Yu),
-        *(CoOp, Dire, FatFormer),
+        *(CoOp, Dire, FatFormer, DdVqa, Vlffd),
     ]
 
 
@@ -40,6 +47,7 @@ def mfclip_losses() -> list[type[Loss]]:
         *(FloodedCrossEntropy, RecceReconstruction, RecceMetric),
         *(PatchConsistency, FocusStreams, FocusSparsity),
         *(YuHierarchy, YuDivergence),
+        *(AnswerLikelihood, CoarseAndFine, ImageContrastive, TextContrastive),
     ]
 
 

@@ -15,6 +15,12 @@ from mfclip.plugins.discovery import Plugins, discover
 from mfclip.testing import parametrize_parts, part_checks
 from mfclip_baselines.schemas.cevit import Cevit
 from mfclip_baselines.schemas.coop import CoOp
+from mfclip_baselines.schemas.ddvqa import (
+    AnswerLikelihood,
+    DdVqa,
+    ImageContrastive,
+    TextContrastive,
+)
 from mfclip_baselines.schemas.dire import Dire, DireMap
 from mfclip_baselines.schemas.fatformer import FatFormer
 from mfclip_baselines.schemas.focus import Focus, FocusSparsity, FocusStreams
@@ -30,6 +36,7 @@ from mfclip_baselines.schemas.recce import (
 from mfclip_baselines.schemas.two_stream import TwoStream
 from mfclip_baselines.schemas.uia_vit import PatchConsistency, UiaVit
 from mfclip_baselines.schemas.vit import Vit
+from mfclip_baselines.schemas.vlffd import CoarseAndFine, Vlffd
 from mfclip_baselines.schemas.xception import Xception
 from mfclip_baselines.schemas.yu import Yu, YuDivergence, YuHierarchy
 from mfclip_clip.parts import ClipFeatures, ClipText, ClipVit
@@ -132,6 +139,12 @@ NARROW: tuple[Part, ...] = (
     CoOp(**CLIP, context=2),
     Dire(model="resnet18"),
     DireMap(pipeline=diffusion_model(), steps=2),
+    Vlffd(**CLIP),
+    DdVqa(dim=16, layers=1, heads=2, text_width=16, text_layers=1, text_heads=2, contrast=8),
+    AnswerLikelihood(),
+    ImageContrastive(),
+    TextContrastive(),
+    CoarseAndFine(),
     FatFormer(**{**CLIP, "layers": 3}, adapter_heads=2, adapter_width=4),
     SampleData(images=12, size=32),
     Saturation(),

@@ -20,8 +20,10 @@ evaluation.bootstrap = 100
 """
 SYSTEMS = {
     "coop-small": "",
+    "dd-vqa-small": "",
     "dire-small": 'input = [{ use = "dire", pipeline = "ddpm", steps = 2 }]',
     "fatformer-small": "",
+    "vlffd-small": "",
 }
 """What each needs beside its assembly."""
 
