@@ -16,6 +16,7 @@ PACKAGES = {
     "mfclip_clip",
     "mfclip_corruptions",
     "mfclip_pseudo",
+    "mfclip_faces",
     "mfclip_sample",
     "mfclip_data",
     "mfclip_losses",

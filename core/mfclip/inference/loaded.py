@@ -37,6 +37,8 @@ class LoadedDetector:
     """Calibration and threshold, fitted on validation."""
     arithmetic: Arithmetic
     """What it computes in, and what its figures were made in."""
+    faces: FacesSettings | None = None
+    """How faces are found in pictures and cut out; None: what it scores are ready crops."""
 
     @property
     def threshold(self) -> float:
@@ -146,7 +148,7 @@ def load(
     """
     from mfclip.compute.devices import choose_device
     from mfclip.compute.precision import arithmetic_for
-    from mfclip.recipe.faces import finder_of
+    from mfclip.recipe.faces import faces_of
     from mfclip.recipe.registry import read_registry
 
     place = choose_device(device)
@@ -155,14 +157,15 @@ def load(
     require_bases(bundle.about, bundle.recipe)
     arithmetic = arithmetic_for(precision, recorded_precision(bundle), place)
     preprocessor = bundle.recipe.preprocessor()
-    preprocessor.finder = finder_of(bundle.recipe, faces, catalogue)
+    found = faces_of(bundle.recipe, faces, catalogue)
+    preprocessor.finder = found.finder(bundle.recipe.context()) if found else None
     predictor = Predictor(
         bundle.detector(text_side=False),
         preprocessor,
         device=place,
         precision=arithmetic.used,
     )
-    return LoadedDetector(bundle, predictor, bundle.about.operating, arithmetic)
+    return LoadedDetector(bundle, predictor, bundle.about.operating, arithmetic, found)
 
 
 def recorded_precision(bundle: Bundle) -> str:

@@ -10,7 +10,6 @@ from mfclip.recipe.read import read_recipe_text
 from mfclip.recipe.registry import Registry, plugins_for, read_registry
 
 if TYPE_CHECKING:
-    from mfclip.faces.finder import FaceFinder
     from mfclip.recipe.model import Recipe
     from mfclip.recipe.settings import FacesSettings
 
@@ -50,10 +49,10 @@ def read_faces(settings: Sequence[str] = (), registry: Registry | None = None) -
     return recipe.preprocessing.faces
 
 
-def finder_of(
+def faces_of(
     recipe: Recipe, wanted: FacesSettings | bool | None = None, registry: Registry | None = None
-) -> FaceFinder | None:
-    """What finds faces for the detector of a recipe; None: it is given ready crops.
+) -> FacesSettings | None:
+    """How faces are found for the detector of a recipe; None: it is given ready crops.
 
     ``wanted`` as for :func:`mfclip.load`.
 
@@ -66,18 +65,17 @@ def finder_of(
     """
     own = recipe.preprocessing.faces
     if wanted is None or wanted is False:
-        return own.finder(recipe.context()) if own and wanted is None else None
+        return own if wanted is None else None
     if own is not None:
         if wanted is not True and wanted != own:
             raise UsageError(
                 "this detector was trained on faces that were found and cut out in a way of its "
                 "own, which its bundle holds; leave the settings of faces away"
             )
-        return own.finder(recipe.context())
+        return own
     if recipe.preprocessing.frames is not None:
         raise UsageError(
             f"faces are found in single pictures, and this detector reads clips of "
             f"{recipe.preprocessing.frames} frames; give it crops"
         )
-    faces = read_faces((), registry) if wanted is True else wanted
-    return faces.finder(recipe.context())
+    return read_faces((), registry) if wanted is True else wanted

@@ -102,7 +102,7 @@ def test_an_installer_that_fails_is_told(wheel, stderr, said):
 
 @pytest.mark.parametrize("what", ["clip-vit-b61", "hf:nobody", "owner/name", ""])
 def test_what_is_not_known_is_refused_with_what_is(what):
-    with pytest.raises(UsageError, match=r"allowed: clip-vit-b16, or hf:OWNER/NAME"):
+    with pytest.raises(UsageError, match=r"allowed: clip-vit-b16, centerface, or hf:OWNER/NAME"):
         getting.get(what)
 
 
