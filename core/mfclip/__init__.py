@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         TrainingBatch,
     )
     from mfclip.errors import DataError, MfclipError, PluginError, UsageError
+    from mfclip.faces.face import Face, Locates
     from mfclip.hookspecs import hookimpl
     from mfclip.inference.loaded import load
     from mfclip.parts import (
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         Detector,
         ImageEncoder,
         Input,
+        Locator,
         Loss,
         Misfit,
         Prompts,
@@ -62,12 +64,15 @@ __all__ = [
     "DataError",
     "Dataset",
     "Detector",
+    "Face",
     "Forges",
     "HasParameterGroups",
     "HierarchicalLabel",
     "ImageEncoder",
     "Input",
     "LearnsFromReals",
+    "Locates",
+    "Locator",
     "Loss",
     "MakesInput",
     "Manifest",
@@ -116,6 +121,7 @@ _HOMES = {
         "StepsItself",
         "TrainingBatch",
     ),
+    "mfclip.faces.face": ("Face", "Locates"),
     "mfclip.errors": ("DataError", "MfclipError", "PluginError", "UsageError"),
     "mfclip.hookspecs": ("hookimpl",),
     "mfclip.inference.loaded": ("load",),

@@ -16,6 +16,7 @@ from mfclip.parts import (
     Detector,
     Encoder,
     Input,
+    Locator,
     Loss,
     Prompts,
     PseudoFake,
@@ -73,6 +74,11 @@ def mfclip_pseudo_fakes() -> list[type[PseudoFake]]:  # type: ignore[empty-body]
     """Fakes made of the real training images while a detector is trained."""
 
 
+@hookspec
+def mfclip_locators() -> list[type[Locator]]:  # type: ignore[empty-body]
+    """What finds the faces in a picture."""
+
+
 HOOKS: dict[str, str] = {
     "mfclip_encoders": "encoder",
     "mfclip_prompts": "prompts",
@@ -83,6 +89,7 @@ HOOKS: dict[str, str] = {
     "mfclip_corruptions": "corruption",
     "mfclip_inputs": "input",
     "mfclip_pseudo_fakes": "pseudo-fake",
+    "mfclip_locators": "locator",
 }
 """Each hook and the kind of part that it offers."""
 

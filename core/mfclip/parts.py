@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 
     from mfclip.data.manifest import Manifest
     from mfclip.data.protocols import Corrupts, Forges, MakesInput, PromptRenderer, Tokenises
+    from mfclip.faces.face import Locates
 
 KINDS = (
     *("encoder", "prompts", "alignment", "loss", "detector", "dataset", "corruption"),
-    *("input", "pseudo-fake"),
+    *("input", "pseudo-fake", "locator"),
 )
 """Every kind of part, in the order in which the documentation shows them."""
 
@@ -349,11 +350,26 @@ class PseudoFake(Part):
         """Make the callable."""
 
 
+class Locator(Part):
+    """Builds a callable: a picture (3, H, W) uint8 -> its faces, see :mod:`mfclip.faces.face`.
+
+    A face is a box (left, top, right, bottom; pixels), a score 0-1, and five points or none.
+    """
+
+    kind: ClassVar[str] = "locator"
+    points: ClassVar[bool] = False
+    """Whether every face that it finds has its five points, so that crops can be turned upright."""
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> Locates:
+        """Make the callable; light, since what it opens is opened by its first call."""
+
+
 BASES: dict[str, type[Part]] = {
     base.kind: base
     for base in (
         *(Encoder, Prompts, Alignment, Loss, Detector, Dataset, Corruption, Input),
-        PseudoFake,
+        *(PseudoFake, Locator),
     )
 }
 """The base class of each kind."""

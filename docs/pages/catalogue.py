@@ -11,6 +11,7 @@ from mfclip.parts import (
     Detector,
     ImageEncoder,
     Input,
+    Locator,
     Loss,
     Part,
     Prompts,
@@ -32,6 +33,7 @@ BASES: tuple[type[Part], ...] = (
     Corruption,
     Input,
     PseudoFake,
+    Locator,
 )
 """What a slot can ask for, in the order in which the pages show it."""
 

@@ -53,6 +53,7 @@ from mfclip_corruptions.parts import (
 from mfclip_data.inputs import Counterpart, ForgeryMask, HasCounterpart, ImageColumn
 from mfclip_data.parts import FolderData, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
+from mfclip_faces.parts import CenterFace
 from mfclip_losses.parts import CrossEntropy, Focal, LanguageKl, UniformityAlignment
 from mfclip_pseudo.parts import Autoencoder, SelfBlend, Spectrum, SwapBlend, Upsample
 from mfclip_sample.parts import SampleData
@@ -68,6 +69,8 @@ from mfclip_vision.parts import (
     Timm,
     Vector,
 )
+
+from ..conftest import write_red_network
 
 OWNER = "mfclip"
 CVIT = Cvit(channels=(4, 8, 8), convolutions=(1, 1, 1), dim=16, depth=1, heads=2, mlp=16)
@@ -94,6 +97,11 @@ def diffusion_model() -> Path:
     )  # fmt: skip
     DDPMPipeline(unet, DDPMScheduler()).save_pretrained(folder)
     return folder
+
+
+def network_file() -> Path:
+    """A network with CenterFace's outputs."""
+    return write_red_network(Path(tempfile.mkdtemp()) / "red.onnx")
 
 
 NARROW: tuple[Part, ...] = (
@@ -164,6 +172,7 @@ NARROW: tuple[Part, ...] = (
     Upsample(),
     Spectrum(),
     Autoencoder(**CODER),
+    CenterFace(weights=network_file()),
 )
 """Every shipped part that needs no files, made narrow: the checks are of behaviour, not of size."""
 VARIANTS: tuple[Part, ...] = (

@@ -38,6 +38,7 @@ ADDED: dict[str, str] = {
     "dataset.reencode": "nothing is encoded again",
     "preprocessing.smallest": "no detector's input is smaller than 16 pixels",
     "preprocessing.frames": "a sample is one image",
+    "preprocessing.faces": "the images are crops",
     ".augmentation": "nothing is changed",
     "augmentation.pseudo": "there is no pseudo-fake to draw",
     "augmentation.pseudo_fakes": "none",

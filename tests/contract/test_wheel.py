@@ -17,6 +17,7 @@ PACKAGES = {
     "mfclip_corruptions",
     "mfclip_pseudo",
     "mfclip_baselines",
+    "mfclip_faces",
     "mfclip_sample",
     "mfclip_data",
     "mfclip_losses",

@@ -235,6 +235,7 @@ def test_parts_as_json_lists_every_kind_that_ships(command) -> None:
         "corruption",
         "input",
         "pseudo-fake",
+        "locator",
     }
     assert listed["broken"] == []
     assert all(part["summary"] for part in listed["parts"])

@@ -247,7 +247,6 @@ def _own_maps(plan: Plan, test: Manifest, rows: Sequence[Row]) -> list[dict[str,
     if not names:
         return [{} for _ in rows]
     cpu = torch.device("cpu")
-    predictor = Predictor(
-        plan.detector, plan.recipe.preprocessor(), device=cpu, precision=torch.float32
-    )
-    return own_maps(predictor, decoded(test, rows, plan.recipe.preprocessing.frames), names)
+    preprocessor = plan.recipe.preprocessor()
+    predictor = Predictor(plan.detector, preprocessor, device=cpu, precision=torch.float32)
+    return own_maps(predictor, decoded(test, rows, preprocessor), names)

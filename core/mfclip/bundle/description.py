@@ -13,11 +13,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mfclip.bundle.json_text import read_json
 from mfclip.data.labels import LABELS
+from mfclip.data.settings import PreprocessingSettings
 from mfclip.errors import BundleError, UsageError
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.plugins.checks import PART_NAME
 from mfclip.plugins.entry_points import normalise
-from mfclip.recipe.settings import PreprocessingSettings
 from mfclip.recipe.slots import parts_within
 from mfclip.weights.files import hash_of
 from mfclip.weights.known import KNOWN
@@ -132,7 +132,8 @@ class BundleJson(Table):
     labels: dict[Literal["real", "fake"], Literal[0, 1]]
     """Columns of the logits."""
     preprocessing: PreprocessingSettings
-    """How a decoded image becomes the detector's input."""
+    """How an image, or the crop of a face, becomes the detector's input. How faces are found is in
+    ``recipe.toml``."""
     operating: OperatingPoints = OperatingPoints()
     """Calibration temperature and thresholds, fitted on validation."""
     chosen_by: ChosenBy | None = None
@@ -153,10 +154,10 @@ class BundleJson(Table):
     """Every file of the bundle."""
 
 
-def bases_of(recipe: Recipe, place: str = "") -> tuple[Base, ...]:
+def bases_of(recipe: Recipe, place: str | tuple[str, ...] = "") -> tuple[Base, ...]:
     """The pretrained weights that the recipe's parts name, with their hashes.
 
-    ``place`` keeps to the parts whose place begins so, as ``input.``.
+    ``place`` keeps to the parts whose place begins so, as ``input.``, or one of these.
 
     Raises
     ------
@@ -185,8 +186,9 @@ def _name(weights: WeightName | Path) -> str:
 def require_bases(about: BundleJson, recipe: Recipe) -> None:
     """Raise :class:`BundleError` where weights that scoring reads are not those of the build.
 
-    Inputs beside the image are made with them anew; all other parts have their own in the bundle,
-    and theirs are not looked for here: a light bundle does so as its detector is made.
+    Inputs beside the image are made with them anew, and faces are found with them; all other parts
+    have their own in the bundle, and theirs are not looked for here: a light bundle does so as its
+    detector is made.
     """
     wanted = [base for base in about.bases if base.place.startswith(MADE_ANEW)]
     here = {base.place: base.sha256 for base in bases_of(recipe, MADE_ANEW)} if wanted else {}
@@ -226,7 +228,7 @@ def _others(base: Base, found: str) -> str:
     )
 
 
-MADE_ANEW = "input."
+MADE_ANEW = ("input.", "preprocessing.")
 """Where the places of the parts begin that no bundle holds weights of."""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 import typer
 
 from mfclip.cli.evaluate import read_data as read_any
-from mfclip.cli.options import Registry
+from mfclip.cli.options import FaceSettings, Registry
 
 if TYPE_CHECKING:
     from mfclip.cli.console import ConsoleEvents
@@ -73,7 +73,10 @@ def stats(target: Target, as_json: AsJson = False, registry: Registry = None) ->
 
 def import_(
     kind: Annotated[str, typer.Argument(help="Name of the reader, e.g. ffpp; see mfclip parts.")],
-    out: Annotated[Path, typer.Option("--out", help="The manifest: .csv or .parquet.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="The manifest: .csv or .parquet; with --faces, a folder."),
+    ],
     root: Annotated[
         Path | None, typer.Argument(help="Folder of the data set, for readers with `root`.")
     ] = None,
@@ -83,26 +86,44 @@ def import_(
             "--set", metavar="KEY=VALUE", help="A setting of the reader, e.g. compression=c23."
         ),
     ] = None,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Crop every picture to its largest face, once.")
+    ] = False,
+    face_settings: FaceSettings = None,
     registry: Registry = None,
 ) -> None:
     """Read a data set into a manifest; frames of video files are extracted once, into a cache.
 
-    An existing manifest is replaced when the new one is complete.
+    An existing manifest is replaced when the new one is complete. With --faces, so is a folder of
+    crops with its manifest.csv; pictures without a face are listed in left-out.csv, and the command
+    ends with exit code 9.
     """
     from mfclip.building.reading import list_images, prepare
     from mfclip.cli.console import ConsoleEvents
+    from mfclip.cli.data_faces import check_folder, finder_for, tell, write_crops
     from mfclip.data.manifest import write_manifest
+    from mfclip.errors import UsageError
     from mfclip.locks import holding
     from mfclip.parts import BuildContext
 
+    if face_settings and not faces:
+        raise UsageError("--face-set says how faces are cropped; it goes with --faces")
     part = _reader(kind, root, settings or [], registry)
+    finder = finder_for(face_settings or [], registry) if faces else None
+    if finder:
+        check_folder(out)
     with holding(out):
         with ConsoleEvents() as events, _plain_warnings():
             context = BuildContext(progress=events.step)
             events.stage("Preparing the data set")
             prepare(part, context)
             events.stage("Listing the images")
-            manifest = _seen_from(list_images(part, context), out.resolve().parent)
+            manifest = list_images(part, context)
+            cropped = write_crops(manifest, finder, out, events) if finder else None
+        if cropped:
+            tell(cropped, out)
+            return
+        manifest = _seen_from(manifest, out.resolve().parent)
         write_manifest(manifest, out)
     videos = len({row.video for row in manifest if row.video})
     of = f" of {videos} videos" if videos else ""

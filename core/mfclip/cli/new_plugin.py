@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 # Written out: the help must not load pydantic, nor `mfclip doctor` depend on it.
-KINDS = "encoder|prompts|alignment|loss|detector|dataset|corruption|input|pseudo-fake"
+KINDS = "encoder|prompts|alignment|loss|detector|dataset|corruption|input|pseudo-fake|locator"
 
 
 def new_plugin(

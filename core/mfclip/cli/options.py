@@ -21,3 +21,11 @@ Precision = Annotated[
         help="Arithmetic. Default: that in which the bundle's threshold and figures were made.",
     ),
 ]
+FaceSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--face-set",
+        metavar="KEY=VALUE",
+        help="How --faces finds and crops, e.g. margin=0.3; keys of [preprocessing.faces].",
+    ),
+]

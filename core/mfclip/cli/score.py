@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mfclip.cli.interrupts import goes_on
-from mfclip.cli.options import Device, Precision, Registry
-from mfclip.cli.score_rows import COLUMNS, Format, pour, sink_for
+from mfclip.cli.options import Device, FaceSettings, Precision, Registry
+from mfclip.cli.score_rows import COLUMNS, FACE_COLUMNS, Format, pour, sink_for
 
 if TYPE_CHECKING:
     from mfclip.data.left_out import LeftOut
     from mfclip.inference.loaded import LoadedDetector
     from mfclip.inference.points import Point
     from mfclip.inference.score import Score
+    from mfclip.recipe.settings import FacesSettings
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Job:
     """What the threshold means for this detector."""
     batch_size: int
     workers: int | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the rows: one an image, or one a face."""
+        return COLUMNS if self.loaded.faces is None else FACE_COLUMNS
 
 
 def score(
@@ -62,6 +68,15 @@ def score(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where a folder holds anything but images.")
     ] = False,
+    faces: Annotated[
+        bool | None,
+        typer.Option(
+            "--faces/--no-faces",
+            help="Find the faces of each picture and score every one, or take the files for crops. "
+            "Default: as the bundle was trained.",
+        ),
+    ] = None,
+    face_settings: FaceSettings = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
@@ -72,7 +87,8 @@ def score(
 
     Files that cannot be read get a status of their own and the run goes on; then the command
     ends with exit code 9 and says how many there were. Files of folders that are no images are
-    left out and counted.
+    left out and counted. With faces there is a row for each face, and a picture's verdict is that
+    of the face with the largest p_fake.
     """
     from mfclip.cli.score_run import check_place
     from mfclip.data.finding import find_images, require_all
@@ -87,11 +103,27 @@ def score(
     from mfclip.inference.loaded import load
     from mfclip.inference.points import choose_point
 
-    loaded = load(bundle, device=device, precision=precision, registry=registry)
+    wanted = _faces(faces, face_settings, registry)
+    loaded = load(bundle, device=device, precision=precision, registry=registry, faces=wanted)
     point = choose_point(loaded.operating, threshold)
     job = Job(loaded, paths, threshold, point, batch_size, workers)
     counts = _print(job, found, form) if out is None else _save(job, found, form, out, resume)
     _finish(counts, left_out, str(loaded.arithmetic))
+
+
+def _faces(
+    asked: bool | None, settings: list[str] | None, registry: str | None
+) -> FacesSettings | bool | None:
+    """What the options say of faces, for :func:`mfclip.load`."""
+    from mfclip.errors import UsageError
+    from mfclip.recipe.faces import read_faces
+    from mfclip.recipe.registry import read_registry
+
+    if not settings:
+        return asked
+    if not asked:
+        raise UsageError("--face-set says how faces are found; it goes with --faces")
+    return read_faces(settings, read_registry(Path(registry) if registry else None))
 
 
 def _print(job: Job, found: Iterator[Path], form: Format | None) -> Counter[str]:
@@ -102,7 +134,7 @@ def _print(job: Job, found: Iterator[Path], form: Format | None) -> Counter[str]
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors=ENCODING["errors"])
     terminal = sys.stdout.isatty()
-    sink = sink_for(sys.stdout, form or ("table" if terminal else "csv"))
+    sink = sink_for(sys.stdout, form or ("table" if terminal else "csv"), job.columns)
     counts: Counter[str] = Counter()
     sink.begin()
     with _shown(job, hidden=terminal) as tell:
@@ -120,10 +152,18 @@ def _save(
     conditions = _conditions(job, form)
     with (
         goes_on("the same command with --resume goes on from here"),
-        open_rows(out, form, conditions, found, batch_size=job.batch_size, resume=resume) as rows,
+        open_rows(
+            out,
+            form,
+            conditions,
+            found,
+            batch_size=job.batch_size,
+            resume=resume,
+            columns=job.columns,
+        ) as rows,
         _shown(job, done=rows.counts.total()) as tell,
     ):
-        sink = sink_for(rows.stream, form)
+        sink = sink_for(rows.stream, form, job.columns)
         pour(_scores(job, found, tell), rows.stream, sink, rows.counts, job.batch_size)
     typer.echo(f"wrote {out}", err=True)
     return rows.counts
@@ -146,10 +186,22 @@ def _conditions(job: Job, form: Format) -> dict[str, Any]:
         "device": job.loaded.device.type,
         "precision": str(job.loaded.predictor.precision),
         "format": form,
-        "columns": list(COLUMNS),
+        "columns": list(job.columns),
+        **_how_faces(job.loaded),
         "paths": list(job.paths),
         "folder": str(Path.cwd()) if relative else "",
     }
+
+
+def _how_faces(loaded: LoadedDetector) -> dict[str, Any]:
+    """How faces are found, with what network; nothing where they are not."""
+    from mfclip.weights.files import hash_of
+
+    if loaded.faces is None:
+        return {}
+    weights = getattr(loaded.faces.locator, "weights", None)
+    network = {} if weights is None else {"locator_weights": hash_of(weights)}
+    return {"faces": loaded.faces.model_dump(mode="json"), **network}
 
 
 def _finish(counts: Counter[str], left_out: LeftOut, arithmetic: str) -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from mfclip.inference.score import Score
+    from mfclip.inference.score import FaceScore, Score
 
 COLUMNS = ("path", "p_fake", "verdict", "threshold", "operating_point", "status", "reason")
+
+FACE_COLUMNS = (
+    *COLUMNS,
+    *("face", "faces", "left", "top", "right", "bottom", "face_score"),
+    *("picture_p_fake", "picture_verdict"),
+)
+"""Where faces are looked for: a row is a face. The last two columns are of the whole picture."""
 
 Format = Literal["table", "csv", "jsonl"]
 Row = dict[str, str | float | None]
@@ -32,44 +39,70 @@ def pour(
 ) -> None:
     """Write scores as they come, and count verdicts, or statuses where there is no verdict.
 
+    With faces, those of whole pictures are counted.
+
     The stream is flushed after ``every`` so many rows, so that a killed run loses no more.
     """
     for number, score in enumerate(scores, 1):
-        sink.write(row_of(score))
+        for row in rows_of(score):
+            sink.write(row)
         counts[score.verdict or score.status] += 1
         if number % every == 0:
             stream.flush()
     stream.flush()
 
 
-def row_of(score: Score) -> Row:
-    """One value a column."""
-    return {
+def rows_of(score: Score) -> Iterator[Row]:
+    """The row of an image; with faces one for each of them, and one for a picture without any."""
+    own: Row = {
         "path": str(score.path),
-        "p_fake": None if score.p_fake is None else round(score.p_fake, 6),
+        "p_fake": _rounded(score.p_fake),
         "verdict": score.verdict,
         "threshold": round(score.threshold, 6),
         "operating_point": score.operating_point,
         "status": str(score.status),
         "reason": score.reason or None,
     }
+    if score.faces is None:
+        yield own
+        return
+    own |= dict.fromkeys(FACE_COLUMNS[len(COLUMNS) :])
+    own |= {"picture_p_fake": own["p_fake"], "picture_verdict": own["verdict"]}
+    if not score.faces:
+        yield own | {"faces": 0}
+    for face in score.faces:
+        yield own | {"faces": len(score.faces)} | _of_face(face)
 
 
-def sink_for(stream: IO[str], form: Format) -> Sink:
-    """The writer of a format."""
-    sinks: dict[Format, Callable[[IO[str]], Sink]] = {
-        "csv": CsvSink,
-        "jsonl": JsonSink,
-        "table": TableSink,
+def _of_face(one: FaceScore) -> Row:
+    box = dict(zip(("left", "top", "right", "bottom"), one.face.box, strict=True))
+    return {
+        "p_fake": _rounded(one.p_fake),
+        "verdict": one.verdict,
+        "status": str(one.status),
+        "reason": one.reason or None,
+        "face": one.number,
+        **{side: round(value, 1) for side, value in box.items()},
+        "face_score": round(one.face.score, 4),
     }
-    return sinks[form](stream)
+
+
+def _rounded(p_fake: float | None) -> float | None:
+    return None if p_fake is None else round(p_fake, 6)
+
+
+def sink_for(stream: IO[str], form: Format, columns: Sequence[str] = COLUMNS) -> Sink:
+    """The writer of a format."""
+    if form == "csv":
+        return CsvSink(stream, columns)
+    return JsonSink(stream) if form == "jsonl" else TableSink(stream)
 
 
 class CsvSink:
     """Rows as CSV with a header."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    def __init__(self, stream: IO[str], columns: Sequence[str] = COLUMNS) -> None:
+        self._writer = csv.DictWriter(stream, columns, lineterminator="\n")
 
     def begin(self) -> None:
         """Write the names of the columns."""
@@ -106,9 +139,18 @@ class TableSink:
         self._stream.write(f"{titles}  PATH\n")
 
     def write(self, row: Row) -> None:
-        """Write one row; what is wrong with a file stands behind its path."""
+        """Write one row; which face it is and what is wrong stand behind the path."""
         p_fake = "-" if row["p_fake"] is None else f"{row['p_fake']:.4f}"
         verdict, point = row["verdict"] or "-", row["operating_point"]
         fixed = f"{p_fake:>7}  {verdict:<7}  {row['threshold']:>9.4f}  {point:<8}"
         reason = f" ({row['reason']})" if row["reason"] else ""
-        self._stream.write(f"{fixed}  {row['status']:<18}  {row['path']}{reason}\n")
+        face = _face_of(row)
+        self._stream.write(f"{fixed}  {row['status']:<18}  {row['path']}{face}{reason}\n")
+
+
+def _face_of(row: Row) -> str:
+    """Number and box of a face; empty for a row that is of none."""
+    if row.get("face") is None:
+        return ""
+    box = ", ".join(f"{row[side]:.0f}" for side in ("left", "top", "right", "bottom"))
+    return f" face {row['face']} of {row['faces']} at {box}"

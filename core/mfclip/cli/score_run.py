@@ -12,14 +12,14 @@ import csv
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from mfclip.cli.score_rows import Format, sink_for
+from mfclip.cli.score_rows import COLUMNS, Format, sink_for
 from mfclip.errors import UsageError
 from mfclip.files import sync, write_text
 
@@ -29,13 +29,15 @@ ENCODING: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "n
 
 
 class Written(NamedTuple):
-    """A complete row that an earlier run wrote."""
+    """A complete row that an earlier run wrote; of several faces, all rows of the picture."""
 
     path: str
     outcome: str
     """Its verdict, or its status where it has none."""
     end: int
     """Bytes of the file up to the end of the row."""
+    last: bool = True
+    """Whether it ends what there is of the path; a picture has a row for each face."""
 
 
 @dataclass
@@ -77,6 +79,7 @@ def open_rows(
     *,
     batch_size: int,
     resume: bool,
+    columns: Sequence[str] = COLUMNS,
 ) -> Iterator[Rows]:
     """A stream whose rows become ``out`` at the end of the block; else they stay beside it.
 
@@ -94,11 +97,11 @@ def open_rows(
     """
     if out.exists() and not out.is_file():  # such as /dev/null: written to directly
         with out.open("w", **ENCODING) as stream:
-            sink_for(stream, form).begin()
+            sink_for(stream, form, columns).begin()
             yield Rows(stream)
         return
     partial = partial_of(out)
-    with _opened(partial, form, conditions, paths, batch_size, resume=resume) as rows:
+    with _opened(partial, form, conditions, paths, batch_size, columns, resume=resume) as rows:
         yield rows
         rows.stream.flush()
     sync(partial / ROWS)
@@ -114,6 +117,7 @@ def _opened(
     conditions: Mapping[str, Any],
     paths: Iterator[Path],
     batch_size: int,
+    columns: Sequence[str],
     *,
     resume: bool,
 ) -> Iterator[Rows]:
@@ -130,7 +134,7 @@ def _opened(
     partial.mkdir(exist_ok=True)
     write_text(partial / RUN, json.dumps(conditions, indent=1) + "\n")
     with file.open("w", **ENCODING) as rows:
-        sink_for(rows, form).begin()
+        sink_for(rows, form, columns).begin()
         yield Rows(rows)
 
 
@@ -174,7 +178,16 @@ def _pass_by(
 
 
 def _written(file: Path, form: Format) -> Iterator[Written]:
-    """The complete rows of a file."""
+    """What is complete in a file: rows, or all rows of a picture's faces as one."""
+    first = None
+    for row in _rows(file, form):
+        first = first or row
+        if row.last:
+            yield first._replace(end=row.end)
+            first = None
+
+
+def _rows(file: Path, form: Format) -> Iterator[Written]:
     with file.open("rb") as stream:
         records = _records(stream, form)
         header = next(records, b"") if form == "csv" else b""
@@ -183,7 +196,9 @@ def _written(file: Path, form: Format) -> Iterator[Written]:
         for record in records:
             end += len(record)
             row = _json(file, record) if form == "jsonl" else _named(file, columns, record)
-            yield Written(row["path"], row["verdict"] or row["status"], end)
+            verdict = row["verdict"] if "faces" not in row else row["picture_verdict"]
+            last = not row.get("face") or str(row["face"]) == str(row["faces"])
+            yield Written(row["path"], verdict or row["status"], end, last)
 
 
 def _records(stream: IO[bytes], form: Format) -> Iterator[bytes]:

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import (
@@ -35,10 +34,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from mfclip.compute.cores import cores
+from mfclip.data.faces import SeenFace, every_face, largest_face, of_picture, planes
 from mfclip.data.frames import read_sample
 from mfclip.data.images import ImageError, Picture
 from mfclip.data.scorable import unscorable
 from mfclip.errors import UsageError
+from mfclip.faces.finder import FaceFinder
 
 _CODECS = (
     *(AvifImagePlugin, BmpImagePlugin, GifImagePlugin, IcoImagePlugin, Jpeg2KImagePlugin),
@@ -62,6 +63,9 @@ class Decoded(NamedTuple):
     """By the file's place in its task; such a file has no pixels and no size."""
     notes: dict[int, str]
     """By the file's place: what there is to say of a decoded one, as "first of 12 frames"."""
+    faces: dict[int, list[SeenFace]]
+    """By the file's place, where every face was asked for: those found, the largest first. Each
+    whose status is ``ok`` has an image, and the file itself has none."""
     trouble: str = ""
     """Why the pixels could not be handed over; then none are here."""
 
@@ -78,6 +82,8 @@ def decode_batches(
     pin_memory: bool = False,
     smallest: int | None = None,
     frames: int | None = None,
+    finder: FaceFinder | None = None,
+    every: bool = False,
 ) -> Generator[Decoded, None, None]:
     """Decode task by task, in order; at most two tasks a worker are under way.
 
@@ -94,6 +100,10 @@ def decode_batches(
         one colour only. Without it they are images like all others.
     frames
         Decode so many frames of each file, evenly spaced; None: one image.
+    finder
+        Give the crop of each picture's largest face in its place; one without is a failure.
+    every
+        With ``finder``: give the crops of all faces, see :attr:`Decoded.faces`.
 
     Raises
     ------
@@ -101,7 +111,7 @@ def decode_batches(
         When a worker process is killed from outside, or shared memory is too small.
     """
     loader = DataLoader(
-        _Decoder(smallest, frames),
+        _Decoder(smallest, frames, finder, every),
         batch_sampler=tasks,  # type: ignore[arg-type]  # any iterable of tasks will do
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # a task is decoded as one
         num_workers=workers,
@@ -133,8 +143,11 @@ def worker_count(asked: int | None, tasks: int) -> int:
 class _Decoder(Dataset[Decoded]):
     """What runs in a worker. It is called with a task, the list of its files."""
 
-    def __init__(self, smallest: int | None, frames: int | None) -> None:
+    def __init__(
+        self, smallest: int | None, frames: int | None, finder: FaceFinder | None, every: bool
+    ) -> None:
         self._smallest, self._frames = smallest, frames
+        self._finder, self._every = finder, every
 
     def __getitem__(self, path: Path) -> Decoded:
         return self.__getitems__([path])
@@ -144,28 +157,46 @@ class _Decoder(Dataset[Decoded]):
         shapes: list[tuple[int, ...]] = []
         failures: dict[int, ImageError] = {}
         notes: dict[int, str] = {}
+        faces: dict[int, list[SeenFace]] = {}
         for place, path in enumerate(paths):
             try:
                 pixels, note = self._read(path)
+                images, found = self._images(path, planes(pixels))
             except ImageError as error:
                 failures[place] = error
                 continue
             if note:
                 notes[place] = note
-            planes = np.ascontiguousarray(np.moveaxis(pixels, -1, -3))
-            parts.append(torch.from_numpy(planes).flatten())
-            shapes.append(planes.shape)
+            if found is not None:
+                faces[place] = found
+            parts += [image.flatten() for image in images]
+            shapes += [tuple(image.shape) for image in images]
         joined = torch.cat(parts) if parts else torch.empty(0, dtype=torch.uint8)
         trouble = _share(joined)
         if trouble:
-            return Decoded(torch.empty(0, dtype=torch.uint8), [], {}, {}, trouble)
-        return Decoded(joined, shapes, failures, notes)
+            return Decoded(torch.empty(0, dtype=torch.uint8), [], {}, {}, {}, trouble)
+        return Decoded(joined, shapes, failures, notes, faces)
 
     def _read(self, path: Path) -> Picture:
         picture = read_sample(path, self._frames)
         if self._smallest is not None and (why := unscorable(picture.pixels, self._smallest)):
             raise ImageError(path, *why)
         return picture
+
+    def _images(
+        self, path: Path, image: UInt8[Tensor, "*frames 3 height width"]
+    ) -> tuple[list[Tensor], list[SeenFace] | None]:
+        """What is handed over of a picture: itself, or crops of it and the faces they show."""
+        if self._finder is None:
+            return [image], None
+        if not self._every:
+            return [largest_face(self._finder, image, path)], None
+        crops = every_face(self._finder, image, self._smallest)
+        seen = [crop.seen for crop in crops]
+        status, reason = of_picture(seen)
+        if not seen:
+            raise ImageError(path, status, reason)
+        return [crop.pixels for crop in crops if crop.pixels is not None], seen
 
 
 def _share(pixels: Tensor) -> str:

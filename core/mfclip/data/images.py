@@ -73,6 +73,10 @@ class ImageStatus(StrEnum):
     """A side is shorter than what is scored; so there is no verdict."""
     BLANK = "blank"
     """It shows one colour, or is fully transparent; so there is no verdict."""
+    NO_FACE = "no-face"
+    """No face was found in it, where faces are looked for; so there is no verdict."""
+    SMALL_FACE = "small-face"
+    """A face is too small, or the largest one is; so there is no verdict."""
 
 
 class ImageError(DataError):

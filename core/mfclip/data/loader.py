@@ -20,12 +20,14 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from mfclip.data.decoding import Decoded, decode_batches, worker_count
+from mfclip.data.faces import SeenFace, of_picture
 from mfclip.data.images import ImageStatus
 from mfclip.data.labels import LABELS
 from mfclip.data.manifest import Manifest
 from mfclip.data.prompts import PromptTable
 from mfclip.data.sampling import Sampling, epoch_order
 from mfclip.errors import DataError, UsageError
+from mfclip.faces.finder import FaceFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ class ScoringBatch:
     reasons: list[str]
     """One for each path: what is wrong with the file, or a note on an image that is ``ok``, as
     "first of 12 frames"; most often empty."""
+    faces: list[list[SeenFace] | None]
+    """One for each path, where every face was asked for: those found, the largest first. Each
+    whose status is ``ok`` then has an image in place of the path's own. Else None."""
 
 
 class ManifestLoader:
@@ -72,6 +77,7 @@ class ManifestLoader:
         workers: int | None,
         pin_memory: bool,
         frames: int | None = None,
+        finder: FaceFinder | None = None,
     ) -> None:
         self._files = manifest.files()
         labels = [row.label for row in manifest.rows]
@@ -79,7 +85,7 @@ class ManifestLoader:
         self._prompt = _prompt_rows(manifest, prompts)
         self._batches = batches
         self._workers = worker_count(workers, len(batches))
-        self._pin_memory, self._frames = pin_memory, frames
+        self._pin_memory, self._frames, self._finder = pin_memory, frames, finder
 
     def __len__(self) -> int:
         """Batches that an iteration gives."""
@@ -88,7 +94,11 @@ class ManifestLoader:
     def __iter__(self) -> Iterator[Batch]:
         tasks = ([self._files[row] for row in rows.tolist()] for rows in self._batches)
         stream = decode_batches(
-            tasks, workers=self._workers, pin_memory=self._pin_memory, frames=self._frames
+            tasks,
+            workers=self._workers,
+            pin_memory=self._pin_memory,
+            frames=self._frames,
+            finder=self._finder,
         )
         with closing(stream):  # ends the workers also while an error holds this frame
             for rows, decoded in zip(self._batches, stream, strict=True):
@@ -109,6 +119,7 @@ def training_loader(
     workers: int | None = None,
     pin_memory: bool = False,
     frames: int | None = None,
+    finder: FaceFinder | None = None,
 ) -> ManifestLoader:
     """All rows once, in an order that depends on ``seed``, ``epoch`` and ``sampling`` only.
 
@@ -125,6 +136,8 @@ def training_loader(
         Set it where the device is a CUDA device.
     frames
         Of each file, evenly spaced, see :mod:`mfclip.data.frames`; None: one image.
+    finder
+        Give the largest face of each picture; a picture without one cannot be trained on.
 
     Raises
     ------
@@ -142,7 +155,13 @@ def training_loader(
         raise UsageError(f"start_batch {start_batch} is not within 0 to {len(batches)}")
     rest = batches[start_batch:]
     return ManifestLoader(
-        manifest, prompts, rest, workers=workers, pin_memory=pin_memory, frames=frames
+        manifest,
+        prompts,
+        rest,
+        workers=workers,
+        pin_memory=pin_memory,
+        frames=frames,
+        finder=finder,
     )
 
 
@@ -154,6 +173,7 @@ def evaluation_loader(
     workers: int | None = None,
     pin_memory: bool = False,
     frames: int | None = None,
+    finder: FaceFinder | None = None,
 ) -> ManifestLoader:
     """All rows once, in their order; otherwise as :func:`training_loader`.
 
@@ -161,7 +181,13 @@ def evaluation_loader(
     """
     batches = _batches(torch.arange(len(manifest)), batch_size)
     return ManifestLoader(
-        manifest, prompts, batches, workers=workers, pin_memory=pin_memory, frames=frames
+        manifest,
+        prompts,
+        batches,
+        workers=workers,
+        pin_memory=pin_memory,
+        frames=frames,
+        finder=finder,
     )
 
 
@@ -173,12 +199,16 @@ def scoring_stream(
     pin_memory: bool = False,
     smallest: int | None = None,
     frames: int | None = None,
+    finder: FaceFinder | None = None,
+    every: bool = False,
 ) -> Generator[ScoringBatch, None, None]:
     """Decode any number of files, in order and in constant memory.
 
     ``paths`` is read only some batches ahead. A file that cannot be decoded is reported by its
     status and ends nothing. With ``smallest``, pixels, so are images that show nothing to score;
-    see :func:`mfclip.data.scorable.unscorable`. ``frames``: as for :func:`training_loader`.
+    see :func:`mfclip.data.scorable.unscorable`. ``frames``: as for :func:`training_loader`. With
+    ``finder`` the image of a path is its largest face, and with ``every`` face its images are all
+    of them: see :attr:`ScoringBatch.faces`.
     """
     chunks = _chunks(paths, batch_size)
     first = list(islice(chunks, 2))  # a single batch needs no worker
@@ -188,7 +218,13 @@ def scoring_stream(
     pending: deque[list[Path]] = deque()
     tasks = _remembered(chain(first, chunks), pending.append)
     batches = decode_batches(
-        tasks, workers=count, pin_memory=pin_memory, smallest=smallest, frames=frames
+        tasks,
+        workers=count,
+        pin_memory=pin_memory,
+        smallest=smallest,
+        frames=frames,
+        finder=finder,
+        every=every,
     )
     with closing(batches) as stream:
         for decoded in stream:
@@ -196,16 +232,24 @@ def scoring_stream(
 
 
 def _scoring_batch(paths: list[Path], decoded: Decoded) -> ScoringBatch:
-    failures = [decoded.failures.get(place) for place in range(len(paths))]
+    told = [_told(decoded, place) for place in range(len(paths))]
     return ScoringBatch(
         paths,
         decoded.images(),
-        [failure.status if failure else ImageStatus.OK for failure in failures],
-        [
-            failure.reason if failure else decoded.notes.get(place, "")
-            for place, failure in enumerate(failures)
-        ],
+        [status for status, _ in told],
+        [reason for _, reason in told],
+        [decoded.faces.get(place) for place in range(len(paths))],
     )
+
+
+def _told(decoded: Decoded, place: int) -> tuple[ImageStatus, str]:
+    """Status of a file and what there is to say of it."""
+    if failure := decoded.failures.get(place):
+        return failure.status, failure.reason
+    status, reason = ImageStatus.OK, ""
+    if faces := decoded.faces.get(place):
+        status, reason = of_picture(faces)
+    return status, reason or decoded.notes.get(place, "")
 
 
 def _prompt_rows(manifest: Manifest, prompts: PromptTable | None) -> Int64[Tensor, " rows"]:

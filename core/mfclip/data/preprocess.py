@@ -15,6 +15,7 @@ from mfclip.data.inputs import Inputs
 from mfclip.data.reencode import Reencoder
 from mfclip.data.settings import PreprocessingSettings
 from mfclip.data.source import Source
+from mfclip.faces.finder import FaceFinder
 
 
 class Preprocessor:
@@ -34,6 +35,9 @@ class Preprocessor:
         ``png`` or ``jpeg:1`` to ``jpeg:100``, see :mod:`mfclip.data.reencode`; None: leave it out.
     inputs
         What is made of an image beside its pixels.
+    finder
+        What cuts faces out of the decoded pictures before all that; whoever decodes them asks it.
+        None: the images are crops already.
     """
 
     def __init__(
@@ -41,8 +45,9 @@ class Preprocessor:
         settings: PreprocessingSettings,
         reencode: str | None = None,
         inputs: Inputs | None = None,
+        finder: FaceFinder | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings, self.finder = settings, finder
         self.inputs = inputs or Inputs()
         self.reencode = reencode
         self._encoder = None if reencode is None else Reencoder.named(reencode)

@@ -127,7 +127,13 @@ class Workbench:
         """One for each path, in order; no more than a batch of images is in memory."""
         number = 0
         smallest = max(one.loaded.smallest for one in self.detectors)
-        stream = scoring_stream(paths, batch_size=batch_size, workers=workers, smallest=smallest)
+        stream = scoring_stream(
+            paths,
+            batch_size=batch_size,
+            workers=workers,
+            smallest=smallest,
+            finder=self.detectors[0].loaded.finder,
+        )
         for batch in stream:
             looks = self._looks(batch.images)
             for path, status, reason in zip(

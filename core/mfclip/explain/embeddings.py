@@ -45,6 +45,7 @@ def embeddings(
         workers=workers,
         pin_memory=predictor.device.type == "cuda",
         frames=predictor.preprocessor.settings.frames,
+        finder=predictor.preprocessor.finder,
     )
     rows = []
     for batch in loader:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mfclip.data.faces import largest_face, planes
 from mfclip.data.frames import read_sample
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
@@ -42,16 +43,20 @@ def load_images(
     manifest: Manifest, rows: Sequence[Row], preprocessor: Preprocessor
 ) -> Float[Tensor, "n *frames 3 s s"]:
     """Decode and preprocess a few rows of a manifest on the CPU."""
-    images = decoded(manifest, rows, preprocessor.settings.frames)
+    images = decoded(manifest, rows, preprocessor)
     return preprocessor(images, torch.device("cpu"))
 
 
 def decoded(
-    manifest: Manifest, rows: Sequence[Row], frames: int | None
+    manifest: Manifest, rows: Sequence[Row], preprocessor: Preprocessor
 ) -> list[UInt8[Tensor, "*frames 3 height width"]]:
-    """A few rows of a manifest as they are in their files."""
-    samples = [read_sample(manifest.file(row), frames).pixels for row in rows]
-    return [torch.from_numpy(pixels.copy()).movedim(-1, -3) for pixels in samples]
+    """A few rows of a manifest as they are in their files, or the largest faces in them."""
+    frames, finder = preprocessor.settings.frames, preprocessor.finder
+    files = [manifest.file(row) for row in rows]
+    samples = [planes(read_sample(file, frames).pixels) for file in files]
+    if finder is None:
+        return samples
+    return [largest_face(finder, *pair) for pair in zip(samples, files, strict=True)]
 
 
 def stills(images: Float[Tensor, "n *frames 3 s s"]) -> Float[Tensor, "n 3 s s"]:

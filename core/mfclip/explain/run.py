@@ -76,6 +76,11 @@ def explain(
                 f"{one.name} reads clips of {one.loaded.frames} frames; only detectors of single "
                 "images can be explained"
             )
+    if len({one.loaded.recipe.preprocessing.faces for one in detectors}) > 1:
+        raise UsageError(
+            "these detectors see other crops of a picture: they find faces in other ways, or some "
+            "not at all; explain them one by one"
+        )
     if settings.methods:
         require_captum()
     _check_destination(out)

@@ -12,10 +12,12 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mfclip.data.faces import Crop, every_face, of_picture
 from mfclip.data.frames import frames_of, read_sample
 from mfclip.data.images import ImageError, ImageStatus, decode_opened
 from mfclip.data.scorable import unscorable
 from mfclip.errors import UsageError
+from mfclip.faces.finder import FaceFinder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,6 +40,13 @@ class Given(NamedTuple):
     status: ImageStatus = ImageStatus.OK
     reason: str = ""
     """What is wrong with it, or a note on an image that is ``ok``; most often empty."""
+    faces: list[Crop] | None = None
+    """Those found, the largest first, where faces were looked for; there is no ``image`` then."""
+
+    def images(self) -> list[UInt8[Tensor, "*frames 3 h w"]]:
+        """What there is to score: the image, or the crops of its faces."""
+        found = [self.image] if self.faces is None else [crop.pixels for crop in self.faces]
+        return [image for image in found if image is not None]
 
 
 def each_image(
@@ -45,11 +54,12 @@ def each_image(
     *,
     smallest: int | None = None,
     frames: int | None = None,
+    finder: FaceFinder | None = None,
 ) -> Iterator[Given]:
     """Every image of the inputs, in order, decoded one at a time; with ``frames`` every clip.
 
     With ``smallest``, pixels, an image with a shorter side and one of a single colour have a
-    status in place of their pixels.
+    status in place of their pixels. With ``finder`` the faces of each image come in its place.
 
     Raises
     ------
@@ -61,9 +71,16 @@ def each_image(
         image = given.image
         pixels = None if image is None else image.movedim(-3, -1).cpu().numpy()
         if smallest is None or pixels is None or not (why := unscorable(pixels, smallest)):
-            yield given
+            yield given if finder is None or image is None else _faces(given, finder, smallest)
         else:
             yield Given(given.path, None, *why)
+
+
+def _faces(given: Given, finder: FaceFinder, smallest: int | None) -> Given:
+    assert given.image is not None
+    faces = every_face(finder, given.image.cpu(), smallest)
+    status, reason = of_picture([crop.seen for crop in faces])
+    return Given(given.path, None, status, reason or given.reason, faces)
 
 
 def _each(inputs: ImageInput | Iterable[ImageInput], frames: int | None) -> Iterator[Given]:

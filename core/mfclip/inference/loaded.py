@@ -20,7 +20,9 @@ from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
     from mfclip.compute.precision import Arithmetic
+    from mfclip.faces.finder import FaceFinder
     from mfclip.recipe.model import Recipe
+    from mfclip.recipe.settings import FacesSettings
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class LoadedDetector:
     """Calibration and threshold, fitted on validation."""
     arithmetic: Arithmetic
     """What it computes in, and what its figures were made in."""
+    faces: FacesSettings | None = None
+    """How faces are found in pictures and cut out; None: what it scores are ready crops."""
 
     @property
     def threshold(self) -> float:
@@ -61,6 +65,11 @@ class LoadedDetector:
         """Frames of a sample of a detector that reads clips; None: it reads images."""
         return self.predictor.preprocessor.settings.frames
 
+    @property
+    def finder(self) -> FaceFinder | None:
+        """What finds and cuts out the faces of pictures; None: it reads ready crops."""
+        return self.predictor.preprocessor.finder
+
     def score(
         self,
         inputs: ImageInput | Iterable[ImageInput],
@@ -86,12 +95,15 @@ class LoadedDetector:
             the status says why there is no verdict.
         """
         point = choose_point(self.operating, threshold)
-        stream = each_image(inputs, smallest=self.smallest, frames=self.frames)
+        stream = each_image(inputs, smallest=self.smallest, frames=self.frames, finder=self.finder)
         scores: list[Score] = []
         while given := list(islice(stream, batch_size)):
-            paths, images, statuses, reasons = zip(*given, strict=True)
-            readable = [image for image in images if image is not None]
-            scores += score_batch(self, point, paths, readable, statuses, reasons)
+            paths, _, statuses, reasons, crops = zip(*given, strict=True)
+            readable = [image for one in given for image in one.images()]
+            faces = [None if found is None else [crop.seen for crop in found] for found in crops]
+            scores += score_batch(
+                self, point, paths, readable, statuses, reasons, faces, batch_size
+            )
         return scores
 
 
@@ -101,6 +113,7 @@ def load(
     precision: str | None = None,
     *,
     registry: Path | str | None = None,
+    faces: FacesSettings | bool | None = None,
 ) -> LoadedDetector:
     """Load a bundle to score with.
 
@@ -118,6 +131,10 @@ def load(
         ``bf16`` overrule that.
     registry
         A registry file of your own; its ``[plugins]`` says which distributions may be loaded.
+    faces
+        None: as the bundle says, pictures whose faces are found or ready crops. True, or settings
+        of one's own (:func:`mfclip.recipe.faces.read_faces`): find faces although the detector was
+        trained on ready crops. False: what is given are ready crops, whatever the bundle says.
 
     Raises
     ------
@@ -126,10 +143,12 @@ def load(
     RecipeError
         Where the recipe in it or the registry file is wrong, with file and line.
     UsageError
-        Where the device or the precision cannot be had.
+        Where the device or the precision cannot be had; for settings of faces where the bundle
+        has its own.
     """
     from mfclip.compute.devices import choose_device
     from mfclip.compute.precision import arithmetic_for
+    from mfclip.recipe.faces import faces_of
     from mfclip.recipe.registry import read_registry
 
     place = choose_device(device)
@@ -137,13 +156,16 @@ def load(
     bundle = read_bundle(Path(folder), registry=catalogue)
     require_bases(bundle.about, bundle.recipe)
     arithmetic = arithmetic_for(precision, recorded_precision(bundle), place)
+    preprocessor = bundle.recipe.preprocessor()
+    found = faces_of(bundle.recipe, faces, catalogue)
+    preprocessor.finder = found.finder(bundle.recipe.context()) if found else None
     predictor = Predictor(
         bundle.detector(text_side=False),
-        bundle.recipe.preprocessor(),
+        preprocessor,
         device=place,
         precision=arithmetic.used,
     )
-    return LoadedDetector(bundle, predictor, bundle.about.operating, arithmetic)
+    return LoadedDetector(bundle, predictor, bundle.about.operating, arithmetic, found)
 
 
 def recorded_precision(bundle: Bundle) -> str:

@@ -181,6 +181,7 @@ def predict_with(
         workers=workers,
         pin_memory=predictor.device.type == "cuda",
         frames=predictor.preprocessor.settings.frames,
+        finder=predictor.preprocessor.finder,
     )
     scores = np.full(len(manifest), np.nan)
     done = 0

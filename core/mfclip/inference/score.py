@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from jaxtyping import UInt8
 from torch import Tensor
 
+from mfclip.data.faces import SeenFace
 from mfclip.data.images import ImageStatus
 from mfclip.data.labels import Label
 from mfclip.inference.points import BALANCED, Point, choose_point
@@ -18,6 +19,8 @@ from mfclip.inference.points import BALANCED, Point, choose_point
 if TYPE_CHECKING:
     import torch
 
+    from mfclip.faces.face import Face
+    from mfclip.faces.finder import FaceFinder
     from mfclip.inference.predict import Predictor
     from mfclip.metrics.operating import OperatingPoints
 
@@ -45,10 +48,36 @@ class Scores(Protocol):
     def frames(self) -> int | None:
         """Frames of a sample; None: it is one image."""
 
+    @property
+    def finder(self) -> FaceFinder | None:
+        """What cuts faces out of pictures; None: the images are crops already."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceScore:
+    """What a detector says of one face in a picture."""
+
+    number: int
+    """From 1, the largest face first."""
+    face: Face
+    """Its box and points, in pixels of the picture, and how sure the locator is."""
+    p_fake: float | None
+    """As :attr:`Score.p_fake`."""
+    verdict: Label | None
+    """As :attr:`Score.verdict`."""
+    status: ImageStatus = ImageStatus.OK
+    """``ok``, or why there is no verdict: ``small-face`` most often."""
+    reason: str = ""
+    """What is wrong with the face; most often empty."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a detector says of one image."""
+    """What a detector says of one image.
+
+    Where faces are looked for, ``p_fake`` is the largest of its faces': a picture is called fake as
+    soon as one of its faces is.
+    """
 
     path: Path | None
     """Its file; None for an image given as pixels."""
@@ -66,6 +95,8 @@ class Score:
     operating_point: str = BALANCED
     """Name of the threshold: ``balanced``, ``fpr-1``, ``fpr-5``, ``given`` (a number), or
     ``unfitted`` where the detector has none fitted."""
+    faces: tuple[FaceScore, ...] | None = None
+    """The picture's faces, the largest first; None where they were not looked for."""
 
 
 def score_paths(
@@ -119,12 +150,21 @@ def _score_paths(
         pin_memory=loaded.device.type == "cuda",
         smallest=loaded.smallest,
         frames=loaded.frames,
+        finder=loaded.finder,
+        every=loaded.finder is not None,
     )
     done = 0
     with closing(stream):  # ends the workers also while an error holds this frame
         for batch in stream:
             yield from score_batch(
-                loaded, point, batch.paths, batch.images, batch.statuses, batch.reasons
+                loaded,
+                point,
+                batch.paths,
+                batch.images,
+                batch.statuses,
+                batch.reasons,
+                batch.faces,
+                batch_size,
             )
             done += len(batch.paths)
             if progress:
@@ -138,13 +178,51 @@ def score_batch(
     images: Sequence[UInt8[Tensor, "*frames 3 h w"]],
     statuses: Sequence[ImageStatus],
     reasons: Sequence[str],
+    faces: Sequence[Sequence[SeenFace] | None] | None = None,
+    most: int | None = None,
 ) -> Iterator[Score]:
-    """One :class:`Score` a path; ``images`` has one only for each status that is ``ok``."""
-    probabilities = iter(loaded.operating.p_fake(loaded.predictor(images)).tolist())
+    """One :class:`Score` a path; ``images`` has one only for each status that is ``ok``.
+
+    Where ``faces`` has a path's faces, ``images`` has one for each of them whose status is ``ok``
+    in place of the path's own. At most so many images as ``most`` pass through the detector at
+    once; None: all.
+    """
+    probabilities = iter(_probabilities(loaded, images, most))
     name, threshold = point
-    for path, status, reason in zip(paths, statuses, reasons, strict=True):
+    looked_for = loaded.finder is not None
+    for path, status, reason, found in zip(
+        paths, statuses, reasons, faces or [None] * len(paths), strict=True
+    ):
+        scored = None
+        if looked_for:
+            scored = tuple(_scored_faces(point, found or (), probabilities))
+        if status is not ImageStatus.OK:
+            yield Score(path, None, None, threshold, status, reason, name, scored)
+            continue
+        p_fake = next(probabilities) if scored is None else _worst(scored)
+        yield Score(path, p_fake, point.verdict(p_fake), threshold, status, reason, name, scored)
+
+
+def _probabilities(
+    loaded: Scores, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], most: int | None
+) -> Iterator[float]:
+    """One ``p_fake`` an image: a crowd has more faces than a pass can take."""
+    step = most or max(1, len(images))
+    for start in range(0, len(images), step):
+        yield from loaded.operating.p_fake(loaded.predictor(images[start : start + step])).tolist()
+
+
+def _scored_faces(
+    point: Point, found: Sequence[SeenFace], probabilities: Iterator[float]
+) -> Iterator[FaceScore]:
+    for number, (face, status, reason) in enumerate(found, 1):
         if status is ImageStatus.OK:
             p_fake = next(probabilities)
-            yield Score(path, p_fake, point.verdict(p_fake), threshold, status, reason, name)
+            yield FaceScore(number, face, p_fake, point.verdict(p_fake))
         else:
-            yield Score(path, None, None, threshold, status, reason, name)
+            yield FaceScore(number, face, None, None, status, reason)
+
+
+def _worst(faces: Sequence[FaceScore]) -> float:
+    """The picture's ``p_fake``: the largest of its faces'."""
+    return max(face.p_fake for face in faces if face.p_fake is not None)

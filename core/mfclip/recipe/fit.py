@@ -15,6 +15,7 @@ from mfclip.parts import (
     Encoder,
     ImageEncoder,
     Input,
+    Locator,
     Loss,
     Part,
     PseudoFake,
@@ -74,6 +75,7 @@ class Fit:
         self._losses()
         self._reads()
         self._pseudo_fakes()
+        self._faces()
         self._training()
         self._widths()
         self._modules()
@@ -197,6 +199,20 @@ class Fit:
                     "augmentation.pseudo = 0"
                 )
                 self.problems.at(self.document.place((*made[0], "use")), made[0], message)
+
+    def _faces(self) -> None:
+        """Whether all that is read beside an image is of the crop as well."""
+        found = [path for path, part in self.parts.items() if isinstance(part, Locator)]
+        for path, part in self.parts.items() if found else ():
+            columns = _columns_of(part)
+            if columns:
+                names = " and ".join(map(repr, columns))
+                message = (
+                    f"'{self.parts[found[0]].use}' crops pictures to their faces, and what "
+                    f"'{part.use}' makes of {names} ({self.document.place(path)}) is of the whole "
+                    "picture; crop the data set first and leave [preprocessing.faces] out"
+                )
+                self.problems.at(self.document.place((*found[0], "use")), found[0], message)
 
     def _text_side(self) -> None:
         if self._has("detector"):

@@ -84,7 +84,13 @@ class Recipe(Settings):
         """What turns decoded images into the detector's input."""
         from mfclip.data.preprocess import Preprocessor
 
-        return Preprocessor(self.preprocessing, self.context().reencode, self.inputs())
+        faces = self.preprocessing.faces
+        return Preprocessor(
+            self.preprocessing,
+            self.context().reencode,
+            self.inputs(),
+            faces.finder(self.context()) if faces else None,
+        )
 
     def inputs(self) -> Inputs:
         """What makes the inputs beside the image that one of the parts reads."""

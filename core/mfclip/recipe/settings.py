@@ -2,14 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from mfclip.data import settings as of_data
 from mfclip.data.kind_folds import COLUMNS, Column
-from mfclip.data.settings import PreprocessingSettings as PreprocessingSettings
 from mfclip.data.settings import Settings as Settings
-from mfclip.parts import Corruption, PseudoFake
+from mfclip.parts import BuildContext, Corruption, Locator, PseudoFake
+
+if TYPE_CHECKING:
+    from mfclip.faces.finder import FaceFinder
+
+
+class FacesSettings(Settings):
+    """How faces are found in a picture and cut out of it, in training as in scoring."""
+
+    locator: SerializeAsAny[Locator]
+    """What finds them."""
+    margin: float = Field(default=0.15, ge=0, le=2)
+    """Share of the crop's side that is added at each end. The crop is a square: without a margin
+    its side is the longer one of the face's box."""
+    align: bool = False
+    """Turn each face upright by its five points. The crop is then the square that the points'
+    template lies in, from the forehead to the chin, with the margin."""
+    smallest: int = Field(default=32, ge=1, le=2048)
+    """Pixels of the shorter side of the smallest face that is scored."""
+
+    @model_validator(mode="after")
+    def _pointed(self) -> Self:
+        if self.align and not self.locator.points:
+            raise ValueError(
+                f"align turns a face by its five points, which '{self.locator.use}' does not "
+                "give; set align = false, or take another locator"
+            )
+        return self
+
+    def finder(self, context: BuildContext) -> FaceFinder:
+        """What finds and cuts out faces so."""
+        from mfclip.faces.finder import FaceFinder
+
+        locate = self.locator.build(context)
+        return FaceFinder(locate, self.margin, self.align, self.smallest)
+
+
+class PreprocessingSettings(of_data.PreprocessingSettings):
+    """How a picture becomes the detector's input: resized to a square, float 0-1, RGB.
+
+    With ``faces`` its faces are cut out first: of a training image the largest one, in scoring
+    every one.
+    """
+
+    faces: FacesSettings | None = None
+    """Find faces and cut them out. Without it the images are taken to be crops of faces."""
+
+    @model_validator(mode="after")
+    def _still(self) -> Self:
+        if self.faces is not None and self.frames is not None:
+            raise ValueError(
+                f"faces are found in single pictures, got frames {self.frames} as well; crop the "
+                "data set first (mfclip data import --faces), or leave frames out"
+            )
+        return self
 
 
 class HeadSettings(Settings):

@@ -56,6 +56,7 @@ TEMPLATES: dict[str, Template] = {
         Template("corruption", "an image corruption.", "gamma", "gamma", recipe=False),
         Template("input", "an input beside the image.", "residual", "residual"),
         Template("pseudo-fake", "fakes made of real images.", "tint", "tint"),
+        Template("locator", "a finder of faces.", "contrast", "contrast"),
     )
 }
 """The template of each kind."""

@@ -18,6 +18,7 @@ from mfclip.parts import (
     Detector,
     ImageEncoder,
     Input,
+    Locator,
     Loss,
     Part,
     Prompts,
@@ -102,6 +103,12 @@ _GROUPS: tuple[tuple[str, tuple[type[Part], ...], str], ...] = (
         (PseudoFake,),
         "labelled-fake fakes-like-the-image both-untouched seed-decides never-unchanged "
         "learnt-state-carries-over",
+    ),
+    (
+        "locator",
+        (Locator,),
+        "finds-in-any-picture faces-in-pixels points-as-declared picture-untouched found-the-same "
+        "crosses-processes",
     ),
 )
 """Module, classes of parts, and the names of the checks."""

@@ -15,6 +15,7 @@ from mfclip.parts import (
     Detector,
     ImageEncoder,
     Input,
+    Locator,
     Loss,
     Prompts,
     PseudoFake,
@@ -27,6 +28,7 @@ __all__ = [
     "ToyDetector",
     "ToyEncoder",
     "ToyInput",
+    "ToyLocator",
     "ToyLoss",
     "ToyPrompts",
     "ToyPseudoFake",
@@ -188,3 +190,31 @@ class ToyPseudoFake(PseudoFake):
             return (0.7 * image + 0.3 * other + 8 * grain).clamp(0, 255).to(torch.uint8)
 
         return forge
+
+
+class ToyLocator(Locator):
+    """A locator: each region of saturated red is a face."""
+
+    points: ClassVar[bool] = True
+    use: Literal["toy-locator"] = "toy-locator"
+    """Name of the part."""
+
+    def build(self, context: BuildContext) -> Any:
+        """Make it."""
+        return red_regions
+
+
+def red_regions(image: Any) -> list[Any]:
+    """A picture (3, H, W), uint8 -> a face about each connected region of red, eyes level."""
+    from scipy import ndimage
+
+    from mfclip.faces.face import Face
+
+    red = ((image[0] >= 200) & (image[1] <= 60) & (image[2] <= 60)).numpy()
+    faces = []
+    for rows, columns in ndimage.find_objects(ndimage.label(red)[0]):
+        left, top, right, bottom = columns.start, rows.start, columns.stop, rows.stop
+        shares = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
+        points = [(left + x * (right - left), top + y * (bottom - top)) for x, y in shares]
+        faces.append(Face((left, top, right, bottom), 1.0, tuple(points)))  # type: ignore[arg-type]
+    return faces

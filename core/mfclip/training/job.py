@@ -91,7 +91,9 @@ class Job:
         """The real training images, for pseudo-fakes that learn from them."""
         from mfclip.training.pseudo import RealImages
 
-        return RealImages(self.train, self.settings.seed, self.settings.workers)
+        return RealImages(
+            self.train, self.settings.seed, self.settings.workers, self.preprocessor.finder
+        )
 
     def progress(self, epoch: int, batch: int) -> float:
         """How much of the training is done before a batch, 0-1."""
@@ -112,6 +114,7 @@ class Job:
             workers=self.settings.workers,
             pin_memory=self.device.type == "cuda",
             frames=self.preprocessor.settings.frames,
+            finder=self.preprocessor.finder,
         )
 
     def fingerprint(self, unchanged: Mapping[str, Any]) -> dict[str, Any]:

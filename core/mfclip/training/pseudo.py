@@ -20,6 +20,7 @@ from mfclip.errors import PluginError
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
     from mfclip.data.prompts import PromptTable
+    from mfclip.faces.finder import FaceFinder
     from mfclip.parts import BuildContext
     from mfclip.recipe.settings import AugmentationSettings
 
@@ -191,12 +192,21 @@ class RealImages:
     train: Manifest
     seed: int
     workers: int | None
+    finder: FaceFinder | None = None
+    """What cuts the faces out, where the pictures are no crops."""
 
     def __iter__(self) -> Iterator[UInt8[Tensor, "3 height width"]]:
         rows = [place for place, row in enumerate(self.train.rows) if not row.is_fake]
         drawn = np.random.default_rng((self.seed, STREAM)).permutation(rows)
         batches = torch.split(torch.from_numpy(drawn), DECODED)
-        loader = ManifestLoader(self.train, None, batches, workers=self.workers, pin_memory=False)
+        loader = ManifestLoader(
+            self.train,
+            None,
+            batches,
+            workers=self.workers,
+            pin_memory=False,
+            finder=self.finder,
+        )
         for batch in loader:
             yield from batch.images
 

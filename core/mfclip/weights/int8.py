@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
-from mfclip.errors import DataError, MissingExtraError
+from mfclip.errors import DataError
+from mfclip.weights.networks import read_network
 
 _SCALED = {"Cast", "Mul"}
 """What stands between a product in whole numbers and the bias that is added to it."""
@@ -35,7 +36,7 @@ def dequantised(file: Path, *, without_bias: str) -> dict[str, Float32[NDArray[A
     DataError
         Where the file is no such network.
     """
-    graph = _graph(file)
+    graph = read_network(file).graph
     constants = {one.name: one for one in graph.initializer}
     users = defaultdict(list)
     for node in graph.node:
@@ -52,18 +53,6 @@ def dequantised(file: Path, *, without_bias: str) -> dict[str, Float32[NDArray[A
                 )
             tensors[name] = _matrix(node.input[1], constants)
     return tensors
-
-
-def _graph(file: Path) -> Any:
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as error:
-        raise MissingExtraError("reading weights out of an ONNX file", "weights") from error
-    try:
-        return onnx.load_model(file, load_external_data=False).graph
-    except DecodeError as error:
-        raise DataError(f"{file} is no ONNX network: {error}") from error
 
 
 def _layer(node: Any, users: dict[str, list[Any]], constants: dict[str, Any]) -> str:

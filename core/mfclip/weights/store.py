@@ -1,4 +1,7 @@
-"""Pretrained weights kept on this machine: a safetensors file and its record, by name. No torch."""
+"""Pretrained weights kept on this machine, by name: a file and its record. No torch.
+
+The file is safetensors, or, of a network that is run as it is, ONNX: both are data, not code.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from mfclip.text import did_you_mean
 from mfclip.weights.known import KNOWN
 from mfclip.weights.names import WeightName
 
+TENSORS, NETWORK = ".safetensors", ".onnx"
+"""Endings of the files."""
+
 
 class Record(BaseModel):
     """What is known of some weights: the JSON file beside them."""
@@ -23,7 +29,7 @@ class Record(BaseModel):
     name: str
     """What recipes call them."""
     sha256: str
-    """Of the safetensors file."""
+    """Of the file."""
     source: str
     """Where they come from, exactly."""
     licence: str
@@ -43,7 +49,8 @@ def folder() -> Path:
 
 def file_of(name: str) -> Path:
     """Where weights of that name are, or would be."""
-    return folder() / f"{name}.safetensors"
+    network = folder() / f"{name}{NETWORK}"
+    return network if network.is_file() else folder() / f"{name}{TENSORS}"
 
 
 def is_here(name: str) -> bool:
@@ -53,7 +60,8 @@ def is_here(name: str) -> bool:
 
 def names() -> list[str]:
     """Of all weights that are here, sorted."""
-    return sorted(file.stem for file in folder().glob("*.safetensors") if is_here(file.stem))
+    found = {file.stem for end in (TENSORS, NETWORK) for file in folder().glob(f"*{end}")}
+    return sorted(name for name in found if is_here(name))
 
 
 def record_of(name: str) -> Record:
@@ -94,22 +102,21 @@ def not_here(name: str) -> str:
 
 
 def keep(name: str, file: Path, *, source: str, licence: str, made: str) -> Record:
-    """Put a safetensors file into the store under a name, with its record.
+    """Put a safetensors or ONNX file into the store under a name, with its record.
 
     Both appear whole or not at all; weights of that name that are there already are replaced.
     """
-    from safetensors import safe_open
-
     if not WeightName.takes(name):
         raise UsageError(
             f"weights cannot be called {name!r}; allowed: lower-case letters, digits and single "
             "dashes between them, such as 'clip-vit-b16'"
         )
-    with safe_open(file, framework="numpy") as opened:
-        shapes = [opened.get_slice(key).get_shape() for key in opened.keys()]  # noqa: SIM118
+    ending = NETWORK if file.suffix == NETWORK else TENSORS
+    shapes = _network_shapes(file) if ending == NETWORK else _shapes(file)
     folder().mkdir(parents=True, exist_ok=True)
-    with replace_file(file_of(name)) as staged:
+    with replace_file(folder() / f"{name}{ending}") as staged:
         shutil.copyfile(file, staged)
+    (folder() / f"{name}{TENSORS if ending == NETWORK else NETWORK}").unlink(missing_ok=True)
     record = Record(
         name=name,
         sha256=sha256(file_of(name)),
@@ -129,6 +136,19 @@ def wrong(name: str) -> Iterator[str]:
     found = sha256(file_of(name))
     if found != record.sha256:
         yield f"{file_of(name)} has sha256 {found}, and its record says {record.sha256}"
+
+
+def _shapes(file: Path) -> list[list[int]]:
+    from safetensors import safe_open
+
+    with safe_open(file, framework="numpy") as opened:
+        return [opened.get_slice(key).get_shape() for key in opened.keys()]  # noqa: SIM118
+
+
+def _network_shapes(file: Path) -> list[list[int]]:
+    from mfclip.weights.networks import read_network
+
+    return [list(one.dims) for one in read_network(file).graph.initializer]
 
 
 def _record_file(name: str) -> Path:

@@ -139,7 +139,7 @@ BROKEN = {
         "x = 1",
         "it offers nothing; at least one @hookimpl function of these returns parts: "
         "mfclip_encoders, mfclip_prompts, mfclip_alignments, mfclip_losses, mfclip_detectors, "
-        "mfclip_datasets, mfclip_corruptions, mfclip_inputs, mfclip_pseudo_fakes",
+        "mfclip_datasets, mfclip_corruptions, mfclip_inputs, mfclip_pseudo_fakes, mfclip_locators",
     ),
     "hook raises": (
         acme("\n    @hookimpl\n    def mfclip_encoders():\n        raise OSError('no disk')\n"),

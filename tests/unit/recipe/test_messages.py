@@ -44,6 +44,7 @@ def test_every_base_has_a_name():
         "a corruption",
         "an input",
         "a pseudo-fake",
+        "a locator",
     ]
 
 

@@ -25,7 +25,7 @@ def test_an_unknown_kind_is_told_with_the_nearest_and_all():
     assert str(caught.value) == (
         "no kind of part is called 'encodr'; did you mean 'encoder'?\n"
         "    kinds: encoder, prompts, alignment, loss, detector, dataset, corruption, input, "
-        "pseudo-fake"
+        "pseudo-fake, locator"
     )
 
 

@@ -25,6 +25,7 @@ from mfclip.testing.toys import (
     ToyDetector,
     ToyEncoder,
     ToyInput,
+    ToyLocator,
     ToyLoss,
     ToyPrompts,
     ToyPseudoFake,
@@ -48,7 +49,7 @@ class Shelf(Dataset):
 
 SOUND = (
     *(ToyEncoder, ToyDetector, ToyText, ToyPrompts, ToyAlignment, ToyLoss, ToyCorruption, ToyInput),
-    ToyPseudoFake,
+    *(ToyPseudoFake, ToyLocator),
     Shelf(root=Path(__file__).parent),
 )
 

@@ -1,0 +1,1 @@
+"""Faces in pictures: what a locator finds, and crops of it that are the same everywhere."""

@@ -1,0 +1,1 @@
+"""Locators: where the faces are. One network a file."""
