@@ -94,7 +94,7 @@ class _Seen:
         rate = self._stream.average_rate or self._stream.guessed_rate or Fraction(25)
         if self._first is None or self._last is None or self._last == self._first:
             return self.count / rate
-        # Packets' durations are of the order of decoding, so the last frame counts as an average one.
+        # Durations of packets are of the order of decoding: the last frame has an average one.
         return (self._last - self._first) * Fraction(self.count, self.count - 1)
 
 

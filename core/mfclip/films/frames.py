@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mfclip.data.images import ImageError, ImageStatus
 from mfclip.films.extent import LOST, Extent
 from mfclip.films.opening import opened, packets
-from mfclip.films.picture import as_rgb
+from mfclip.films.picture import UPRIGHT, Matrix, as_rgb, display_matrix, notes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,10 +32,16 @@ class Frame:
     """Seconds from the first frame."""
     decoded: VideoFrame
     """As PyAV gives it."""
+    matrix: Matrix = UPRIGHT
+    """How it is to be turned."""
 
     def rgb(self) -> UInt8[NDArray[np.uint8], "height width 3"]:
         """See :func:`mfclip.films.picture.as_rgb`."""
-        return as_rgb(self.decoded)
+        return as_rgb(self.decoded, self.matrix)
+
+    def notes(self) -> list[str]:
+        """See :func:`mfclip.films.picture.notes_of`."""
+        return notes_of(self.decoded, self.matrix)
 
 
 @dataclass(slots=True)
@@ -59,12 +65,13 @@ def each_frame(path: Path, damage: Damage | None = None) -> Generator[Frame, Non
         ``truncated`` where over :data:`mfclip.films.extent.LOST` of the packets are damaged.
     """
     damage = Damage() if damage is None else damage
-    number, first = 0, None
+    number, first, matrix = 0, None, UPRIGHT
     with opened(path) as (container, stream), closing(packets(path, container, stream)) as found:
         for decoded in _decoded(stream, found, damage):
             time = _time(decoded, stream, number)
-            first = time if first is None else first
-            yield Frame(number, max(Fraction(0), time - first), decoded)
+            if first is None:
+                first, matrix = time, display_matrix(decoded)
+            yield Frame(number, max(Fraction(0), time - first), decoded, matrix)
             number += 1
     if damage.packets > LOST * (damage.packets + damage.whole):
         total = damage.packets + damage.whole

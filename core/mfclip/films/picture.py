@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from av import VideoFrame
 
+Matrix: TypeAlias = tuple[int, int, int, int]
+"""a, b, c, d of x' = a x + c y and y' = b x + d y, each -1, 0 or 1."""
+UPRIGHT: Matrix = (1, 0, 0, 1)
 _MATRIX = "DISPLAYMATRIX"
 _HDR = {16: "PQ", 18: "HLG"}
 """Transfer curves of high dynamic range, by their number in ITU-T H.273."""
 
 
-def as_rgb(frame: VideoFrame) -> UInt8[NDArray[np.uint8], "height width 3"]:
-    """The frame's pixels, 0-255.
+def as_rgb(
+    frame: VideoFrame, matrix: Matrix = UPRIGHT
+) -> UInt8[NDArray[np.uint8], "height width 3"]:
+    """The frame's pixels, 0-255; ``matrix`` is that of :func:`display_matrix`.
 
     * An interlaced frame shows two moments at once. The upper field is taken, and the lines between
       its lines are interpolated.
@@ -28,14 +33,14 @@ def as_rgb(frame: VideoFrame) -> UInt8[NDArray[np.uint8], "height width 3"]:
     * The film's display matrix turns it upright, as phones ask for.
     """
     whole = _upper_field(frame) if frame.interlaced_frame else frame
-    return _turned(np.asarray(whole.to_ndarray(format="rgb24"), np.uint8), _matrix(frame))
+    return _turned(np.asarray(whole.to_ndarray(format="rgb24"), np.uint8), matrix)
 
 
-def notes_of(frame: VideoFrame) -> list[str]:
+def notes_of(frame: VideoFrame, matrix: Matrix = UPRIGHT) -> list[str]:
     """What there is to say of how its pixels became the picture; most often nothing."""
     said = []
-    a, b, c, d = _matrix(frame)
-    if (a, b, c, d) != (1, 0, 0, 1):
+    a, b, c, d = matrix
+    if matrix != UPRIGHT:
         turn = round(np.degrees(np.arctan2(-b, a))) % 360
         mirrored = a * d - b * c < 0
         said.append("mirrored" if mirrored else f"turned upright by {turn} degrees")
@@ -49,12 +54,15 @@ def notes_of(frame: VideoFrame) -> list[str]:
     return said
 
 
-def _matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
-    """a, b, c, d of x' = a x + c y and y' = b x + d y, each -1, 0 or 1."""
+def display_matrix(frame: VideoFrame) -> Matrix:
+    """How a film is to be turned, by one of its frames.
+
+    Asking for it ties the frame to itself, so that its memory is freed late: ask once a film.
+    """
     kept: Iterable[Any] = frame.side_data  # typed as a mapping, gives its values
     found = next((one for one in kept if one.type.name == _MATRIX), None)
     if found is None:
-        return 1, 0, 0, 1
+        return UPRIGHT
     values = struct.unpack("=9i", bytes(found))
     a, b, c, d = (values[place] for place in (0, 1, 3, 4))
     if abs(a) + abs(d) >= abs(b) + abs(c):  # the nearest of the eight ways a picture can lie
@@ -63,7 +71,7 @@ def _matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
 
 
 def _turned(
-    pixels: UInt8[NDArray[np.uint8], "height width 3"], matrix: tuple[int, int, int, int]
+    pixels: UInt8[NDArray[np.uint8], "height width 3"], matrix: Matrix
 ) -> UInt8[NDArray[np.uint8], "rows columns 3"]:
     a, b, c, d = matrix
     if a:

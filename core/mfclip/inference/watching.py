@@ -21,7 +21,6 @@ from mfclip.errors import UsageError
 from mfclip.faces.face import Face
 from mfclip.films.extent import Extent, extent_of
 from mfclip.films.frames import Damage, Frame, each_frame, evenly_shown, wanted_of
-from mfclip.films.picture import notes_of
 from mfclip.films.tracks import Tracker
 from mfclip.inference.score import Scores
 
@@ -121,7 +120,7 @@ def watch(
 def _noting(frames: Iterable[Frame], about: About) -> Iterator[Frame]:
     for frame in frames:
         about.taken += 1
-        about.notes += [note for note in notes_of(frame.decoded) if note not in about.notes]
+        about.notes += [note for note in frame.notes() if note not in about.notes]
         yield frame
 
 

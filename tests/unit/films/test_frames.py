@@ -12,9 +12,13 @@ from mfclip.data.images import ImageError
 from mfclip.errors import MissingExtraError
 from mfclip.films.extent import extent_of
 from mfclip.films.frames import Damage, each_frame, evenly_shown, spaced, wanted_of
-from mfclip.films.picture import notes_of
 
-from .conftest import grey
+
+def grey(number: int) -> np.ndarray:
+    """A frame whose grey is five times its number, on 64 x 48 pixels, with a bright left edge."""
+    pixels = np.full((48, 64, 3), 40 + 5 * (number % 40), np.uint8)
+    pixels[:, :8] = 250
+    return pixels
 
 
 def value(frame) -> int:
@@ -79,7 +83,7 @@ def test_a_rotated_film_is_upright(make_film, rotation, name):
         wanted = np.rot90(shown, rotation // 90).astype(int)
         assert found.shape == wanted.shape
         assert np.abs(found - wanted).mean() < 4
-        assert notes_of(frame.decoded) == [f"turned upright by {rotation} degrees"]
+        assert frame.notes() == [f"turned upright by {rotation} degrees"]
 
 
 def test_a_mirrored_film_is_mirrored_back(make_film):
@@ -87,7 +91,7 @@ def test_a_mirrored_film_is_mirrored_back(make_film):
     path = make_film("film.mp4", [grey(3)] * 3, change=lambda s: s.set_display_matrix(matrix))
     frame = next(each_frame(path))
     assert np.abs(frame.rgb().astype(int) - grey(3)[:, ::-1]).mean() < 4
-    assert notes_of(frame.decoded) == ["mirrored"]
+    assert frame.notes() == ["mirrored"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_ten_bits_become_eight(make_film, codec, pix_fmt):
     path = make_film("film.mkv", map(grey, range(10)), codec=codec, pix_fmt=pix_fmt)
     frames = list(each_frame(path))
     assert [value(frame) for frame in frames] == list(range(10))
-    assert notes_of(frames[0].decoded) == ["10 bits a channel, rounded to 8"]
+    assert frames[0].notes() == ["10 bits a channel, rounded to 8"]
 
 
 @pytest.mark.parametrize("matrix", [1, 5])
@@ -140,7 +144,7 @@ def test_one_field_of_an_interlaced_film(make_film):
     assert found[:, 41:49].mean() < 30
     wanted = resize(early[::2].astype(float), (48, 64), order=1)
     assert np.abs(found - wanted).mean() < 8
-    assert notes_of(frame.decoded) == ["interlaced: the upper field of each frame"]
+    assert frame.notes() == ["interlaced: the upper field of each frame"]
 
 
 def failure(path):
