@@ -6,8 +6,10 @@ import importlib
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Install = Callable[..., Path]
 """``install(source, *, distribution, version, plugin, module, files)`` -> its folder."""
+
+MakeFilm = Callable[..., Path]
+"""``make_film(name, pictures, *, times, codec, pix_fmt, rotation, …)`` -> its file."""
 
 
 @pytest.fixture
@@ -56,6 +61,66 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         origin = getattr(sys.modules[name], "__file__", None)
         if origin and Path(origin).is_relative_to(tmp_path):
             del sys.modules[name]
+
+
+@pytest.fixture
+def make_film(tmp_path: Path) -> MakeFilm:
+    """Make a film of pictures (H, W, 3): what each frame shows, and when, is known."""
+
+    def make_film(
+        name: str,
+        pictures: Iterable[Any],
+        *,
+        times: Iterable[int] | None = None,
+        codec: str = "libx264",
+        pix_fmt: str = "yuv420p",
+        rotation: int = 0,
+        options: dict[str, str] | None = None,
+        container: dict[str, str] | None = None,
+        sound: bool = False,
+        change: Callable[[Any], None] | None = None,
+    ) -> Path:
+        """``times``: of each frame, in 1/25 s."""
+        import av
+
+        pictures = list(pictures)
+        path = tmp_path / name
+        with av.open(str(path), "w", options=container or {}) as film:
+            height, width = pictures[0].shape[:2]
+            stream = film.add_stream(codec, rate=25)
+            stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+            stream.options = options or ({"crf": "4"} if codec == "libx264" else {})
+            stream.codec_context.time_base = Fraction(1, 25)
+            if rotation:
+                stream.set_display_rotation(rotation)
+            if change:
+                change(stream)
+            for time, pixels in zip(times or range(len(pictures)), pictures, strict=True):
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = time, Fraction(1, 25)
+                film.mux(stream.encode(frame))
+            film.mux(stream.encode())
+        return path
+
+    return make_film
+
+
+@pytest.fixture
+def sound_only(tmp_path: Path) -> Path:
+    """A film that holds sound alone."""
+    import av
+    import numpy as np
+
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("aac", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+        )
+        frame.sample_rate = 8000
+        film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mfclip.errors import DataError, MissingExtraError
+from mfclip.errors import DataError
 from mfclip.files import cache_folder, replace_folder, settled
+from mfclip.films.frames import each_frame, spaced
+from mfclip.films.opening import opened, packets, require_av
 from mfclip.locks import holding
-from mfclip_data.frames import spaced
 
 if TYPE_CHECKING:
     from mfclip_data.footage import Video
@@ -65,7 +65,7 @@ def extract_videos(
     """
     waiting = [v for v in videos if v.footage.frames is None and not is_cached(v, cache, wanted)]
     if waiting:
-        _require_av()
+        require_av("extracting frames of videos")
     failed: list[str] = []
     for done, video in enumerate(waiting, start=1):
         try:
@@ -106,40 +106,24 @@ def save_frames(file: Path, folder: Path, wanted: int) -> None:
         for saved in folder.glob("*.png"):
             saved.unlink()
         _save(file, folder, set(spaced(decoded, wanted)))
-    if not decoded:
-        raise DataError(f"{file}: the video has no frame")
 
 
 def _count(file: Path) -> int:
     """Packets of the video, without decoding; what a container claims itself is often wrong."""
-    with _opened(file) as (container, stream):
-        return sum(1 for packet in container.demux(stream) if packet.size)
+    with opened(file) as (container, stream):
+        return sum(1 for packet in packets(file, container, stream) if packet.size)
 
 
 def _save(file: Path, folder: Path, positions: set[int]) -> int:
     """Save the frames at the positions; gives the number of all frames."""
-    position = -1
-    with _opened(file) as (container, stream):
-        for position, frame in enumerate(container.decode(stream)):
-            if position in positions:
-                frame.to_image().save(folder / f"{position:06}.png")
-    return position + 1
+    from PIL import Image
 
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tuple[Any, Any]]:
-    """A file's container and first video stream; errors inside the block name the file."""
-    import av
-
-    try:
-        with av.open(str(file)) as container:
-            if not container.streams.video:
-                raise DataError(f"{file}: holds no video")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            yield container, stream
-    except (av.FFmpegError, OSError) as error:
-        raise DataError(f"{file}: cannot be decoded: {error}") from error
+    total = 0
+    for frame in each_frame(file):
+        total = frame.number + 1
+        if frame.number in positions:
+            Image.fromarray(frame.rgb()).save(folder / f"{frame.number:06}.png")
+    return total
 
 
 def _stamp(video: Video) -> dict[str, object]:
@@ -151,10 +135,3 @@ def _stamp(video: Video) -> dict[str, object]:
         "bytes": found.st_size,
         "changed": found.st_mtime_ns,
     }
-
-
-def _require_av() -> None:
-    try:
-        import av  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("extracting frames of videos", "video") from error

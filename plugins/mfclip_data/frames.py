@@ -10,17 +10,6 @@ from mfclip.data.finding import is_image
 from mfclip.data.left_out import HIDDEN, LeftOut
 
 
-def spaced(total: int, wanted: int) -> list[int]:
-    """Positions of ``wanted`` frames, evenly over all of ``total``; all where there are no more.
-
-    The video is cut into ``wanted`` equal stretches, and the middle of each is taken: the gaps
-    differ by one frame at most, and neither a fade-in nor the first seconds stand for the whole.
-    """
-    if wanted >= total:
-        return list(range(total))
-    return [(2 * number + 1) * total // (2 * wanted) for number in range(wanted)]
-
-
 def list_frames(folder: Path, left_out: LeftOut) -> list[Path]:
     """The images right in a folder, in the order of the numbers in their names.
 

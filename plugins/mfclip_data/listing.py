@@ -10,11 +10,12 @@ from mfclip.data.left_out import LeftOut
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.splits import assign_splits
 from mfclip.errors import DataError
+from mfclip.films.frames import spaced
 from mfclip_data.beside import Beside, seen_from
 from mfclip_data.extract import cached_folder, is_cached
 from mfclip_data.faults import Faults, some
 from mfclip_data.footage import Video
-from mfclip_data.frames import list_frames, spaced
+from mfclip_data.frames import list_frames
 from mfclip_data.people import join_people
 
 

@@ -125,10 +125,10 @@ def test_score_and_explain_count_what_they_leave_out(
     folder = tmp_path / "mixed"
     shutil.copytree(images, folder, ignore=shutil.ignore_patterns("*.jpg"))
     (folder / "0.png").rename(folder / "photo")
-    (folder / "clip.mp4").write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0isom")
+    (folder / "song.mp3").write_bytes(b"ID3\x03\0")
     for name in ("a.txt", "b.TXT", ".DS_Store"):
         (folder / name).write_text("words")
-    told = "left out: 2 .txt, 1 .mp4, 1 hidden (no images)"
+    told = "left out: 2 .txt, 1 .mp3, 1 hidden (no images, no films)"
     done = command("mfclip", "score", bundle, folder)
     assert "photo" in done.stdout
     assert done.stderr.splitlines()[-1] == told
@@ -146,7 +146,7 @@ def test_score_and_explain_count_what_they_leave_out(
     shutil.rmtree(tmp_path / "page")
     for words in (["mfclip", "score", bundle, folder], explained):
         done = command(*words, "--strict", code=5)
-        assert f"  1 .mp4, such as {folder / 'clip.mp4'}" in done.stderr
+        assert f"  1 .mp3, such as {folder / 'song.mp3'}" in done.stderr
         assert not done.stdout
     assert not (tmp_path / "page").exists()
 

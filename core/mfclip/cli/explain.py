@@ -10,6 +10,7 @@ import typer
 
 from mfclip.cli.evaluate import Split, choose_split, read_data
 from mfclip.cli.options import Device, Precision, Registry
+from mfclip.cli.score_films import Frames, Rate
 
 if TYPE_CHECKING:
     from mfclip.data.left_out import LeftOut
@@ -35,7 +36,7 @@ class Plane(StrEnum):
 
 def explain(
     bundle: Annotated[Path, typer.Argument(help="Folder that mfclip-build wrote.")],
-    images: Annotated[list[str], typer.Argument(help="Image files, folders and globs.")],
+    images: Annotated[list[str], typer.Argument(help="Images, films, folders and globs.")],
     others: Annotated[
         list[Path] | None,
         typer.Option("--with", metavar="BUNDLE", help="A detector to show beside it; repeatable."),
@@ -66,8 +67,10 @@ def explain(
         list[Plane] | None,
         typer.Option("--projection", help="Of the embeddings; repeatable. Default: pca."),
     ] = None,
+    frames: Frames = None,
+    rate: Rate = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail where a folder holds anything but images.")
+        bool, typer.Option("--strict", help="Fail where a folder holds anything else.")
     ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
@@ -77,18 +80,22 @@ def explain(
 ) -> None:
     """Show what detectors look at: patches and noise, heat maps, similarities, embeddings.
 
+    Of a film, the frames of the highest scores are shown, as the first detector has them.
+
     Files that cannot be read, or show nothing, are listed on the page and the run goes on; then
     the command ends with exit code 9 and says how many there were.
     """
+    from mfclip.data.film_names import is_film
     from mfclip.data.finding import find_images, require_all
     from mfclip.data.left_out import LeftOut
     from mfclip.explain.attribution import MapSettings
     from mfclip.explain.detectors import load_all
     from mfclip.explain.run import PAGE, ExplainSettings
     from mfclip.explain.run import explain as write
+    from mfclip.inference.films import plan_of
 
     if strict:
-        require_all(images)
+        require_all(images, films=True)
     left_out = LeftOut()
     settings = ExplainSettings(
         methods=_methods(method),
@@ -103,7 +110,11 @@ def explain(
     )
     for one in detectors:
         typer.echo(f"{one.name}: {one.judge.arithmetic}", err=True)
-    outcome = write(detectors, list(find_images(images, left_out)), out, settings, data=manifest)
+    found = list(find_images(images, left_out, films=True))
+    films = [path for path in found if is_film(path)]
+    stills = [path for path in found if path not in set(films)]
+    plan = plan_of(frames, rate)
+    outcome = write(detectors, stills, out, settings, data=manifest, films=films, plan=plan)
     _tell(outcome, out / PAGE, left_out)
 
 
@@ -123,7 +134,7 @@ def _tell(outcome: Outcome, page: Path, left_out: LeftOut) -> None:
 
     typer.echo(f"wrote {page}", err=True)
     if left_out:
-        typer.echo(f"left out: {left_out} (no images)", err=True)
+        typer.echo(f"left out: {left_out} (no images, no films)", err=True)
     if outcome.failed:
         raise SomeFilesFailed(
             f"{outcome.failed} of {outcome.images} files could not be explained; "

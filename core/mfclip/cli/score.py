@@ -15,6 +15,7 @@ import typer
 
 from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, FaceSettings, Precision, Registry
+from mfclip.cli.score_films import Annotate, Films, Frames, Rate, TimelineFile, films_of
 from mfclip.cli.score_rows import COLUMNS, FACE_COLUMNS, Format, pour, sink_for
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Job:
     """What the threshold means for this detector."""
     batch_size: int
     workers: int | None
+    films: Films
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -45,7 +47,7 @@ class Job:
 
 def score(
     bundle: Annotated[Path, typer.Argument(help="Folder that mfclip-build wrote.")],
-    paths: Annotated[list[str], typer.Argument(help="Image files, folders and globs.")],
+    paths: Annotated[list[str], typer.Argument(help="Images, films, folders and globs.")],
     form: Annotated[
         Format | None,
         typer.Option("--format", help="Default: a table on a terminal, CSV elsewhere."),
@@ -66,7 +68,7 @@ def score(
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail where a folder holds anything but images.")
+        bool, typer.Option("--strict", help="Fail where a folder holds anything else.")
     ] = False,
     faces: Annotated[
         bool | None,
@@ -77,28 +79,34 @@ def score(
         ),
     ] = None,
     face_settings: FaceSettings = None,
+    frames: Frames = None,
+    rate: Rate = None,
+    timeline: TimelineFile = None,
+    annotate: Annotate = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
     precision: Precision = None,
     registry: Registry = None,
 ) -> None:
-    """Score images: p_fake is the calibrated probability that a face is forged (0-1).
+    """Score images and films: p_fake is the calibrated probability that a face is forged (0-1).
 
     Files that cannot be read get a status of their own and the run goes on; then the command
     ends with exit code 9 and says how many there were. Files of folders that are no images are
     left out and counted. With faces there is a row for each face, and a picture's verdict is that
-    of the face with the largest p_fake.
+    of the face with the largest p_fake. Of a film, frames that are evenly spaced in time are
+    scored; with faces there is a row for each face that is followed through it.
     """
     from mfclip.cli.score_run import check_place
     from mfclip.data.finding import find_images, require_all
     from mfclip.data.left_out import LeftOut
 
     check_place(out, resume=resume, restart=restart)
+    films = films_of(paths, frames, rate, timeline, annotate, resume=resume)
     if strict:
-        require_all(paths)
+        require_all(paths, films=True)
     left_out = LeftOut()
-    found = find_images(paths, left_out)
+    found = find_images(paths, left_out, films=True)
 
     from mfclip.inference.loaded import load
     from mfclip.inference.points import choose_point
@@ -106,8 +114,9 @@ def score(
     wanted = _faces(faces, face_settings, registry)
     loaded = load(bundle, device=device, precision=precision, registry=registry, faces=wanted)
     point = choose_point(loaded.operating, threshold)
-    job = Job(loaded, paths, threshold, point, batch_size, workers)
+    job = Job(loaded, paths, threshold, point, batch_size, workers, films)
     counts = _print(job, found, form) if out is None else _save(job, found, form, out, resume)
+    films.write()
     _finish(counts, left_out, str(loaded.arithmetic))
 
 
@@ -188,6 +197,7 @@ def _conditions(job: Job, form: Format) -> dict[str, Any]:
         "format": form,
         "columns": list(job.columns),
         **_how_faces(job.loaded),
+        **job.films.conditions(),
         "paths": list(job.paths),
         "folder": str(Path.cwd()) if relative else "",
     }
@@ -212,7 +222,7 @@ def _finish(counts: Counter[str], left_out: LeftOut, arithmetic: str) -> None:
     told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     typer.echo(f"{total} files: {told}; {arithmetic}" if total else "no files", err=True)
     if left_out:
-        typer.echo(f"left out: {left_out} (no images)", err=True)
+        typer.echo(f"left out: {left_out} (no images, no films)", err=True)
     failed = total - counts["real"] - counts["fake"]
     if failed:
         raise SomeFilesFailed(
@@ -221,18 +231,20 @@ def _finish(counts: Counter[str], left_out: LeftOut, arithmetic: str) -> None:
 
 
 def _scores(job: Job, found: Iterator[Path], tell: Callable[[int], None]) -> Iterator[Score]:
-    from mfclip.inference.score import score_paths
+    from mfclip.inference.mixed import score_files
 
-    scores = score_paths(
+    scores = score_files(
         job.loaded,
         found,
+        job.films.plan(),
         batch_size=job.batch_size,
         workers=job.workers,
         threshold=job.threshold,
         progress=tell,
+        each=job.films.keep,
     )
     with closing(scores):  # ends the workers also while an error holds this frame
-        yield from scores
+        yield from job.films.seeing(scores)
 
 
 @contextmanager
@@ -249,7 +261,7 @@ def _shown(job: Job, *, hidden: bool = False, done: int = 0) -> Iterator[Callabl
         return
     from mfclip.cli.console import ConsoleEvents
 
-    total = sum(1 for _ in find_images(job.paths))
+    total = sum(1 for _ in find_images(job.paths, films=True))
     with ConsoleEvents() as events:
         events.stage("Scoring")
         yield lambda more: events.step(done + more, total)

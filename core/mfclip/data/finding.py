@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from mfclip.data.film_names import is_film
 from mfclip.data.left_out import FOLDERS, HIDDEN, SPECIAL, LeftOut
 from mfclip.data.signatures import DECODED, HEAD, sniff
 from mfclip.errors import DataError, UsageError
@@ -34,7 +35,9 @@ IMAGES = DECODED | frozenset(
 image whatever its name. One that is not decoded is given all the same, so that it is reported."""
 
 
-def find_images(patterns: Iterable[str], left_out: LeftOut | None = None) -> Iterator[Path]:
+def find_images(
+    patterns: Iterable[str], left_out: LeftOut | None = None, *, films: bool = False
+) -> Iterator[Path]:
     """Give the files that the patterns name, pattern by pattern.
 
     * A file is given as it is, whatever its name; also one that is missing, so that whoever
@@ -50,6 +53,8 @@ def find_images(patterns: Iterable[str], left_out: LeftOut | None = None) -> Ite
     ----------
     left_out
         Counts, while the paths are taken, everything in the folders that is not given.
+    films
+        Give the films of a folder as well: by their first bytes, else by their names.
 
     Raises
     ------
@@ -58,15 +63,15 @@ def find_images(patterns: Iterable[str], left_out: LeftOut | None = None) -> Ite
         images.
     """
     count = LeftOut() if left_out is None else left_out
-    return chain.from_iterable([_expand(pattern, count) for pattern in patterns])
+    return chain.from_iterable([_expand(pattern, count, films) for pattern in patterns])
 
 
 def walk_images(folder: Path, left_out: LeftOut | None = None) -> Iterator[Path]:
     """Images below a folder, sorted by name, folder after folder. See :func:`find_images`."""
-    return _walk(folder, set(), LeftOut() if left_out is None else left_out)
+    return _walk(folder, set(), LeftOut() if left_out is None else left_out, films=False)
 
 
-def require_all(patterns: Iterable[str]) -> None:
+def require_all(patterns: Iterable[str], *, films: bool = False) -> None:
     """Go through the folders once, before any work.
 
     Raises
@@ -77,7 +82,7 @@ def require_all(patterns: Iterable[str]) -> None:
         As :func:`find_images`.
     """
     left_out = LeftOut()
-    for _ in find_images(patterns, left_out):
+    for _ in find_images(patterns, left_out, films=films):
         pass
     if left_out:
         raise DataError(
@@ -118,23 +123,26 @@ def _head(path: Path) -> bytes | None:
         return stream.read(HEAD)
 
 
-def _expand(pattern: str, left_out: LeftOut) -> Iterator[Path]:
+def _expand(pattern: str, left_out: LeftOut, films: bool) -> Iterator[Path]:
     path = Path(pattern)
     if path.is_dir():
-        return _some(walk_images(path, left_out), f"folder {pattern!r} holds no image", left_out)
+        found = _walk(path, set(), left_out, films=films)
+        return _some(found, f"folder {pattern!r} holds no image", left_out)
     if os.path.lexists(path) or not glob.has_magic(pattern):
         return iter((path,))
     matches = map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - any root
     deep = "**" in pattern
-    found = chain.from_iterable(_match(match, left_out, deep=deep) for match in matches)
+    found = chain.from_iterable(
+        _match(match, left_out, deep=deep, films=films) for match in matches
+    )
     return _some(found, f"{pattern!r} matches no file", left_out)
 
 
-def _match(path: Path, left_out: LeftOut, *, deep: bool) -> Iterator[Path]:
+def _match(path: Path, left_out: LeftOut, *, deep: bool, films: bool) -> Iterator[Path]:
     """A file itself, a folder's images; ``**`` has matched the files inside a folder already."""
     if not path.is_dir():
         return iter((path,))
-    return iter(()) if deep else walk_images(path, left_out)
+    return iter(()) if deep else _walk(path, set(), left_out, films=films)
 
 
 def _some(paths: Iterator[Path], complaint: str, left_out: LeftOut) -> Iterator[Path]:
@@ -149,7 +157,9 @@ def _some(paths: Iterator[Path], complaint: str, left_out: LeftOut) -> Iterator[
     return chain((first,), paths)
 
 
-def _walk(folder: Path, above: set[tuple[int, int]], left_out: LeftOut) -> Iterator[Path]:
+def _walk(
+    folder: Path, above: set[tuple[int, int]], left_out: LeftOut, *, films: bool
+) -> Iterator[Path]:
     try:
         found = folder.stat()
         names = sorted(os.listdir(folder))  # noqa: PTH208 - names alone: there may be a million
@@ -164,6 +174,11 @@ def _walk(folder: Path, above: set[tuple[int, int]], left_out: LeftOut) -> Itera
         if name.startswith("."):
             left_out.add(path, HIDDEN)
         elif path.is_dir():
-            yield from _walk(path, above | {here}, left_out)
-        elif is_image(path, left_out):
+            yield from _walk(path, above | {here}, left_out, films=films)
+        elif (films and _is_film(path)) or is_image(path, left_out):
             yield path
+
+
+def _is_film(path: Path) -> bool:
+    """Quick where the name is an image's: it is given in any case."""
+    return path.suffix.lower() not in SUFFIXES and is_film(path)

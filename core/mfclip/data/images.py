@@ -77,6 +77,14 @@ class ImageStatus(StrEnum):
     """No face was found in it, where faces are looked for; so there is no verdict."""
     SMALL_FACE = "small-face"
     """A face is too small, or the largest one is; so there is no verdict."""
+    NOT_A_FILM = "not-a-film"
+    """It is called like a film, and its bytes are those of none."""
+    NO_VIDEO = "no-video"
+    """A film that holds sound alone; so there is no verdict."""
+    NO_FRAME = "no-frame"
+    """A film without a frame; so there is no verdict."""
+    ENCRYPTED = "encrypted"
+    """A film that is decoded with a key only."""
 
 
 class ImageError(DataError):

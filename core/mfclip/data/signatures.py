@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DECODED", "HEAD", "described", "sniff"]
+__all__ = ["DECODED", "FILMS", "HEAD", "described", "sniff"]
 
 HEAD = 4096
 """First bytes that :func:`sniff` looks at; fewer will do for most formats."""
@@ -12,7 +12,10 @@ DECODED = frozenset(
 )
 """Formats that are decoded, in the names of :func:`sniff`; HEIF with the extra ``heif``."""
 
-_VIDEOS = frozenset({"MP4", "QuickTime", "3GP", "AVI", "Matroska or WebM", "FLV", "MPEG", "ASF"})
+FILMS = frozenset(
+    {"MP4", "QuickTime", "3GP", "AVI", "Matroska or WebM", "FLV", "MPEG", "MPEG-TS", "ASF"}
+)
+"""Formats that hold films, in the names of :func:`sniff`."""
 _SOUNDS = frozenset({"WAV", "MP3", "Ogg", "M4A", "FLAC"})
 
 _MARKS = (
@@ -97,7 +100,7 @@ def sniff(head: bytes) -> str | None:
 
 def described(name: str) -> str:
     """A format in words: ``"PDF"``, ``"a video (MP4)"``."""
-    if name in _VIDEOS:
+    if name in FILMS:
         return f"a video ({name})"
     return f"a sound ({name})" if name in _SOUNDS else name
 
@@ -122,6 +125,8 @@ def _of_fields(head: bytes) -> str | None:
         return "ICO" if entries != b"\0\0" and planes in (b"\0\0", b"\x01\0") else None
     if head[:4] == b"\0\0\x02\0" and reserved == b"\0" and entries != b"\0\0":
         return "CUR"
+    if len(head) > 376 and {head[0], head[188], head[376]} == {0x47}:
+        return "MPEG-TS"
     if head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3] in b" \t\r\n" and head[2:3]:
         return "PNM"
     return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 from torch import Tensor
 
 from mfclip.data.images import ImageStatus
@@ -111,6 +112,17 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Still:
+    """A frame of a film, or a face in one."""
+
+    path: Path
+    """The film's, with the time in the name: ``film.mp4 at 12.40 s``."""
+    pixels: UInt8[Tensor, "3 height width"]
+    note: str
+    """Which frame it is."""
+
+
+@dataclass(frozen=True)
 class Workbench:
     """Everything that makes cards out of paths."""
 
@@ -144,6 +156,16 @@ class Workbench:
                     yield Card(number, path, self.truth.get(path.resolve()), next(looks), reason)
                 else:
                     yield Failure(number, path, status, reason)
+
+    def stills(
+        self, stills: Sequence[Still], start: int, *, batch_size: int
+    ) -> Iterator[Card | Failure]:
+        """One for each frame of a film; ``start``: the number before the first card's."""
+        for first in range(0, len(stills), batch_size):
+            batch = stills[first : first + batch_size]
+            looks = self._looks([still.pixels for still in batch])
+            for number, still in enumerate(batch, start + first + 1):
+                yield Card(number, still.path, None, next(looks), still.note)
 
     def _looks(self, images: Sequence[Tensor]) -> Iterator[Look]:
         """One for each image of a batch; the heat maps are made as they are asked for."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +15,15 @@ from mfclip.data.manifest import Manifest
 from mfclip.errors import UsageError
 from mfclip.evaluation.report.figures.embedding import Projection
 from mfclip.explain.attribution import MapSettings, Method, require_captum
-from mfclip.explain.cards import Card, Failure, Workbench
+from mfclip.explain.cards import Card, Failure, Still, Workbench
 from mfclip.explain.detectors import Named
 from mfclip.explain.drawings import Drawings, make_drawings
+from mfclip.explain.films import strongest
 from mfclip.explain.page import Page, write_page
 from mfclip.explain.texture import NOISE_WHITE, texture_reader
 from mfclip.files import replace_folder, write_text
+from mfclip.inference.loaded import LoadedDetector
+from mfclip.inference.watching import Plan
 from mfclip.pages.svg import as_file
 
 PAGE, NUMBERS = "explain.html", "explain.json"
@@ -51,6 +55,8 @@ def explain(
     settings: ExplainSettings | None = None,
     *,
     data: Manifest | None = None,
+    films: Sequence[Path] = (),
+    plan: Plan | None = None,
 ) -> Outcome:
     """Write ``explain.html``, ``explain.json``, and a folder of pictures for each image.
 
@@ -59,6 +65,10 @@ def explain(
     data
         Labelled images: they tell the truth of the images where these are among them, and are
         what matrices and embeddings are made from. Without them, the page has neither.
+    films
+        Of each, the frames that the first detector scores highest are explained, after the images.
+    plan
+        Which frames of the films are scored.
 
     Raises
     ------
@@ -68,7 +78,7 @@ def explain(
         Where heat maps are asked for and captum is not installed.
     """
     settings = settings or ExplainSettings()
-    if not paths:
+    if not paths and not films:
         raise UsageError("no images to explain")
     for one in detectors:
         if one.loaded.frames is not None:
@@ -105,10 +115,29 @@ def explain(
             write_text(staged / f"{name}.svg", as_file(drawing))
         record = _Record(bench, settings, drawings)
         cards = bench.cards(paths, batch_size=settings.batch_size, workers=settings.workers)
-        page = Page(bench=bench, images=len(paths), drawings=drawings)
+        stills, failures = _of_films(first, films, plan or Plan(), settings.batch_size, len(paths))
+        more = bench.stills(stills, len(paths) + len(failures), batch_size=settings.batch_size)
+        cards = chain(cards, failures, more)
+        total = len(paths) + len(failures) + len(stills)
+        page = Page(bench=bench, images=total, drawings=drawings)
         write_page(staged / PAGE, page, record.keeping(cards, staged))
         write_text(staged / NUMBERS, json.dumps(record.as_json(), indent=1, ensure_ascii=False))
-    return Outcome(len(paths), record.failed)
+    return Outcome(total, record.failed)
+
+
+def _of_films(
+    loaded: LoadedDetector, films: Sequence[Path], plan: Plan, batch_size: int, start: int
+) -> tuple[list[Still], list[Failure]]:
+    """What there is to explain of each film, and the films that have no verdict."""
+    stills: list[Still] = []
+    failures: list[Failure] = []
+    for film in films:
+        found = strongest(loaded, film, plan, batch_size=batch_size)
+        if isinstance(found, Failure):
+            failures.append(replace(found, number=start + len(failures) + 1))
+        else:
+            stills += found
+    return stills, failures
 
 
 def _check_destination(out: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,8 @@ from mfclip.metrics.operating import OperatingPoints
 if TYPE_CHECKING:
     from mfclip.compute.precision import Arithmetic
     from mfclip.faces.finder import FaceFinder
+    from mfclip.inference.films import FilmScore
+    from mfclip.inference.watching import FrameScore
     from mfclip.recipe.model import Recipe
     from mfclip.recipe.settings import FacesSettings
 
@@ -105,6 +107,29 @@ class LoadedDetector:
                 self, point, paths, readable, statuses, reasons, faces, batch_size
             )
         return scores
+
+    def score_film(
+        self,
+        path: Path | str,
+        *,
+        frames: int | None = None,
+        rate: float | None = None,
+        threshold: str | float | None = None,
+        batch_size: int = 24,
+        each: Callable[[FrameScore], None] | None = None,
+    ) -> FilmScore:
+        """Score a film, however long, see :func:`mfclip.inference.films.score_film`."""
+        from mfclip.inference.films import score_film
+
+        return score_film(
+            self,
+            path,
+            frames=frames,
+            rate=rate,
+            threshold=threshold,
+            batch_size=batch_size,
+            each=each,
+        )
 
 
 def load(

@@ -17,6 +17,23 @@ from mfclip.metrics.scores import ScoreTable
 from mfclip.metrics.units import units
 
 
+class RunningMean:
+    """The mean of a video's log-odds, one frame after the other: the same as :func:`by_video`'s."""
+
+    def __init__(self) -> None:
+        self.frames, self._total = 0, 0.0
+
+    def add(self, log_odds: float) -> None:
+        """One frame that was scored."""
+        self.frames += 1
+        self._total += log_odds
+
+    @property
+    def log_odds(self) -> float:
+        """The mean; NaN where no frame was scored."""
+        return self._total / self.frames if self.frames else float("nan")
+
+
 def has_videos(table: ScoreTable) -> bool:
     """Whether any video has two frames or more, so that videos differ from frames."""
     named = table.video[table.video != ""]

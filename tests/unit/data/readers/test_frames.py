@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from mfclip.data.left_out import LeftOut
-from mfclip_data.frames import list_frames, natural, spaced
+from mfclip.films.frames import spaced
+from mfclip_data.frames import list_frames, natural
 
 
 def test_exact_positions() -> None:

@@ -1,0 +1,1 @@
+"""Films: opened, decoded frame by frame, faces followed through them, and written."""
