@@ -135,7 +135,7 @@ class Workbench:
             finder=self.detectors[0].loaded.finder,
         )
         for batch in stream:
-            looks = self._looks(batch.images)
+            looks = self.looks(batch.images)
             for path, status, reason in zip(
                 batch.paths, batch.statuses, batch.reasons, strict=True
             ):
@@ -145,7 +145,7 @@ class Workbench:
                 else:
                     yield Failure(number, path, status, reason)
 
-    def _looks(self, images: Sequence[Tensor]) -> Iterator[Look]:
+    def looks(self, images: Sequence[Tensor]) -> Iterator[Look]:
         """One for each image of a batch; the heat maps are made as they are asked for."""
         if not images:
             return
