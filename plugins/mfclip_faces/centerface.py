@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mfclip.faces.face import Face, Points
-from mfclip_faces.decode import Found, decode, joined, without_doubles
+from mfclip_faces.decode import STRIDE, Found, decode, joined, without_doubles
 from mfclip_faces.network import Network
 
 MULTIPLE = 32
@@ -89,11 +89,16 @@ def scaled_down(
 
 
 def starts(length: int, tile: int, shared: int) -> list[int]:
-    """Where tiles begin that cover a length, evenly; neighbours have ``shared`` in common."""
+    """Where tiles begin that cover a length, about evenly; neighbours have ``shared`` in common.
+
+    At whole cells of the network, so that two tiles see a face alike; but for the last one, which
+    ends with the picture.
+    """
     if length <= tile:
         return [0]
-    steps = -(-(length - tile) // (tile - shared))
-    return [round(step * (length - tile) / steps) for step in range(steps + 1)]
+    steps = -(-(length - tile) // (tile - shared - STRIDE))
+    evenly = (STRIDE * round(step * (length - tile) / steps / STRIDE) for step in range(steps))
+    return [*evenly, length - tile]
 
 
 def _cut(

@@ -25,12 +25,15 @@ from mfclip_corruptions.parts import (
 )
 from mfclip_data.parts import FolderData, ImageColumn, ManifestData
 from mfclip_data.readers import CelebDf, DeeperForensics, Dfdc, Ffpp, GenFace
+from mfclip_faces.parts import CenterFace
 from mfclip_losses.parts import CrossEntropy, LanguageKl, UniformityAlignment
 from mfclip_pseudo.parts import Autoencoder, SelfBlend, Spectrum, SwapBlend, Upsample
 from mfclip_sample.parts import SampleData
 from mfclip_spa.plugin import CrossModal, InfoNce, Spa
 from mfclip_text.parts import Fle, HierarchicalPrompts
 from mfclip_vision.parts import Cvit, FrameMean, MapCnn, MultiModalVision, SrmNoise, Timm, Vector
+
+from ..conftest import write_red_network
 
 OWNER = "mfclip"
 CVIT = Cvit(channels=(4, 8, 8), convolutions=(1, 1, 1), dim=16, depth=1, heads=2, mlp=16)
@@ -45,6 +48,11 @@ def tower_file() -> Path:
     tower = ClipVit(patch=16, **TOWER).build(BuildContext(image_size=32)).tower
     save_file({f"visual.{name}": value for name, value in tower.state_dict().items()}, file)
     return file
+
+
+def network_file() -> Path:
+    """A network with CenterFace's outputs."""
+    return write_red_network(Path(tempfile.mkdtemp()) / "red.onnx")
 
 
 NARROW: tuple[Part, ...] = (
@@ -81,6 +89,7 @@ NARROW: tuple[Part, ...] = (
     Upsample(),
     Spectrum(),
     Autoencoder(**CODER),
+    CenterFace(weights=network_file()),
 )
 """Every shipped part that needs no files, made narrow: the checks are of behaviour, not of size."""
 VARIANTS: tuple[Part, ...] = (
