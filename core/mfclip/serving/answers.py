@@ -322,16 +322,22 @@ def meaning(one: Scored) -> str:
     score = one.score
     if score.p_fake is None:
         return f"No verdict: {score.reason}"
-    numbers = f"p_fake {score.p_fake:.3f}", f"the threshold {score.threshold:.3f}"
+    p_fake, threshold = apart(score.p_fake, score.threshold)
     whose = ""
     if score.faces and len(score.faces) > 1:
         whose = " of the most suspicious face"
     if score.verdict == "fake":
         return (
-            f"{numbers[0]}{whose} reaches {numbers[1]}: to this detector it looks more like the "
-            "forgeries it was trained on than like its real photos."
+            f"p_fake {p_fake}{whose} reaches the threshold {threshold}: to this detector it looks "
+            "more like the forgeries it was trained on than like its real photos."
         )
     return (
-        f"{numbers[0]}{whose} stays below {numbers[1]}: the detector found no traces that it "
-        "knows. That does not prove that the picture is genuine."
+        f"p_fake {p_fake}{whose} stays below the threshold {threshold}: the detector found no "
+        "traces that it knows. That does not prove that the picture is genuine."
     )
+
+
+def apart(one: float, other: float) -> tuple[str, str]:
+    """Two numbers with as many digits as tell them apart, three at least and nine at most."""
+    pairs = [(f"{one:.{digits}f}", f"{other:.{digits}f}") for digits in range(3, 10)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])

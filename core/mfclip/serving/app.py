@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -17,7 +17,7 @@ from mfclip.serving.meters import Meters
 from mfclip.serving.outer import Outer
 from mfclip.serving.page import page_routes
 from mfclip.serving.refusals import CODES, Refusal
-from mfclip.serving.routes import open_routes, problems, routes
+from mfclip.serving.routes import SCORE, form, guarded, open_routes, problems, routes
 from mfclip.serving.service import Service
 from mfclip.serving.tokens import is_local
 from mfclip.version import __version__
@@ -72,8 +72,13 @@ def create_app(
         responses=problems(500),
     )
     app.state.tokens, app.state.models = tokens, tuple(models)
-    for router in (open_routes, routes, page_routes):
-        app.include_router(router)
+    app.include_router(open_routes)
+    app.include_router(page_routes)
+    if tokens is None:
+        app.include_router(routes)
+    else:
+        app.include_router(routes, dependencies=[Depends(guarded)], responses=problems(401))
+    _describe_limits(app, limits)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown)
@@ -81,6 +86,18 @@ def create_app(
     hosts = {host, "localhost", "127.0.0.1", "::1"} if tokens is None and is_local(host) else None
     app.add_middleware(Outer, meters=meters, hosts=hosts)
     return app
+
+
+def _describe_limits(app: FastAPI, limits: Limits) -> None:
+    """Let OpenAPI tell how many files a request may have here."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        schema = describe()
+        schema["paths"][SCORE]["post"] |= form(limits.max_files)
+        return schema
+
+    app.openapi = described  # type: ignore[method-assign]  # as FastAPI's manual has it
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

@@ -26,16 +26,15 @@ from mfclip.serving.refusals import Refusal
 from mfclip.serving.service import Service
 from mfclip.serving.uploads import FIELD, Upload, read_uploads
 
+SCORE = "/v1/score"
 _bearer = HTTPBearer(auto_error=False, description="A line of the service's --token-file.")
 
 
 def guarded(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> None:
-    """Let in who knows a token, where tokens are asked for. Raises :class:`Refusal`."""
+    """Let in who knows a token. Raises :class:`Refusal`."""
     tokens = request.app.state.tokens
-    if tokens is None:
-        return
     if given is None or given.credentials not in tokens:
         which = "none was given" if given is None else "the one given is not known"
         raise Refusal(401, f"a token is asked for, {which}: send Authorization: Bearer TOKEN")
@@ -47,30 +46,28 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 open_routes = APIRouter()
-routes = APIRouter(dependencies=[Depends(guarded)], responses=problems(401))
+routes = APIRouter()
 
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "additionalProperties": False,
-                    "properties": {
-                        FIELD: {
-                            "type": "array",
-                            "minItems": 1,
-                            "items": {"type": "string", "format": "binary"},
-                            "description": "Image files; their content says what they are.",
-                        }
-                    },
-                }
-            }
-        },
+
+def form(most: int | None = None) -> dict[str, Any]:
+    """For OpenAPI, a body of so many files as ``most``."""
+    field = {
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "string", "format": "binary"},
+        "description": "Image files; their content says what they are.",
+        **({} if most is None else {"maxItems": most}),
     }
-}
+    schema = {
+        "type": "object",
+        "required": [FIELD],
+        "additionalProperties": False,
+        "properties": {FIELD: field},
+    }
+    content = {"multipart/form-data": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 _TAKES = problems(400, 404, 408, 413, 415, 422, 429, 503)
 ModelName = Annotated[
     str | None, Query(description="Name of the detector; without it the first one.")
@@ -118,7 +115,7 @@ async def models(request: Request) -> ModelsAnswer:
     return ModelsAnswer(mfclip=__version__, models=told)
 
 
-@routes.post("/v1/score", tags=["detectors"], openapi_extra=_FORM, responses=_TAKES)
+@routes.post(SCORE, tags=["detectors"], openapi_extra=form(), responses=_TAKES)
 async def score(
     request: Request,
     model: ModelName = None,
@@ -145,7 +142,7 @@ async def score(
     return score_answer(chosen, point, found)
 
 
-@routes.post("/v1/explain", tags=["detectors"], openapi_extra=_FORM, responses=_TAKES)
+@routes.post("/v1/explain", tags=["detectors"], openapi_extra=form(1), responses=_TAKES)
 async def explain(
     request: Request,
     model: ModelName = None,

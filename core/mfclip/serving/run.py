@@ -8,6 +8,7 @@ import logging
 import logging.config
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,10 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take the signals for the time of the block."""
+        """Take the signals for the time of the block; only a main thread can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         earlier = {
             number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
         }

@@ -69,7 +69,7 @@ function scale(value, point, verdict) {
   bar.setAttribute("aria-hidden", "true");
   bar.firstChild.style.width = `${100 * value}%`;
   bar.lastChild.style.left = `${100 * point.threshold}%`;
-  const text = `p_fake ${value.toFixed(3)} of 1; threshold ${point.threshold.toFixed(3)} (${point.name}: ${point.meaning})`;
+  const text = `The line is the threshold: ${point.name}, ${point.meaning}.`;
   return [bar, make("p", { className: "note", text })];
 }
 
