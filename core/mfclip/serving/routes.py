@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
 from mfclip.errors import UsageError
@@ -69,9 +70,29 @@ def form(most: int | None = None) -> dict[str, Any]:
 
 
 _TAKES = problems(400, 404, 408, 413, 415, 422, 429, 503)
-ModelName = Annotated[
-    str | None, Query(description="Name of the detector; without it the first one.")
-]
+
+
+class _Query(BaseModel):
+    """What may stand behind the question mark, and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    model: str | None = None
+    """Name of the detector; without it the first one."""
+
+
+class ScoreQuery(_Query):
+    """Of ``/v1/score``."""
+
+    threshold: str | None = Field(None, examples=["fpr-1"])
+    """balanced, fpr-1, fpr-5, or a number 0-1; without it the detector's own."""
+
+
+class ExplainQuery(_Query):
+    """Of ``/v1/explain``."""
+
+    face: int = Field(1, ge=1, le=10_000)
+    """Number of the face; the largest is 1."""
 
 
 def service_of(request: Request) -> Service:
@@ -116,25 +137,15 @@ async def models(request: Request) -> ModelsAnswer:
 
 
 @routes.post(SCORE, tags=["detectors"], openapi_extra=form(), responses=_TAKES)
-async def score(
-    request: Request,
-    model: ModelName = None,
-    threshold: Annotated[
-        str | None,
-        Query(
-            description="balanced, fpr-1, fpr-5, or a number 0-1; without it the detector's own.",
-            examples=["fpr-1"],
-        ),
-    ] = None,
-) -> ScoreAnswer:
+async def score(request: Request, asked: Annotated[ScoreQuery, Query()]) -> ScoreAnswer:
     """Score images: one or many files, one answer for each, in their order.
 
     A file that cannot be scored is no error: its status says why there is no verdict.
     """
     service = service_of(request)
-    chosen = service.model(model)
+    chosen = service.model(asked.model)
     try:
-        point = chosen.point(threshold)
+        point = chosen.point(asked.threshold)
     except UsageError as error:
         raise Refusal(422, str(error)) from error
     async with _uploads(request, service) as uploads:
@@ -143,24 +154,18 @@ async def score(
 
 
 @routes.post("/v1/explain", tags=["detectors"], openapi_extra=form(1), responses=_TAKES)
-async def explain(
-    request: Request,
-    model: ModelName = None,
-    face: Annotated[
-        int, Query(ge=1, le=10_000, description="Number of the face, the largest is 1.")
-    ] = 1,
-) -> ExplainAnswer:
+async def explain(request: Request, asked: Annotated[ExplainQuery, Query()]) -> ExplainAnswer:
     """Show what the detector looks at in one image: a heat map, and patches with their noise.
 
     It takes as long as some hundred scores. Needs the extra `explain` where the service runs.
     """
     service = service_of(request)
-    chosen = service.model(model)
+    chosen = service.model(asked.model)
     async with _uploads(request, service) as uploads:
         if len(uploads) > 1:
             raise Refusal(422, f"one image is explained at a time, got {len(uploads)}")
-        found = await service.explain(chosen, uploads[0], face)
-    return explain_answer(chosen, face, found)
+        found = await service.explain(chosen, uploads[0], asked.face)
+    return explain_answer(chosen, asked.face, found)
 
 
 @asynccontextmanager

@@ -38,8 +38,8 @@ async def read_uploads(
     Raises
     ------
     Refusal
-        415 for another content type, 400 for a body that is no form or breaks off, 413 for one over
-        the limits, 422 for other fields and for none.
+        415 for another content type, 400 for a body that is no form or breaks off, 413 for one with
+        too many bytes, 422 for other fields, for no file and for too many.
     """
     parts = _Parts(_boundary(headers.get("content-type", "")), limits)
     told = headers.get("content-length", "")
@@ -118,7 +118,7 @@ class _Parts:
     def _begin(self) -> None:
         if len(self._uploads) == self._limits.max_files:
             most = self._limits.max_files
-            raise Refusal(413, f"the request holds more than {most} files; send fewer in one")
+            raise Refusal(422, f"the request holds more than {most} files; send fewer in one")
         self._headers, self._content, self._length = {}, bytearray(), 0
 
     def _head(self, which: int, data: bytes) -> None:

@@ -68,7 +68,7 @@ REFUSED = {
     "no parts": (
         {"content-type": "multipart/form-data; boundary=q"}, b"--q--\r\n", 422, "no file"),
     "another field": (*encoded(("a", b"x"), field="image"), 422, "'image'"),
-    "too many": (*encoded(*[("a", b"x")] * 4), 413, "more than 3 files"),
+    "too many": (*encoded(*[("a", b"x")] * 4), 422, "more than 3 files"),
     "too long": (*encoded(("a", b"x" * 10_001)), 413, "limit of 10000 bytes"),
     "long headers": (*encoded(("a" * 5000, b"x")), 400, "over 4096|exceeded"),
 }  # fmt: skip
