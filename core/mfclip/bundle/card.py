@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _LOAD = "## How to load"
 LIMITS = (
     "It knows the kinds of forgery that it was trained on. On generators, cameras and "
-    "compressions that it has not seen, expect it to be worse than the figures above, and its "
-    "p_fake to be less well calibrated.",
+    "compressions that it has not seen, expect it to be worse than its figures on the test split, "
+    "and its p_fake to be less well calibrated.",
     "It looks at one whole picture of a face. It does not find faces in a larger picture, does "
     "not say which region was changed, and a picture without a face gets a figure that means "
     "nothing.",

@@ -22,6 +22,7 @@ from mfclip.cli.explain import explain
 from mfclip.cli.interrupts import Stop
 from mfclip.cli.new_plugin import new_plugin
 from mfclip.cli.score import score
+from mfclip.cli.serve import serve
 from mfclip.cli.weights import weights_tree
 from mfclip.errors import MfclipError
 from mfclip.version import __version__
@@ -62,6 +63,7 @@ def command_tree() -> typer.Typer:
         score,
         evaluate,
         explain,
+        serve,
         bench,
         compare,
         parts,

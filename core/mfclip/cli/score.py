@@ -111,7 +111,7 @@ def score(
     from mfclip.inference.loaded import load
     from mfclip.inference.points import choose_point
 
-    wanted = _faces(faces, face_settings, registry)
+    wanted = face_choice(faces, face_settings, registry)
     loaded = load(bundle, device=device, precision=precision, registry=registry, faces=wanted)
     point = choose_point(loaded.operating, threshold)
     job = Job(loaded, paths, threshold, point, batch_size, workers, films)
@@ -120,7 +120,7 @@ def score(
     _finish(counts, left_out, str(loaded.arithmetic))
 
 
-def _faces(
+def face_choice(
     asked: bool | None, settings: list[str] | None, registry: str | None
 ) -> FacesSettings | bool | None:
     """What the options say of faces, for :func:`mfclip.load`."""

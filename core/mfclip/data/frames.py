@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from jaxtyping import UInt8
 
 from mfclip.data.formats import frame_count
 from mfclip.data.images import (
+    MAX_PIXELS,
     UNNAMED,
     ImageError,
     ImageStatus,
@@ -20,7 +21,7 @@ from mfclip.data.images import (
     decode_opened,
     open_image,
     open_regular,
-    read_picture,
+    read_stream,
 )
 
 if TYPE_CHECKING:
@@ -36,13 +37,24 @@ def read_sample(path: Path, frames: int | None) -> Picture:
     A file with fewer frames gives some of them more than once; the note says how many there are.
     Raises :class:`ImageError`, also for damage in a later frame and for frames of several sizes.
     """
-    if frames is None:
-        return read_picture(path)
     with open_regular(path) as stream:
-        image = open_image(path, stream)
-        if _total(image, path) > 1:
-            return frames_of(image, frames, path)
-    return _repeated(read_picture(path), frames)
+        return sample_of(stream, frames, path)
+
+
+def sample_of(
+    stream: BinaryIO, frames: int | None, path: Path = UNNAMED, limit: int = MAX_PIXELS
+) -> Picture:
+    """The same out of an opened file, or of bytes in memory.
+
+    ``limit``: pixels of the largest frame that is decoded.
+    """
+    if frames is None:
+        return read_stream(stream, path, limit)
+    image = open_image(path, stream, limit)
+    if _total(image, path) > 1:
+        return frames_of(image, frames, path)
+    stream.seek(0)
+    return _repeated(read_stream(stream, path, limit), frames)
 
 
 def frames_of(image: Image, frames: int, path: Path = UNNAMED) -> Picture:

@@ -42,6 +42,7 @@ __all__ = [
     "decode_opened",
     "find_images",
     "read_picture",
+    "read_stream",
 ]
 
 MAX_PIXELS = 1 << 26
@@ -119,16 +120,24 @@ def decode(path: Path) -> NDArray[np.uint8]:
 def read_picture(path: Path) -> Picture:
     """Decode as :func:`decode`, with the note. Raises :class:`ImageError`."""
     with open_regular(path) as stream:
-        image = open_image(path, stream)
-        try:
-            return decode_opened(image, path)
-        except ImageError as error:
-            if error.status is not ImageStatus.TRUNCATED or image.format not in ("JPEG", "MPO"):
-                raise
-            whole = _without_end(path, stream)
-            if whole is None:
-                raise
-            return whole
+        return read_stream(stream, path)
+
+
+def read_stream(stream: BinaryIO, path: Path = UNNAMED, limit: int = MAX_PIXELS) -> Picture:
+    """Decode the same out of an opened file, or of bytes in memory.
+
+    ``limit``: pixels of the largest image that is decoded. Raises :class:`ImageError`.
+    """
+    image = open_image(path, stream, limit)
+    try:
+        return decode_opened(image, path)
+    except ImageError as error:
+        if error.status is not ImageStatus.TRUNCATED or image.format not in ("JPEG", "MPO"):
+            raise
+        whole = _without_end(path, stream)
+        if whole is None:
+            raise
+        return whole
 
 
 def decode_opened(image: Image, path: Path = UNNAMED) -> Picture:
@@ -186,8 +195,8 @@ def open_regular(path: Path) -> BinaryIO:
         raise ImageError(path, ImageStatus.MISSING, f"no file has such a name: {error}") from error
 
 
-def open_image(path: Path, stream: BinaryIO) -> ImageFile:
-    """Read the header only. Raises :class:`ImageError`."""
+def open_image(path: Path, stream: BinaryIO, limit: int = MAX_PIXELS) -> ImageFile:
+    """Read the header only. Raises :class:`ImageError`, also for more pixels than the limit."""
     from PIL import Image
 
     name = None
@@ -196,16 +205,16 @@ def open_image(path: Path, stream: BinaryIO) -> ImageFile:
         if name is None:
             reason = f"its bytes are those of no image; {_INSTEAD}"
             raise ImageError(path, ImageStatus.NOT_AN_IMAGE, reason)
-        return open_form(name, stream, MAX_PIXELS)
+        return open_form(name, stream, limit)
     except ImageError:
         raise
     except OversizedError as error:
-        raise ImageError(path, ImageStatus.TOO_LARGE, _over(str(error))) from error
+        raise ImageError(path, ImageStatus.TOO_LARGE, _over(str(error), limit)) from error
     except UnsupportedError as error:
         reason = f"{error}; {_INSTEAD}"
         raise ImageError(path, ImageStatus.UNSUPPORTED_FORMAT, reason) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(path, ImageStatus.TOO_LARGE, _over("its header")) from error
+        raise ImageError(path, ImageStatus.TOO_LARGE, _over("its header", limit)) from error
     except Exception as error:  # header parsers raise all kinds on damaged data
         if _from_system(error):
             raise ImageError(path, ImageStatus.UNREADABLE, str(error)) from error
@@ -213,8 +222,8 @@ def open_image(path: Path, stream: BinaryIO) -> ImageFile:
         raise ImageError(path, ImageStatus.TRUNCATED, reason) from error
 
 
-def _over(what: str) -> str:
-    return f"{what} is over the limit of {MAX_PIXELS} pixels; scale it down or crop the face"
+def _over(what: str, limit: int) -> str:
+    return f"{what} is over the limit of {limit} pixels; scale it down or crop the face"
 
 
 def _undecoded(path: Path, form: str, error: Exception) -> ImageError:

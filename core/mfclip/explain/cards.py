@@ -147,7 +147,7 @@ class Workbench:
             finder=self.detectors[0].loaded.finder,
         )
         for batch in stream:
-            looks = self._looks(batch.images)
+            looks = self.looks(batch.images)
             for path, status, reason in zip(
                 batch.paths, batch.statuses, batch.reasons, strict=True
             ):
@@ -163,11 +163,11 @@ class Workbench:
         """One for each frame of a film; ``start``: the number before the first card's."""
         for first in range(0, len(stills), batch_size):
             batch = stills[first : first + batch_size]
-            looks = self._looks([still.pixels for still in batch])
+            looks = self.looks([still.pixels for still in batch])
             for number, still in enumerate(batch, start + first + 1):
                 yield Card(number, still.path, None, next(looks), still.note)
 
-    def _looks(self, images: Sequence[Tensor]) -> Iterator[Look]:
+    def looks(self, images: Sequence[Tensor]) -> Iterator[Look]:
         """One for each image of a batch; the heat maps are made as they are asked for."""
         if not images:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mfclip.data.faces import Crop, every_face, of_picture
-from mfclip.data.frames import frames_of, read_sample
-from mfclip.data.images import ImageError, ImageStatus, decode_opened
+from mfclip.data.frames import frames_of, read_sample, sample_of
+from mfclip.data.images import MAX_PIXELS, ImageError, ImageStatus, decode_opened
 from mfclip.data.scorable import unscorable
 from mfclip.errors import UsageError
 from mfclip.faces.finder import FaceFinder
@@ -68,12 +68,36 @@ def each_image(
         no error: it has a status.
     """
     for given in _each(inputs, frames):
-        image = given.image
-        pixels = None if image is None else image.movedim(-3, -1).cpu().numpy()
-        if smallest is None or pixels is None or not (why := unscorable(pixels, smallest)):
-            yield given if finder is None or image is None else _faces(given, finder, smallest)
-        else:
-            yield Given(given.path, None, *why)
+        yield examined(given, smallest=smallest, finder=finder)
+
+
+def from_stream(
+    stream: BinaryIO, path: Path, *, frames: int | None = None, limit: int = MAX_PIXELS
+) -> Given:
+    """An image, or with ``frames`` a clip, out of an opened file or of bytes in memory.
+
+    Statuses are those of files. ``path`` names it; ``limit``: pixels of the largest frame.
+    """
+    if not stream.read(1):
+        return Given(path, None, ImageStatus.EMPTY, "has no bytes")
+    stream.seek(0)
+    try:
+        pixels, note = sample_of(stream, frames, path, limit)
+    except ImageError as error:
+        return Given(path, None, error.status, error.reason)
+    return Given(path, _planes(pixels), reason=note)
+
+
+def examined(given: Given, *, smallest: int | None, finder: FaceFinder | None) -> Given:
+    """The same image, its faces, or why there is nothing to score in it.
+
+    Parameters are those of :func:`each_image`.
+    """
+    image = given.image
+    pixels = None if image is None else image.movedim(-3, -1).cpu().numpy()
+    if smallest is None or pixels is None or not (why := unscorable(pixels, smallest)):
+        return given if finder is None or image is None else _faces(given, finder, smallest)
+    return Given(given.path, None, *why)
 
 
 def _faces(given: Given, finder: FaceFinder, smallest: int | None) -> Given:

@@ -1,0 +1,1 @@
+"""``mfclip serve``: detectors behind HTTP, and the page for people."""
