@@ -118,12 +118,18 @@ def test_every_part_is_described_with_every_field():
     for kind in KINDS:
         assert f"Kind `{kind}`" in text
     for offer in offers:
-        headings = re.findall(rf"^### .* `{offer.name}`$", text, re.M)
-        described = [f for f in (section(text, h) for h in headings) if offer.plugin in f]
+        described = sections_of(offer, text)
         assert len(described) == 1, offer.name
         for field in offer.schema.model_fields:
             assert f"`{field}`" in described[0] or field == "use", f"{offer.name}.{field}"
         assert offer.schema.paper in described[0]
+
+
+def sections_of(offer, text: str) -> list[str]:
+    """What is said of a part; parts of two kinds may share a name, and each has its own schema."""
+    schema = f"`{offer.schema.__module__}.{offer.schema.__qualname__}`"
+    headings = re.findall(rf"^### .* `{offer.name}`$", text, re.M)
+    return [found for found in (section(text, h) for h in headings) if schema in found]
 
 
 def default_shown(field) -> str:
@@ -148,8 +154,7 @@ def rows(text: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("offer", SHIPPED, ids=lambda offer: offer.name)
 def test_an_option_has_its_true_default_and_meaning(offer):
-    headings = re.findall(rf"^### .* `{offer.name}`$", page("parts.md"), re.M)
-    (found,) = [f for f in (section(page("parts.md"), h) for h in headings) if offer.plugin in f]
+    (found,) = sections_of(offer, page("parts.md"))
     described, table = field_docs(offer.schema), rows(found)
     for name, field in offer.schema.model_fields.items():
         if name == "use":
