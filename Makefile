@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 ARITHMETIC := $(addprefix tests/functional/,test_bench.py test_build.py test_commands.py \
 	test_explain.py test_resume.py) $(addprefix tests/unit/,building detector explain inference training)
 
-.PHONY: run test test-bf16 stress check format lint types imports reference docs clean
+.PHONY: run test test-bf16 systems stress check format lint types imports reference docs clean
 
 run: $(INSTALLED)  ## install, then build a detector on the embedded sample set
 	$(BIN)/mfclip-build --recipe mfclip.toml --resume
@@ -16,6 +16,9 @@ test: $(INSTALLED)  ## install, then run the tests
 
 test-bf16: $(INSTALLED)  ## what depends on the arithmetic, as on a CPU with bfloat16 units
 	MFCLIP_BF16_UNITS=yes $(BIN)/pytest --numprocesses=auto $(ARITHMETIC)
+
+systems: $(INSTALLED)  ## train every small system of the paper, some minutes; not part of check
+	MFCLIP_ALL_SYSTEMS=yes $(BIN)/pytest --numprocesses=auto $(addprefix tests/functional/,test_systems.py test_clip_systems.py)
 
 stress: $(INSTALLED)  ## half an hour of kills, damaged files and full disks; not part of check
 	$(BIN)/python tests/stress/run.py --out docs/stress.md

@@ -16,8 +16,10 @@ from torch.nn import functional
 from mfclip.detector.outputs import FAKE, REAL, Outputs, Targets
 from mfclip.weights.names import WeightName
 from mfclip_baselines.backbones import HALVES, Normalise, backbone
+from mfclip_baselines.output_names import FOCUS_EDGES as EDGES
+from mfclip_baselines.output_names import FOCUS_MAP as MAP
+from mfclip_baselines.output_names import FOCUS_RGB as RGB
 from mfclip_baselines.reductions import masked_mean
-from mfclip_baselines.schemas.focus import EDGES, MAP, RGB
 from mfclip_baselines.transformer import embedded, through
 
 

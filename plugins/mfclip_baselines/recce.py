@@ -18,8 +18,9 @@ from torch.nn import functional
 from mfclip.detector.outputs import REAL, Outputs, Targets
 from mfclip.weights.names import WeightName
 from mfclip_baselines.backbones import HALVES, Normalise
+from mfclip_baselines.output_names import RECCE_COSINES as COSINES
+from mfclip_baselines.output_names import RECCE_RESIDUAL as RESIDUAL
 from mfclip_baselines.reductions import masked_mean
-from mfclip_baselines.schemas.recce import COSINES, RESIDUAL
 from mfclip_baselines.slim import MIDDLE, channels, xception
 
 

@@ -19,8 +19,10 @@ from mfclip.detector.outputs import FAKE, REAL, Outputs, Targets
 from mfclip.detector.protocols import TrainingBatch
 from mfclip.weights.names import WeightName
 from mfclip_baselines.backbones import HALVES, Normalise, backbone
+from mfclip_baselines.output_names import UIA_CONSISTENCY as CONSISTENCY
+from mfclip_baselines.output_names import UIA_MAP as MAP
+from mfclip_baselines.output_names import UIA_PATCHES as PATCHES
 from mfclip_baselines.reductions import masked_mean
-from mfclip_baselines.schemas.uia_vit import CONSISTENCY, MAP, PATCHES
 from mfclip_baselines.transformer import embedded, through
 
 UNKNOWN = -1.0

@@ -17,7 +17,11 @@ from torch.nn import functional
 from mfclip.detector.outputs import Outputs, Targets
 from mfclip.weights.names import WeightName
 from mfclip_baselines.backbones import IMAGENET, Normalise, backbone
-from mfclip_baselines.schemas.yu import KL, MAP, MASK, PATCHES, PIXELS
+from mfclip_baselines.output_names import YU_KL as KL
+from mfclip_baselines.output_names import YU_MAP as MAP
+from mfclip_baselines.output_names import YU_MASK as MASK
+from mfclip_baselines.output_names import YU_PATCHES as PATCHES
+from mfclip_baselines.output_names import YU_PIXELS as PIXELS
 
 
 class Yu(nn.Module):

@@ -228,6 +228,7 @@ def test_parts_as_json_lists_every_kind_that_ships(command) -> None:
     kinds = {part["kind"] for part in listed["parts"]}
     assert kinds == {
         "encoder",
+        "detector",
         "prompts",
         "alignment",
         "loss",

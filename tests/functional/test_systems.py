@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,13 @@ SLOW_STARTERS = [
 learn what is easier than the sample set."""
 
 
-@pytest.mark.parametrize("name", SYSTEMS + SLOW_STARTERS)
+OFTEN = ["freqnet-small", "guan-small"]
+"""Trained in every run of the tests; all of them by ``make systems``."""
+
+
+@pytest.mark.parametrize(
+    "name", SYSTEMS + SLOW_STARTERS if os.environ.get("MFCLIP_ALL_SYSTEMS") else OFTEN
+)
 def test_a_small_system_learns(name: str, tmp_path: Path, command) -> None:
     (tmp_path / "system.toml").write_text(RECIPE.format(name=name), encoding="utf-8")
     command("mfclip-build", "--recipe", "system.toml", cwd=tmp_path)

@@ -9,19 +9,15 @@ from pydantic import Field
 
 from mfclip.parts import BuildContext, Loss
 from mfclip_baselines.origin import Origin
+from mfclip_baselines.output_names import FOCUS_EDGES as EDGES
+from mfclip_baselines.output_names import FOCUS_MAP as MAP
+from mfclip_baselines.output_names import FOCUS_RGB as RGB
 from mfclip_baselines.schemas.base import OnVit
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mfclip_baselines.focus import Focus as Network
-
-MAP = "focus.map"
-"""Where the face was changed, 0-1, (B, 1, g, g); the stronger of both streams' maps."""
-RGB = "focus.rgb"
-"""Logits of the stream of colours, (B, 2)."""
-EDGES = "focus.edges"
-"""Logits of the stream of edges, (B, 2)."""
 
 
 class Focus(OnVit):

@@ -9,17 +9,14 @@ from pydantic import Field
 
 from mfclip.parts import BuildContext, Loss
 from mfclip_baselines.origin import Origin
+from mfclip_baselines.output_names import RECCE_COSINES as COSINES
+from mfclip_baselines.output_names import RECCE_RESIDUAL as RESIDUAL
 from mfclip_baselines.schemas.base import OnTimm
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mfclip_baselines.recce import Recce as Network
-
-RESIDUAL = "recce.residual"
-"""|image - reconstruction|, mean over the colours, (B, 1, H, W), of images from -1 to 1."""
-COSINES = "recce.cosines"
-"""Cosine of every pair of a batch in encoder, decoder at 1/8 and decoder at 1/4, (B, B, 3)."""
 
 
 class Recce(OnTimm):

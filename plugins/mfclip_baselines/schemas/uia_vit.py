@@ -9,19 +9,15 @@ from pydantic import Field
 
 from mfclip.parts import BuildContext, Loss, Misfit
 from mfclip_baselines.origin import Origin
+from mfclip_baselines.output_names import UIA_CONSISTENCY as CONSISTENCY
+from mfclip_baselines.output_names import UIA_MAP as MAP
+from mfclip_baselines.output_names import UIA_PATCHES as PATCHES
 from mfclip_baselines.schemas.base import OnVit
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mfclip_baselines.uia_vit import UiaVit as Network
-
-MAP = "uia-vit.map"
-"""How the class token scores each patch, 0-1, (B, 1, g, g)."""
-CONSISTENCY = "uia-vit.consistency"
-"""Attention scores of every pair of P patches before any softmax, mean over heads and blocks."""
-PATCHES = "uia-vit.patches"
-"""Pseudo-labels (B, P): 1 forged, 0 genuine, -1 not known yet."""
 
 
 class UiaVit(OnVit):

@@ -9,23 +9,17 @@ from pydantic import Field
 
 from mfclip.parts import BuildContext, Loss
 from mfclip_baselines.origin import Origin
+from mfclip_baselines.output_names import YU_KL as KL
+from mfclip_baselines.output_names import YU_MAP as MAP
+from mfclip_baselines.output_names import YU_MASK as MASK
+from mfclip_baselines.output_names import YU_PATCHES as PATCHES
+from mfclip_baselines.output_names import YU_PIXELS as PIXELS
 from mfclip_baselines.schemas.base import OnTimm
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mfclip_baselines.yu import Yu as Network
-
-MASK = "forgery-mask"
-"""The input that says what was forged, (B, 1, H, W), 0-1."""
-MAP = "yu.map"
-"""Probability of each pixel of the coarse grid that it was forged, (B, 1, h, w)."""
-PIXELS = "yu.pixels"
-"""The same as log-odds, in training."""
-PATCHES = "yu.patches"
-"""Log-odds at half of the rows and columns, in training."""
-KL = "yu.kl"
-"""Divergence of the embeddings of pixels, patches and image from N(0, 1), (B, 3)."""
 
 
 class Yu(OnTimm):
