@@ -16,6 +16,7 @@ from PIL import Image
 
 import mfclip
 from mfclip.errors import UsageError
+from mfclip.explain.run import PAGE
 from mfclip.inference.points import choose_point
 
 RECIPE = """
@@ -210,7 +211,7 @@ def test_evaluate_and_explain_see_the_largest_face(place: Path, command, tmp_pat
     ]
     done = command(*words, cwd=place, code=9)
     assert "1 of 3 files could not be explained" in done.stderr
-    assert "no-face" in (tmp_path / "page" / "index.html").read_text()
+    assert "no-face" in (tmp_path / "page" / PAGE).read_text()
 
 
 def test_a_data_set_is_cropped_once(
