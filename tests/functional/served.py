@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 BUNDLE = Path(__file__).parents[1] / "contract/golden/bundle"
-SECONDS = 120
+SECONDS = 300
 
 
 @dataclass

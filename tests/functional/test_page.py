@@ -18,7 +18,7 @@ CHROMIUM = next(
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
 TOKEN = "a-token-of-some-length"
-WAIT = 60_000  # milliseconds
+WAIT = 180_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
