@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from mfclip.errors import RecipeError
+from mfclip.errors import RecipeError, UsageError
+from mfclip.parts import BuildContext
 from mfclip.plugins.discovery import discover
+from mfclip.recipe.faces import read_faces
 from mfclip.recipe.model import Recipe
-from mfclip.recipe.read import read_recipe_text
+from mfclip.recipe.read import read_recipe, read_recipe_text
 from mfclip.recipe.registry import read_registry
 from mfclip.recipe.render import to_toml
+from mfclip.weights.getting import convert
 
 PLUGIN = """
     from typing import Literal
@@ -41,6 +46,24 @@ margin = 0.3
 
 [preprocessing.faces.locator]
 use = "acme-red"
+"""
+MASKED = """
+[[input]]
+use = "image-column"
+column = "mask"
+
+[vision]
+use = "mve"
+
+[vision.image]
+use = "cvit"
+
+[vision.noise]
+use = "map-cnn"
+input = "mask"
+
+[[loss]]
+use = "cross-entropy"
 """
 
 
@@ -88,20 +111,30 @@ def test_a_locator_has_to_be_named():
 
 def test_a_file_beside_the_whole_picture_does_not_go_with_crops(install_plugin, tmp_path: Path):
     install_plugin(PLUGIN)
-    masked = RECIPE + (
-        '\n[[input]]\nuse = "image-column"\ncolumn = "mask"\n'
-        '\n[vision]\nuse = "mve"\n[vision.noise]\nuse = "map-cnn"\ninput = "mask"\n'
-    )
-    with pytest.raises(
-        RecipeError, match=r"what 'image-column' makes of 'mask' .* is of the whole"
-    ):
-        read(
-            masked.replace('assembly = "cvit-small"\n', "") + '\n[vision.image]\nuse="cvit"\n'
-            '\n[[loss]]\nuse = "cross-entropy"\n'
-        )
+    masked = RECIPE.replace('assembly = "cvit-small"', "") + MASKED
+    told = "what 'image-column' makes of 'mask' .* is of the whole"
+    with pytest.raises(RecipeError, match=told):
+        read(masked)
 
 
 def test_the_shipped_one_tells_how_to_get_its_weights(monkeypatch, tmp_path):
-    monkeypatch.setenv("MFCLIP_CACHE", str(tmp_path))
+    monkeypatch.setenv("MFCLIP_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "recipe.toml"
+    file.write_text(RECIPE.replace("acme-red", "centerface"))
     with pytest.raises(RecipeError, match="get them with: mfclip weights get centerface"):
-        read(RECIPE.replace("acme-red", "centerface"))
+        read_recipe(file, plugins=discover(), registry=read_registry())
+    with pytest.raises(UsageError, match="get them with: mfclip weights get centerface"):
+        read_faces().finder(BuildContext())
+
+
+def test_weights_of_another_form_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("MFCLIP_CACHE", str(tmp_path / "cache"))
+    save_file({"a": np.zeros(3, np.float32)}, tmp_path / "a.safetensors")
+    convert(tmp_path / "a.safetensors", "mine")
+    file = tmp_path / "recipe.toml"
+    file.write_text(RECIPE.replace("acme-red", "centerface") + 'weights = "mine"\n')
+    with pytest.raises(RecipeError, match=r"'mine' is kept as \.safetensors, and \.onnx is read"):
+        read_recipe(file, plugins=discover(), registry=read_registry())
+    file.write_text(RECIPE.replace("acme-red", "centerface") + 'weights = "a.safetensors"\n')
+    with pytest.raises(RecipeError, match=r"a network is read from an \.onnx file"):
+        read_recipe(file, plugins=discover(), registry=read_registry())

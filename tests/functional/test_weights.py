@@ -22,7 +22,7 @@ def test_weights_are_added_shown_listed_and_verified(command, tmp_path, monkeypa
     assert "clip-vit-b16  no " in listed
     assert "mine          yes   the local file mine.safetensors" in listed
     told = json.loads(command("mfclip", "weights", "list", "--json", cwd=tmp_path).stdout)
-    assert set(told["known"]) == {"clip-vit-b16"}
+    assert set(told["known"]) == {"clip-vit-b16", "centerface"}
     assert told["here"]["mine"]["values"] == 6
     assert command("mfclip", "weights", "verify", cwd=tmp_path).stdout == "mine: as recorded\n"
     stored = tmp_path / "cache/weights/mine.safetensors"

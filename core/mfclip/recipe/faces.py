@@ -35,7 +35,8 @@ def read_faces(settings: Sequence[str] = (), registry: Registry | None = None) -
     Raises
     ------
     RecipeError
-        For what is wrong with them, as in a recipe; also where the locator's weights are absent.
+        For what is wrong with them, as in a recipe. Weights are looked for by ``finder()`` only,
+        which raises :class:`UsageError` where they are absent.
     """
     registry = read_registry() if registry is None else registry
     recipe = read_recipe_text(
@@ -61,7 +62,7 @@ def faces_of(
     UsageError
         For settings where the recipe has its own, and for a detector that reads clips.
     RecipeError
-        Where the locator or its weights are not here.
+        Where the usual locator is not installed.
     """
     own = recipe.preprocessing.faces
     if wanted is None or wanted is False:

