@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,6 @@ SIZES = (24, 32, 48, 64, 96, 128, 200, 300, 400)
 """Pixels of a face's longer side."""
 TURNS = (0, 15, 30, 45, 60, 90, 180)
 """Degrees; half of the faces the other way."""
-PICTURE = (1600, 1200)
 SPEED = ((224, 224), (640, 480), (1600, 1200), (4000, 3000))
 NEAR, RATIO = 0.25, (0.5, 1.6)
 SKIN = ((224, 172, 105), (141, 85, 36), (255, 219, 172), (198, 134, 66))
@@ -72,6 +71,8 @@ def main() -> None:
     parser.add_argument("folder", help="ready crops, one face each")
     parser.add_argument("--share", type=float, default=0.8, help="of the crop that is the face")
     parser.add_argument("--pictures", type=int, default=10, help="of each kind")
+    parser.add_argument("--picture", default="1600x1200", help="width x height, pixels")
+    parser.add_argument("--kind", choices=("sizes", "turned", "several", "none"), action="append")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--only", choices=("quality", "speed"))
@@ -84,30 +85,43 @@ def main() -> None:
     random = np.random.default_rng(options.seed)
     maker = Maker(crops, options.share, random)
     if options.only != "speed":
-        quality(maker, finder, options.pictures)
+        quality(maker, finder, options)
     if options.only != "quality":
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         speed(maker, read_faces(options.settings).finder(BuildContext()))
 
 
-def quality(maker: Maker, finder, pictures: int) -> None:
+def quality(maker: Maker, finder, options: argparse.Namespace) -> None:
     print("| faces | pictures | faces pasted | found | precision | false boxes |")
     print("|:--|--:|--:|--:|--:|--:|")
+    width, height = map(int, options.picture.split("x"))
     whole = Count()
-    kinds = {f"{size} px": [(size, 0.0)] * (4 if size < 300 else 2) for size in SIZES}
-    kinds |= {f"100 px, turned by {turn}°": [(100, turn)] * 4 for turn in TURNS}
-    kinds |= {"twelve of 24 to 200 px": [(size, 0.0) for size in (24, 40, 60, 80, 120, 200) * 2]}
-    kinds |= {"none": []}
-    for name, wanted in kinds.items():
+    for kind, name, wanted in kinds():
         count = Count()
-        for _ in range(pictures if wanted else 3 * pictures):
-            scene = maker.scene(PICTURE, wanted)
+        if options.kind and kind not in options.kind:
+            continue
+        for _ in range(options.pictures if wanted else 3 * options.pictures):
+            scene = maker.scene((width, height), wanted)
             found = finder(as_tensor(scene.picture))
             count.add(found, scene)
             whole.add(found, scene)
         print(count.row(name), flush=True)
     print(whole.row("all"))
+
+
+def kinds() -> Iterator[tuple[str, str, list[tuple[int, float]]]]:
+    """What kind of picture, its name, and size and turn of each face in it."""
+    for size in SIZES:
+        yield "sizes", f"{size} px", [(size, 0.0)] * (4 if size < 300 else 2)
+    for turn in TURNS:
+        yield "turned", f"100 px, turned by {turn}°", [(100, turn)] * 2
+    yield (
+        "several",
+        "twelve of 24 to 200 px",
+        [(size, 0.0) for size in (24, 40, 60, 80, 120, 200) * 2],
+    )
+    yield "none", "none", []
 
 
 def speed(maker: Maker, finder) -> None:
