@@ -38,6 +38,16 @@ def started(port: int, body: bytes, length: int) -> socket.socket:
     return connection
 
 
+def until(connection: socket.socket, end: bytes) -> bytes:
+    """What arrives, to the end that is told."""
+    received = b""
+    while end not in received:
+        chunk = connection.recv(65536)
+        assert chunk, received
+        received += chunk
+    return received
+
+
 def answer_of(connection: socket.socket) -> str:
     received = b""
     while chunk := connection.recv(65536):
@@ -90,6 +100,14 @@ def test_a_connection_without_headers_is_closed(tmp_path):
         with socket.create_connection(("127.0.0.1", service.port), timeout=SECONDS) as silent:
             silent.sendall(b"POST /v1/score HTTP/1.1\r\nHost: loc")
             assert silent.recv(100) == b""
+        with socket.create_connection(("127.0.0.1", service.port), timeout=SECONDS) as kept:
+            kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"200 OK" in until(kept, b'{"status":"ok"}')
+            time.sleep(12)  # an idle connection is kept for longer than headers may take
+            kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"200 OK" in until(kept, b'{"status":"ok"}')
+            kept.sendall(b"GET /healthz HTT")
+            assert kept.recv(100) == b""
         assert httpx.get(f"{service.url}/healthz").status_code == 200
 
 
