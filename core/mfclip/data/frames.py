@@ -13,7 +13,6 @@ from jaxtyping import UInt8
 
 from mfclip.data.formats import frame_count
 from mfclip.data.images import (
-    MAX_PIXELS,
     UNNAMED,
     ImageError,
     ImageStatus,
@@ -42,11 +41,11 @@ def read_sample(path: Path, frames: int | None) -> Picture:
 
 
 def sample_of(
-    stream: BinaryIO, frames: int | None, path: Path = UNNAMED, limit: int = MAX_PIXELS
+    stream: BinaryIO, frames: int | None, path: Path = UNNAMED, limit: int | None = None
 ) -> Picture:
     """The same out of an opened file, or of bytes in memory.
 
-    ``limit``: pixels of the largest frame that is decoded.
+    ``limit``: pixels of the largest frame that is decoded; None: as of files.
     """
     if frames is None:
         return read_stream(stream, path, limit)

@@ -123,10 +123,11 @@ def read_picture(path: Path) -> Picture:
         return read_stream(stream, path)
 
 
-def read_stream(stream: BinaryIO, path: Path = UNNAMED, limit: int = MAX_PIXELS) -> Picture:
+def read_stream(stream: BinaryIO, path: Path = UNNAMED, limit: int | None = None) -> Picture:
     """Decode the same out of an opened file, or of bytes in memory.
 
-    ``limit``: pixels of the largest image that is decoded. Raises :class:`ImageError`.
+    ``limit``: pixels of the largest image that is decoded, by default :data:`MAX_PIXELS`. Raises
+    :class:`ImageError`.
     """
     image = open_image(path, stream, limit)
     try:
@@ -195,11 +196,11 @@ def open_regular(path: Path) -> BinaryIO:
         raise ImageError(path, ImageStatus.MISSING, f"no file has such a name: {error}") from error
 
 
-def open_image(path: Path, stream: BinaryIO, limit: int = MAX_PIXELS) -> ImageFile:
+def open_image(path: Path, stream: BinaryIO, limit: int | None = None) -> ImageFile:
     """Read the header only. Raises :class:`ImageError`, also for more pixels than the limit."""
     from PIL import Image
 
-    name = None
+    name, limit = None, MAX_PIXELS if limit is None else limit
     try:
         name = sniff(stream.read(HEAD))
         if name is None:

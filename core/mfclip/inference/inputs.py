@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mfclip.data.faces import Crop, every_face, of_picture
 from mfclip.data.frames import frames_of, read_sample, sample_of
-from mfclip.data.images import MAX_PIXELS, ImageError, ImageStatus, decode_opened
+from mfclip.data.images import ImageError, ImageStatus, decode_opened
 from mfclip.data.scorable import unscorable
 from mfclip.errors import UsageError
 from mfclip.faces.finder import FaceFinder
@@ -72,11 +72,12 @@ def each_image(
 
 
 def from_stream(
-    stream: BinaryIO, path: Path, *, frames: int | None = None, limit: int = MAX_PIXELS
+    stream: BinaryIO, path: Path, *, frames: int | None = None, limit: int | None = None
 ) -> Given:
     """An image, or with ``frames`` a clip, out of an opened file or of bytes in memory.
 
-    Statuses are those of files. ``path`` names it; ``limit``: pixels of the largest frame.
+    Statuses are those of files. ``path`` names it; ``limit``: pixels of the largest
+    frame, None: as of files.
     """
     if not stream.read(1):
         return Given(path, None, ImageStatus.EMPTY, "has no bytes")

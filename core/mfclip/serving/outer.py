@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import secrets
@@ -37,6 +38,8 @@ HEADERS = {
 }
 GONE = 499
 """Logged as the status where the client left before its answer."""
+_START, _NUMBERS = secrets.token_hex(4), itertools.count()
+"""A request's id: of this process, and a number. Asking the system for each would cost more."""
 _log = logging.getLogger(NAME)
 
 
@@ -44,7 +47,7 @@ _log = logging.getLogger(NAME)
 class _Told:
     """What the log says of one request."""
 
-    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    id: str = field(default_factory=lambda: f"{_START}{next(_NUMBERS):08x}")
     status: int = GONE
     started: float = field(default_factory=time.perf_counter)
 

@@ -24,12 +24,18 @@ if TYPE_CHECKING:
 
 HEADERS = 10.0
 """Seconds in which the headers of a request must have arrived."""
+KEEP = 75
+"""Seconds that a connection may lie idle between requests; proxies give up theirs sooner, so that
+none sends a request just as it is closed."""
 BACKLOG = 256
 _log = logging.getLogger(NAME)
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 that waits for headers, but not for ever: a silent connection is closed."""
+    """HTTP/1.1 that waits for headers, but not for ever.
+
+    The time runs from the connection, and for later requests from their first byte.
+    """
 
     _watch: asyncio.TimerHandle | None = None
 
@@ -38,25 +44,33 @@ class PatientProtocol(H11Protocol):
         super().connection_made(transport)
         self._wait()
 
-    def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
-        super().on_response_complete()
+    def data_received(self, data: bytes) -> None:
+        """Begin to wait for the rest of the headers, or end it."""
+        super().data_received(data)
         self._wait()
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for a request whose first bytes came before the last one's answer."""
+        super().on_response_complete()
+        if self.conn.trailing_data[0]:
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         super().connection_lost(exc)
-        if self._watch is not None:
-            self._watch.cancel()
+        self._done()
 
     def _wait(self) -> None:
+        """Let the time run while headers are missing, from when it was first called for them."""
+        if self.conn.their_state is not h11.IDLE:
+            self._done()
+        elif self._watch is None:
+            self._watch = self.loop.call_later(HEADERS, self.transport.close)
+
+    def _done(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        self._watch = self.loop.call_later(HEADERS, self._look)
-
-    def _look(self) -> None:
-        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
-            self.transport.close()
+            self._watch = None
 
 
 class Server(uvicorn.Server):
@@ -112,6 +126,7 @@ def serve(app: FastAPI, *, host: str, port: int, drain: float) -> None:
         ws="none",
         log_config=None,
         access_log=False,
+        timeout_keep_alive=KEEP,
         server_header=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=max(1, round(drain)),

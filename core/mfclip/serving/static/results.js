@@ -57,7 +57,8 @@ function told(answer, image) {
   if (image.p_fake !== null) verdict.append(make("small", { text: ` (${known})` }));
   words.append(verdict);
   if (image.p_fake !== null) words.append(...scale(image.p_fake, answer.point, known));
-  words.append(make("p", { text: image.meaning }));
+  const without = image.reason.charAt(0).toUpperCase() + image.reason.slice(1);
+  words.append(make("p", { text: image.p_fake === null ? `${without}.` : image.meaning }));
   if (image.status === "ok" && image.reason)
     words.append(make("p", { className: "note", text: `Of this file: ${image.reason}.` }));
   if (image.faces && image.faces.length) words.append(table(image.faces));
@@ -79,7 +80,7 @@ function table(faces) {
     const [left, top, right, bottom] = face.box;
     const size = `${Math.round(right - left)} × ${Math.round(bottom - top)}`;
     const number = make("th", { scope: "row", text: String(face.number) });
-    const verdict = face.verdict || `${face.status}: ${face.reason}`;
+    const verdict = face.verdict || face.status;
     const cells = [face.p_fake === null ? "–" : face.p_fake.toFixed(3), verdict, size];
     return make("tr", {}, number, ...cells.map((text) => make("td", { text })));
   });
