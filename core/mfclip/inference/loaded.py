@@ -20,6 +20,7 @@ from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
     from mfclip.compute.precision import Arithmetic
+    from mfclip.data.settings import PreprocessingSettings
     from mfclip.recipe.model import Recipe
 
 
@@ -50,6 +51,16 @@ class LoadedDetector:
     def device(self) -> torch.device:
         """Where it computes."""
         return self.predictor.device
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the weights."""
+        return self.bundle.about.weights_sha256
+
+    @property
+    def preprocessing(self) -> PreprocessingSettings:
+        """How a decoded image becomes the detector's input."""
+        return self.bundle.about.preprocessing
 
     @property
     def smallest(self) -> int:
