@@ -64,7 +64,7 @@ def write_folder(folder: Path, bundle: Bundle) -> None:
     )
     config = MfclipConfig(
         recipe=to_toml(alone),
-        temperature=about.operating.temperature,
+        calibration=about.operating.temperature,
         threshold=about.operating.threshold,
         architectures=[MfclipForImageClassification.__name__],
     )

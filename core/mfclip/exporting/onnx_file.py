@@ -50,10 +50,20 @@ def write_onnx(path: Path, scorer: Scorer, shape: tuple[int, ...], about: Export
     )
     assert program is not None
     proto = program.model_proto
+    _name_batch(proto.graph)
     onnx.helper.set_model_props(proto, {KEY: about.model_dump_json()})
     proto.producer_name, proto.producer_version = "mfclip", about.mfclip
     onnx.checker.check_model(proto)
     path.write_bytes(proto.SerializeToString())
+
+
+def _name_batch(graph: Any) -> None:
+    """Call the open dimension ``batch`` wherever it is told; tracing numbers it."""
+    traced = graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param == traced:
+                size.dim_param = "batch"
 
 
 def _traced(scorer: Scorer, shape: tuple[int, ...]) -> torch.export.ExportedProgram:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +50,14 @@ def to_int8(model: Any, samples: Sequence[Tensor], prepared: Callable[[Tensor], 
             f"give at least {2 * CALIBRATED_ON} with --images, of the kind that it will score"
         )
     kept = sorted(kept_exact(model))
-    return nncf.quantize(
-        model,
-        nncf.Dataset(list(samples), prepared),
-        subset_size=len(samples),
-        ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
-    )
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+    with redirect_stdout(StringIO()):  # its progress, a page long
+        return nncf.quantize(
+            model,
+            nncf.Dataset(list(samples), prepared),
+            subset_size=len(samples),
+            ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
+        )
 
 
 def kept_exact(model: Any) -> set[str]:

@@ -10,14 +10,14 @@ from mfclip.data.labels import LABELS
 
 
 class MfclipConfig(PretrainedConfig):  # type: ignore[misc]
-    """The recipe as text, and the temperature that its log-odds are divided by.
+    """The recipe as text, and what its log-odds are divided by.
 
     Parameters
     ----------
     recipe
         TOML, every default filled in; it names the parts, which have to be installed.
-    temperature
-        Above 0.
+    calibration
+        The temperature T of the operating points, above 0.
     threshold
         ``p_fake``, the score of the label ``fake``, at or above it means fake.
     """
@@ -27,11 +27,11 @@ class MfclipConfig(PretrainedConfig):  # type: ignore[misc]
     def __init__(
         self,
         recipe: str = "",
-        temperature: float = 1.0,
+        calibration: float = 1.0,
         threshold: float = 0.5,
         **kwargs: Any,
     ) -> None:
-        self.recipe, self.temperature, self.threshold = recipe, temperature, threshold
+        self.recipe, self.calibration, self.threshold = recipe, calibration, threshold
         kwargs.setdefault("id2label", dict(enumerate(LABELS)))
         kwargs.setdefault("label2id", {label: place for place, label in enumerate(LABELS)})
         kwargs.setdefault("problem_type", "single_label_classification")

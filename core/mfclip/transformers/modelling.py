@@ -48,7 +48,7 @@ class MfclipForImageClassification(PreTrainedModel):  # type: ignore[misc]
     ) -> ImageClassifierOutput | tuple[Tensor, ...]:
         """Logits (B, 2) of images 0-1, RGB, as the image processor gives them; with labels
         (0 real, 1 fake) the cross-entropy."""
-        logits = self.detector(pixel_values).logits / self.config.temperature
+        logits = self.detector(pixel_values).logits / self.config.calibration
         loss = None if labels is None else functional.cross_entropy(logits, labels)
         if return_dict is False:
             return (logits,) if loss is None else (loss, logits)

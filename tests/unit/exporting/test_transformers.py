@@ -111,7 +111,7 @@ def test_a_recipe_of_unknown_parts_is_refused(folder, tmp_path):
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(MfclipError, match="no encoder is called 'gone-encoder'"):
+    with pytest.raises(MfclipError, match="no image encoder is called 'gone-encoder'"):
         AutoModelForImageClassification.from_pretrained(tmp_path)
 
 
