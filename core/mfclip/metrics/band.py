@@ -99,10 +99,9 @@ def fit_band(
             else ("fake validation images have p_fake 0")
         )
         return Band(error=error, reason=f"more than {error:.1%} of the {which}", **counts)
-    edges = np.concatenate([[0.0], np.unique(p_fake), [1.0]])
-    high = _above(highest_real, edges[edges > highest_real].min())
-    low = _above(edges[edges < lowest_fake].max(), lowest_fake)
-    return Band(error=error, low=low, high=high, **counts)
+    # Above the one, below the other: of the images fitted on, none more than need be is uncertain.
+    high = float(np.nextafter(highest_real, 1))
+    return Band(error=error, low=float(lowest_fake), high=high, **counts)
 
 
 def rank(images: int, error: float) -> int:

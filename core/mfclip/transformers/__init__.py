@@ -24,6 +24,13 @@ transformers.AutoConfig.register(MfclipConfig.model_type, MfclipConfig, exist_ok
 transformers.AutoModelForImageClassification.register(
     MfclipConfig, MfclipForImageClassification, exist_ok=True
 )
-transformers.AutoImageProcessor.register(
-    MfclipConfig, slow_image_processor_class=MfclipImageProcessor, exist_ok=True
-)
+try:
+    transformers.AutoImageProcessor.register(
+        MfclipConfig,
+        image_processor_classes=dict.fromkeys(("pil", "torchvision"), MfclipImageProcessor),
+        exist_ok=True,
+    )
+except TypeError:  # transformers 4 knows no backends by name
+    transformers.AutoImageProcessor.register(
+        MfclipConfig, slow_image_processor_class=MfclipImageProcessor, exist_ok=True
+    )
