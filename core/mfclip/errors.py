@@ -74,6 +74,12 @@ class SomeCellsFailed(MfclipError):
     exit_code = 11
 
 
+class ExportDiffers(MfclipError):
+    """An exported model does not score as its bundle does, within the tolerance."""
+
+    exit_code = 12
+
+
 def in_one_line(error: BaseException) -> str:
     """The error in one line; where it was raised, unless it says so already."""
     text = f"{type(error).__name__}: {' '.join(_text_of(error).split())}".removesuffix(": ")

@@ -9,7 +9,7 @@ levels.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int, Int16
+from jaxtyping import Float, Int, Int16, Int32
 from torch import Tensor
 
 from mfclip_vision.grey import grey_levels
@@ -24,10 +24,10 @@ def pair_of_equals(patch_size: int) -> int:
     return int(2 ** (30 - patch_size.bit_length()))
 
 
-def homogeneity_sums(
+def pair_weights(
     levels: Int16[Tensor, "batch height width"], patch_size: int
-) -> Int[Tensor, "batch rows columns"]:
-    """Fixed-point sum of 1 / (1 + D^2) over the pixel pairs of each patch."""
+) -> Int32[Tensor, "batch rows p columns pairs"]:
+    """Fixed-point 1 / (1 + D^2) of each pixel pair; axes 2 and 4 run inside a patch."""
     batch, height, width = levels.shape
     rows, columns = height // patch_size, width // patch_size
     # The last axis ends where the patch ends, so no pair crosses its border.
@@ -37,8 +37,39 @@ def homogeneity_sums(
     equal = difference.new_tensor(float(pair_of_equals(patch_size)))
     # In place: 1 + D^2 is a whole number below 2^24, hence exact.
     weight = torch.addcmul(one, difference, difference, out=difference)
-    score = torch.div(equal, weight, out=weight).to(torch.int32)
+    return torch.div(equal, weight, out=weight).to(torch.int32)
+
+
+def homogeneity_sums(
+    levels: Int16[Tensor, "batch height width"], patch_size: int
+) -> Int[Tensor, "batch rows columns"]:
+    """Fixed-point sum of 1 / (1 + D^2) over the pixel pairs of each patch."""
+    score = pair_weights(levels, patch_size)
     return score.sum(dim=2, dtype=torch.int32).sum(dim=3)
+
+
+def least_homogeneous(
+    levels: Int16[Tensor, "batch height width"], patch_size: int, sign: int = 1
+) -> Int[Tensor, " batch"]:
+    """Number of the patch with the smallest sum, of equal ones the first, in 32-bit numbers alone.
+
+    Runtimes of exported models compute 64-bit integers in 32 bits, where the sums of smooth patches
+    overflow. The sum is kept in two digits, and patches are compared by their distance from one
+    that is least by the high digit. ``sign`` -1: the largest sum.
+    """
+    base = 2 ** ((30 - patch_size.bit_length()) // 2)
+    weight = pair_weights(levels, patch_size)
+    high = torch.div(weight, base, rounding_mode="floor")
+    low = weight - high * base
+    high, low = (
+        sign * digit.sum(dim=2, dtype=torch.int32).sum(dim=3, dtype=torch.int32).flatten(1)
+        for digit in (high, low)
+    )
+    near = high.argmin(1, keepdim=True)
+    # Further above than all low digits together can make up for: kept from overflowing.
+    above = (high - high.gather(1, near)).clamp(max=patch_size * patch_size)
+    apart: Tensor = above * base + (low - low.gather(1, near))
+    return apart.argmin(1)
 
 
 def homogeneity(

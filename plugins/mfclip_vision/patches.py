@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mfclip.errors import UsageError
 from mfclip_vision.grey import grey_levels
-from mfclip_vision.homogeneity import homogeneity_sums
+from mfclip_vision.homogeneity import homogeneity_sums, least_homogeneous
 
 Choice = Literal["richest", "poorest"]
 
@@ -32,6 +32,9 @@ def choose_patches(
     The richest patch has the lowest homogeneity. Of equal patches the first is taken.
     """
     with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+        if torch.compiler.is_compiling():
+            sign = 1 if choose == "richest" else -1
+            return least_homogeneous(grey_levels(images), patch_size, sign)
         sums = homogeneity_sums(grey_levels(images), patch_size).flatten(1)
         # Both give the first of several equal extremes.
         return sums.argmin(1) if choose == "richest" else sums.argmax(1)

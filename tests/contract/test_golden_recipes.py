@@ -206,18 +206,32 @@ def test_an_old_bundle_gives_the_scores_that_it_gave(writer):
     assert loaded.threshold == 0.4
 
 
+SINCE = ("band", "three_verdicts", "uncertain_error")
+"""Keys of figures that came later; None is what a detector without them has."""
+
+
+def as_it_was(figures: Any) -> Any:
+    """The same without keys that came later, where they are None."""
+    if isinstance(figures, list):
+        return [as_it_was(one) for one in figures]
+    if not isinstance(figures, dict):
+        return figures
+    kept = {k: v for k, v in figures.items() if not (k in SINCE and v is None)}
+    return {key: as_it_was(value) for key, value in kept.items()}
+
+
 def test_everything_that_was_fitted_is_read_back(writer):
     """Whatever ``bundle.json`` holds of a build, to the last threshold."""
     loaded = load(GOLDEN / "bundle-whole", device="cpu")
     stored = json.loads((GOLDEN / "bundle-whole" / "bundle.json").read_text())["operating"]
-    assert loaded.operating.model_dump(mode="json") == stored
+    assert as_it_was(loaded.operating.model_dump(mode="json")) == stored
     assert loaded.operating.fitted
     assert [alarm.limit for alarm in loaded.operating.alarms] == [0.01, 0.05]
     assert all(alarm.threshold for alarm in loaded.operating.alarms)
     assert (loaded.arithmetic.recorded, str(loaded.arithmetic)) == ("fp32", "computed in fp32")
     table = read_scores(GOLDEN / "bundle-whole" / "scores-test.csv")
     again = evaluate(table, loaded.operating).model_copy(update={"precision": "fp32"})
-    assert again.model_dump(mode="json") == loaded.bundle.metrics
+    assert as_it_was(again.model_dump(mode="json")) == loaded.bundle.metrics
     names = [rates.name for rates in again.thresholds]
     alarms = ["at most 1% false alarms", "at most 5% false alarms"]
     assert names == ["best balanced accuracy", "0.5", *alarms]

@@ -53,7 +53,9 @@ def measure(
     source = "kinds left out" if found else "the validation split"
     events.stage(f"Fitting threshold and calibration on {source}")
     validation = _scores(plan, plan.manifest.of_split("val"), device, precision, events)
-    operating = fit_operating_points(found.scores if found else validation)
+    operating = fit_operating_points(
+        found.scores if found else validation, plan.recipe.evaluation.uncertain_error
+    )
     events.stage("Scoring the test split")
     test = _scores(plan, plan.manifest.of_split("test"), device, precision, events)
     name = precision_name(precision)

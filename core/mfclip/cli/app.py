@@ -19,6 +19,7 @@ from mfclip.cli.data import data_tree
 from mfclip.cli.doctor import doctor
 from mfclip.cli.evaluate import evaluate
 from mfclip.cli.explain import explain
+from mfclip.cli.export import export
 from mfclip.cli.interrupts import Stop
 from mfclip.cli.new_plugin import new_plugin
 from mfclip.cli.score import score
@@ -64,6 +65,7 @@ def command_tree() -> typer.Typer:
         evaluate,
         explain,
         serve,
+        export,
         bench,
         compare,
         parts,

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -20,6 +20,7 @@ from mfclip.cli.score_rows import COLUMNS, FACE_COLUMNS, Format, pour, sink_for
 
 if TYPE_CHECKING:
     from mfclip.data.left_out import LeftOut
+    from mfclip.exporting.exported import ExportedDetector
     from mfclip.inference.loaded import LoadedDetector
     from mfclip.inference.points import Point
     from mfclip.inference.score import Score
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 class Job:
     """What to score, and how."""
 
-    loaded: LoadedDetector
+    loaded: LoadedDetector | ExportedDetector
     paths: Sequence[str]
     threshold: str | None
     point: Point
@@ -46,7 +47,9 @@ class Job:
 
 
 def score(
-    bundle: Annotated[Path, typer.Argument(help="Folder that mfclip-build wrote.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="Folder that mfclip-build wrote, or a model exported from it.")
+    ],
     paths: Annotated[list[str], typer.Argument(help="Images, films, folders and globs.")],
     form: Annotated[
         Format | None,
@@ -64,7 +67,8 @@ def score(
         typer.Option(
             "--threshold",
             metavar="NAME|NUMBER",
-            help="balanced, fpr-1, fpr-5, or a number 0-1. Default: the detector's own.",
+            help="balanced, fpr-1, fpr-5, error-5 (three verdicts), or a number 0-1. Default: the "
+            "detector's own.",
         ),
     ] = None,
     strict: Annotated[
@@ -108,11 +112,10 @@ def score(
     left_out = LeftOut()
     found = find_images(paths, left_out, films=True)
 
-    from mfclip.inference.loaded import load
     from mfclip.inference.points import choose_point
 
     wanted = face_choice(faces, face_settings, registry)
-    loaded = load(bundle, device=device, precision=precision, registry=registry, faces=wanted)
+    loaded = _load(bundle, device, precision, registry, wanted)
     point = choose_point(loaded.operating, threshold)
     job = Job(loaded, paths, threshold, point, batch_size, workers, films)
     counts = _print(job, found, form) if out is None else _save(job, found, form, out, resume)
@@ -133,6 +136,22 @@ def face_choice(
     if not asked:
         raise UsageError("--face-set says how faces are found; it goes with --faces")
     return read_faces(settings, read_registry(Path(registry) if registry else None))
+
+
+def _load(
+    bundle: Path,
+    device: str,
+    precision: str | None,
+    registry: str | None,
+    faces: FacesSettings | bool | None,
+) -> LoadedDetector | ExportedDetector:
+    """A bundle, or a model that was exported from one."""
+    from mfclip.exporting.exported import is_exported, load_exported
+    from mfclip.inference.loaded import load
+
+    if is_exported(bundle):
+        return load_exported(bundle, device, precision, registry=registry, faces=faces)
+    return load(bundle, device=device, precision=precision, registry=registry, faces=faces)
 
 
 def _print(job: Job, found: Iterator[Path], form: Format | None) -> Counter[str]:
@@ -180,18 +199,19 @@ def _save(
 
 def _conditions(job: Job, form: Format) -> dict[str, Any]:
     """What the rows depend on, besides the files."""
+    from mfclip.inference.points import Banded
     from mfclip.version import __version__
 
-    about = job.loaded.bundle.about
     relative = any(not Path(pattern).is_absolute() for pattern in job.paths)
     return {
         "mfclip": __version__,
-        "weights": about.weights_sha256,
-        "preprocessing": about.preprocessing.model_dump(mode="json"),
+        "weights": job.loaded.weights_sha256,
+        "preprocessing": job.loaded.preprocessing.model_dump(mode="json"),
         "reencode": job.loaded.predictor.preprocessor.reencode,
         "temperature": job.loaded.operating.temperature,
         "threshold": job.point.threshold,
         "operating_point": job.point.name,
+        "uncertain_from": job.point.band.low if isinstance(job.point, Banded) else None,
         "device": job.loaded.device.type,
         "precision": str(job.loaded.predictor.precision),
         "format": form,
@@ -203,7 +223,7 @@ def _conditions(job: Job, form: Format) -> dict[str, Any]:
     }
 
 
-def _how_faces(loaded: LoadedDetector) -> dict[str, Any]:
+def _how_faces(loaded: LoadedDetector | ExportedDetector) -> dict[str, Any]:
     """How faces are found, with what network; nothing where they are not."""
     from mfclip.weights.files import hash_of
 
@@ -216,6 +236,7 @@ def _how_faces(loaded: LoadedDetector) -> dict[str, Any]:
 
 def _finish(counts: Counter[str], left_out: LeftOut, arithmetic: str) -> None:
     """Say what there was; a file that could not be scored makes the exit code tell of it."""
+    from mfclip.data.labels import Verdict
     from mfclip.errors import SomeFilesFailed
 
     total = counts.total()
@@ -223,7 +244,7 @@ def _finish(counts: Counter[str], left_out: LeftOut, arithmetic: str) -> None:
     typer.echo(f"{total} files: {told}; {arithmetic}" if total else "no files", err=True)
     if left_out:
         typer.echo(f"left out: {left_out} (no images, no films)", err=True)
-    failed = total - counts["real"] - counts["fake"]
+    failed = total - sum(counts[verdict] for verdict in get_args(Verdict))
     if failed:
         raise SomeFilesFailed(
             f"{failed} of {total} files could not be scored; see their status and reason"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Label = Literal["real", "fake"]
+Verdict = Literal["real", "fake", "uncertain"]
+"""What a detector calls an image; ``uncertain`` only where it has a band of uncertain scores."""
 LABELS: tuple[Label, Label] = ("real", "fake")
 """In the order of the detector's logits."""
 

@@ -24,6 +24,7 @@ from mfclip.metrics.measures import undefined
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.results import HALF, Evaluation, Interval, Rates, Row
 from mfclip.metrics.scores import ScoreTable
+from mfclip.metrics.verdicts import three_verdicts
 from mfclip.metrics.videos import by_video, has_videos
 from mfclip.recipe.settings import EvaluationSettings
 
@@ -43,7 +44,9 @@ def evaluate(
         DataError: A video id stands for several videos.
     """
     settings = settings or EvaluationSettings()
-    found = _evaluate(table, operating, settings, "images")
+    found = _evaluate(table, operating, settings, "images").model_copy(
+        update={"three_verdicts": three_verdicts(table, operating, settings)}
+    )
     if not has_videos(table):
         return found
     videos = _evaluate(by_video(table), operating, settings, "videos")

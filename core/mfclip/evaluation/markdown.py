@@ -30,6 +30,7 @@ def _lines(evaluation: Evaluation) -> list[str]:
         f"({settings.bootstrap} resamples of identities; of videos or images without one)."
         + (f" Scored in {evaluation.precision}." if evaluation.precision else ""),
         *_thresholds(evaluation),
+        *_three_verdicts(evaluation),
         *_warnings(evaluation),
     ]
 
@@ -56,6 +57,19 @@ def _thresholds(evaluation: Evaluation) -> list[str]:
         shares = (rates.accuracy, rates.false_alarms, rates.found)
         cells.append([rates.name, f"{rates.threshold:.4f}", *map(str, shares)])
     return ["", *table(head, cells)] if cells else []
+
+
+def _three_verdicts(evaluation: Evaluation) -> list[str]:
+    """How many images are uncertain, and how many of the others are wrong."""
+    found = evaluation.three_verdicts
+    if found is None:
+        return []
+    head = ["verdicts", "uncertain", "reals", "fakes", "reals called fake", "fakes called real"]
+    cells = [found.uncertain, found.uncertain_reals, found.uncertain_fakes]
+    cells += [found.wrong_reals, found.wrong_fakes, found.wrong_of_rest]
+    title = f"uncertain from p_fake {found.low:.4f} to {found.high:.4f}"
+    rows = [[f"{title}; at most {found.error:.0%} wrong", *map(str, cells)]]
+    return ["", *table([*head, "wrong, of the rest"], rows)]
 
 
 def _warnings(evaluation: Evaluation) -> list[str]:

@@ -198,8 +198,9 @@ class _Tally:
             told = status, f"{self._reasons[status]} (in most of {about.taken} frames)"
             p_fake = None
         else:
-            told = ImageStatus.OK, about.told()
             p_fake = float(self._operating.p_fake(log_odds))
+            notes = about.told(), self._point.remark(p_fake)
+            told = ImageStatus.OK, "; ".join(filter(None, notes))
         return FilmScore(
             path,
             p_fake,

@@ -20,6 +20,7 @@ from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
     from mfclip.compute.precision import Arithmetic
+    from mfclip.data.settings import PreprocessingSettings
     from mfclip.faces.finder import FaceFinder
     from mfclip.inference.films import FilmScore
     from mfclip.inference.watching import FrameScore
@@ -56,6 +57,16 @@ class LoadedDetector:
     def device(self) -> torch.device:
         """Where it computes."""
         return self.predictor.device
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the weights."""
+        return self.bundle.about.weights_sha256
+
+    @property
+    def preprocessing(self) -> PreprocessingSettings:
+        """How a decoded image becomes the detector's input."""
+        return self.bundle.about.preprocessing
 
     @property
     def smallest(self) -> int:
@@ -173,7 +184,7 @@ def load(
     """
     from mfclip.compute.devices import choose_device
     from mfclip.compute.precision import arithmetic_for
-    from mfclip.recipe.faces import faces_of
+    from mfclip.recipe.faces import choose_faces
     from mfclip.recipe.registry import read_registry
 
     place = choose_device(device)
@@ -182,7 +193,8 @@ def load(
     require_bases(bundle.about, bundle.recipe)
     arithmetic = arithmetic_for(precision, recorded_precision(bundle), place)
     preprocessor = bundle.recipe.preprocessor()
-    found = faces_of(bundle.recipe, faces, catalogue)
+    prepared = bundle.recipe.preprocessing
+    found = choose_faces(prepared.faces, prepared.frames, faces, catalogue)
     preprocessor.finder = found.finder(bundle.recipe.context()) if found else None
     predictor = Predictor(
         bundle.detector(text_side=False),

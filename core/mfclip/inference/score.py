@@ -13,23 +13,33 @@ from torch import Tensor
 
 from mfclip.data.faces import SeenFace
 from mfclip.data.images import ImageStatus
-from mfclip.data.labels import Label
+from mfclip.data.labels import Verdict
 from mfclip.inference.points import BALANCED, Point, choose_point
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from mfclip.faces.face import Face
     from mfclip.faces.finder import FaceFinder
-    from mfclip.inference.predict import Predictor
     from mfclip.metrics.operating import OperatingPoints
+
+
+class Predicts(Protocol):
+    """Images -> log-odds: a detector's own predictor, or an exported model's."""
+
+    def __call__(
+        self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], *, keep: bool = False
+    ) -> NDArray[np.float64]:
+        """One log-odds an image; above zero: fake."""
 
 
 class Scores(Protocol):
     """What scores images: :class:`mfclip.inference.loaded.LoadedDetector`."""
 
     @property
-    def predictor(self) -> Predictor:
+    def predictor(self) -> Predicts:
         """Images -> log-odds."""
 
     @property
@@ -63,7 +73,7 @@ class FaceScore:
     """Its box and points, in pixels of the picture, and how sure the locator is."""
     p_fake: float | None
     """As :attr:`Score.p_fake`."""
-    verdict: Label | None
+    verdict: Verdict | None
     """As :attr:`Score.verdict`."""
     status: ImageStatus = ImageStatus.OK
     """``ok``, or why there is no verdict: ``small-face`` most often."""
@@ -83,8 +93,9 @@ class Score:
     """Its file; None for an image given as pixels."""
     p_fake: float | None
     """Calibrated probability that it is fake, 0-1; None where the status is not ``ok``."""
-    verdict: Label | None
-    """``fake`` where ``p_fake`` reaches the threshold, else ``real``; None without ``p_fake``."""
+    verdict: Verdict | None
+    """``fake`` where ``p_fake`` reaches the threshold, else ``real``, or ``uncertain`` where the
+    detector has three verdicts; None without ``p_fake``."""
     threshold: float
     """The one used, 0-1."""
     status: ImageStatus = ImageStatus.OK
@@ -93,8 +104,8 @@ class Score:
     """What is wrong with the image, or a note on one that is ``ok``, as "first of 12 frames"; most
     often empty."""
     operating_point: str = BALANCED
-    """Name of the threshold: ``balanced``, ``fpr-1``, ``fpr-5``, ``given`` (a number), or
-    ``unfitted`` where the detector has none fitted."""
+    """Name of the threshold: ``balanced``, ``fpr-1``, ``fpr-5``, ``error-5`` (three verdicts),
+    ``given`` (a number), or ``unfitted`` where the detector has none fitted."""
     faces: tuple[FaceScore, ...] | None = None
     """The picture's faces, the largest first; None where they were not looked for."""
 
@@ -200,7 +211,8 @@ def score_batch(
             yield Score(path, None, None, threshold, status, reason, name, scored)
             continue
         p_fake = next(probabilities) if scored is None else _worst(scored)
-        yield Score(path, p_fake, point.verdict(p_fake), threshold, status, reason, name, scored)
+        told = "; ".join(filter(None, (reason, point.remark(p_fake))))
+        yield Score(path, p_fake, point.verdict(p_fake), threshold, status, told, name, scored)
 
 
 def _probabilities(
@@ -218,7 +230,9 @@ def _scored_faces(
     for number, (face, status, reason) in enumerate(found, 1):
         if status is ImageStatus.OK:
             p_fake = next(probabilities)
-            yield FaceScore(number, face, p_fake, point.verdict(p_fake))
+            yield FaceScore(
+                number, face, p_fake, point.verdict(p_fake), reason=point.remark(p_fake)
+            )
         else:
             yield FaceScore(number, face, None, None, status, reason)
 

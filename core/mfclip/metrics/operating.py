@@ -7,13 +7,15 @@ at ``p_fake`` 0.5, so calibration changes how sure the detector sounds and never
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from mfclip.data.labels import Verdict
+from mfclip.metrics.band import Band, fit_band
 from mfclip.metrics.scores import ScoreTable
 
 FPR_LIMITS = (0.01, 0.05)
@@ -49,6 +51,8 @@ class OperatingPoints(BaseModel):
     """At or above it, ``p_fake`` means fake. Best balanced accuracy on validation."""
     alarms: tuple[AlarmThreshold, ...] = ()
     """Thresholds that hold the false-alarm rate at 1 % and 5 % on validation."""
+    band: Band | None = None
+    """Scores without a verdict; None where none was asked for."""
     reals: int = Field(default=0, ge=0)
     """Real images fitted on."""
     fakes: int = Field(default=0, ge=0)
@@ -65,13 +69,19 @@ class OperatingPoints(BaseModel):
         """Calibrated probability of fake, 0-1; NaN stays NaN."""
         return sigmoid(np.asarray(log_odds, dtype=np.float64) / self.temperature)
 
-    def verdict(self, p_fake: float) -> Literal["real", "fake"]:
-        """What to call an image."""
+    def verdict(self, p_fake: float) -> Verdict:
+        """What to call an image: by the band where one is fitted, else by the threshold."""
+        if self.band is not None and self.band.fitted:
+            return self.band.verdict(p_fake)
         return "fake" if p_fake >= self.threshold else "real"
 
 
-def fit_operating_points(validation: ScoreTable) -> OperatingPoints:
+def fit_operating_points(
+    validation: ScoreTable, uncertain_error: float | None = None
+) -> OperatingPoints:
     """Fit temperature and thresholds. Rows without a score are left out.
+
+    With ``uncertain_error``, above 0 and below 0.5, a band of uncertain scores as well.
 
     Where validation lacks a class, the temperature stays 1 and the threshold 0.5, and the notes
     say so: nothing is ever fitted on other data instead.
@@ -82,13 +92,16 @@ def fit_operating_points(validation: ScoreTable) -> OperatingPoints:
         return OperatingPoints(reals=table.reals, fakes=table.fakes, notes=(note,))
     temperature = fit_temperature(table.log_odds, table.is_fake)
     p_fake = sigmoid(table.log_odds / temperature)
+    threshold = balanced_threshold(p_fake, table.is_fake)
+    band = uncertain_error and fit_band(p_fake, table.is_fake, uncertain_error, threshold)
     return OperatingPoints(
         temperature=temperature,
-        threshold=balanced_threshold(p_fake, table.is_fake),
+        threshold=threshold,
+        band=band or None,
         alarms=tuple(alarm_threshold(p_fake, table.is_fake, limit) for limit in FPR_LIMITS),
         reals=table.reals,
         fakes=table.fakes,
-        notes=tuple(_notes(temperature)),
+        notes=tuple(_notes(temperature, band or None)),
     )
 
 
@@ -182,8 +195,10 @@ def _cuts(
     return cuts, alarms, hits
 
 
-def _notes(temperature: float) -> Iterable[str]:
+def _notes(temperature: float, band: Band | None) -> Iterable[str]:
     """What a reader should know of a fit."""
+    if band is not None and not band.fitted:
+        yield f"no verdict is uncertain: {band.reason}"
     low, high = TEMPERATURES
     if temperature > high * 0.99:
         yield (

@@ -112,6 +112,29 @@ class Rates(Frozen):
     """Share of fakes flagged."""
 
 
+class ThreeVerdicts(Frozen):
+    """What the band of uncertain scores does to the measured images. Shares, 0-1."""
+
+    error: float
+    """Wanted: the largest share of reals called fake, and of fakes called real."""
+    low: float
+    """``p_fake`` below it: real."""
+    high: float
+    """``p_fake`` at or above it: fake."""
+    uncertain: Interval
+    """Of all images."""
+    uncertain_reals: Interval
+    """Of the reals."""
+    uncertain_fakes: Interval
+    """Of the fakes."""
+    wrong_reals: Interval
+    """Reals called fake, of all reals."""
+    wrong_fakes: Interval
+    """Fakes called real, of all fakes."""
+    wrong_of_rest: Interval
+    """Wrong verdicts, of the images that got one."""
+
+
 class Evaluation(Frozen):
     """All figures of one table of scores."""
 
@@ -122,6 +145,8 @@ class Evaluation(Frozen):
     generators: tuple[Row, ...] = ()
     thresholds: tuple[Rates, ...] = ()
     """The fitted thresholds and 0.5, on all images."""
+    three_verdicts: ThreeVerdicts | None = None
+    """Where the detector has a band of uncertain scores."""
     operating: OperatingPoints
     settings: EvaluationSettings
     precision: str = ""

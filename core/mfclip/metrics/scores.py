@@ -7,12 +7,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
 from numpy.typing import ArrayLike, NDArray
 
+from mfclip.data.labels import Verdict
 from mfclip.data.tables import is_missing
 from mfclip.errors import DataError
 from mfclip.files import replace_file
@@ -118,7 +119,7 @@ class Decides(Protocol):
     def p_fake(self, log_odds: ArrayLike) -> Float64[NDArray[Any], "*shape"]:
         """Calibrated probability of fake, 0-1."""
 
-    def verdict(self, p_fake: float) -> Literal["real", "fake"]:
+    def verdict(self, p_fake: float) -> Verdict:
         """What to call an image."""
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mfclip.errors import UsageError
 from mfclip.recipe.read import read_recipe_text
 from mfclip.recipe.registry import Registry, plugins_for, read_registry
 
 if TYPE_CHECKING:
-    from mfclip.recipe.model import Recipe
     from mfclip.recipe.settings import FacesSettings
 
 LOCATOR = "centerface"
@@ -50,12 +50,36 @@ def read_faces(settings: Sequence[str] = (), registry: Registry | None = None) -
     return recipe.preprocessing.faces
 
 
-def faces_of(
-    recipe: Recipe, wanted: FacesSettings | bool | None = None, registry: Registry | None = None
-) -> FacesSettings | None:
-    """How faces are found for the detector of a recipe; None: it is given ready crops.
+def settings_of(table: Mapping[str, Any], registry: Registry | None = None) -> FacesSettings:
+    """Settings out of a table that JSON holds. Raises as :func:`read_faces`."""
+    return read_faces([f"{key}={json.dumps(value)}" for key, value in _flat(table)], registry)
 
-    ``wanted`` as for :func:`mfclip.load`.
+
+def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values; what is None is left out, as a recipe leaves it out."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{key}.")
+        elif value is not None:
+            yield before + key, value
+
+
+def choose_faces(
+    own: FacesSettings | None,
+    frames: int | None,
+    wanted: FacesSettings | bool | None = None,
+    registry: Registry | None = None,
+) -> FacesSettings | None:
+    """How faces are found for a detector; None: it is given ready crops.
+
+    Parameters
+    ----------
+    own
+        How they were found in its training, if they were.
+    frames
+        Of the clips that it reads; None: it reads pictures.
+    wanted
+        As for :func:`mfclip.load`.
 
     Raises
     ------
@@ -64,7 +88,6 @@ def faces_of(
     RecipeError
         Where the usual locator is not installed.
     """
-    own = recipe.preprocessing.faces
     if wanted is None or wanted is False:
         return own if wanted is None else None
     if own is not None:
@@ -74,9 +97,9 @@ def faces_of(
                 "own, which its bundle holds; leave the settings of faces away"
             )
         return own
-    if recipe.preprocessing.frames is not None:
+    if frames is not None:
         raise UsageError(
             f"faces are found in single pictures, and this detector reads clips of "
-            f"{recipe.preprocessing.frames} frames; give it crops"
+            f"{frames} frames; give it crops"
         )
     return read_faces((), registry) if wanted is True else wanted

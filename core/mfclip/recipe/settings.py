@@ -202,3 +202,7 @@ class EvaluationSettings(Settings):
     """Coverage of each interval."""
     seed: int = Field(default=0, ge=0)
     """Of the resampling."""
+    uncertain_error: float | None = Field(default=None, gt=0, lt=0.5)
+    """Give a third verdict, ``uncertain``: at most this share of reals is called fake, and of fakes
+    real, and what lies between is called neither. Fitted on validation. Without it: two verdicts.
+    """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mfclip.inference.points import BALANCED, GIVEN, UNFITTED
+from mfclip.inference.points import BALANCED, GIVEN, UNFITTED, Banded
 from mfclip.serving.refusals import CODES
 
 if TYPE_CHECKING:
@@ -107,9 +107,11 @@ class PointAnswer(BaseModel):
     )
 
     name: str
-    """``balanced``, ``fpr-N``, ``given`` (a number) or ``unfitted``."""
+    """``balanced``, ``fpr-N``, ``error-N`` (three verdicts), ``given`` (a number) or ``unfitted``."""
     threshold: float = Share
     """On p_fake."""
+    uncertain_from: float | None = None
+    """On p_fake: from here to the threshold the verdict is uncertain; none: it never is."""
     meaning: str
     """Where it comes from."""
 
@@ -304,7 +306,12 @@ def _face(one: FaceScore) -> FaceAnswer:
 
 
 def _point(point: Point) -> PointAnswer:
-    return PointAnswer(name=point.name, threshold=point.threshold, meaning=_origin(point.name))
+    return PointAnswer(
+        name=point.name,
+        threshold=point.threshold,
+        uncertain_from=point.band.low if isinstance(point, Banded) else None,
+        meaning=_origin(point.name),
+    )
 
 
 def _origin(name: str) -> str:
@@ -313,7 +320,12 @@ def _origin(name: str) -> str:
         UNFITTED: "fitted on nothing, for want of validation images: verdicts are arbitrary",
         GIVEN: "a number that was asked for",
     }
-    limit = name.removeprefix("fpr-")
+    kind, _, limit = name.partition("-")
+    if kind == "error":
+        return (
+            f"with uncertain verdicts below it, so that at most {limit} % of the reals are called "
+            "fake and at most as many of the fakes real"
+        )
     return known.get(name, f"at most {limit} % of the real validation images are called fake")
 
 
@@ -330,6 +342,11 @@ def meaning(one: Scored) -> str:
         return (
             f"p_fake {p_fake}{whose} reaches the threshold {threshold}: to this detector it looks "
             "more like the forgeries it was trained on than like its real photos."
+        )
+    if score.verdict == "uncertain":
+        return (
+            f"p_fake {p_fake}{whose} lies where this detector says neither fake nor real, so that "
+            "its other verdicts are seldom wrong. Let somebody look who knows the case."
         )
     return (
         f"p_fake {p_fake}{whose} stays below the threshold {threshold}: the detector found no "

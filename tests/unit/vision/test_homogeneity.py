@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from mfclip_vision.homogeneity import homogeneity, homogeneity_sums, pair_of_equals
+from mfclip_vision.grey import grey_levels
+from mfclip_vision.homogeneity import (
+    homogeneity,
+    homogeneity_sums,
+    least_homogeneous,
+    pair_of_equals,
+)
 
 
 @pytest.mark.parametrize("patch_size", [16, 28, 32, 56, 112, 224])
@@ -46,3 +52,19 @@ def test_a_column_of_equal_pixels_fits_into_32_bits(patch_size):
     levels = torch.zeros(1, patch_size, patch_size, dtype=torch.int16)
     total = pair_of_equals(patch_size) * patch_size * (patch_size - 1)
     assert homogeneity_sums(levels, patch_size).item() == total
+
+
+@pytest.mark.parametrize(("patch_size", "size"), [(8, 64), (16, 224), (32, 64), (112, 224)])
+@pytest.mark.parametrize("cells", [3, 8, 0])
+def test_the_least_is_found_in_32_bits_as_in_64(patch_size, size, cells):
+    draw = torch.Generator().manual_seed(cells)
+    coarse = torch.rand(20, 3, cells or size, cells or size, generator=draw)
+    images = torch.nn.functional.interpolate(coarse, (size, size), mode="bicubic").clamp(0, 1)
+    images[1] = 0.25  # all patches equal
+    images[2, ..., size // 2 :] = images[2, ..., : size // 2].clone()  # the first of two wins
+    levels = grey_levels(images)
+    sums = homogeneity_sums(levels, patch_size).flatten(1)
+    if cells == 3 and patch_size >= 16:
+        assert sums.max() > 2**31
+    assert torch.equal(least_homogeneous(levels, patch_size), sums.argmin(1))
+    assert torch.equal(least_homogeneous(levels, patch_size, -1), sums.argmax(1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mfclip.data.labels import Verdict
 from mfclip.evaluation.report.data import Sample
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.pages.pictures import as_pixels, data_uri
@@ -16,7 +17,7 @@ class Card:
 
     name: str
     truth: Literal["real", "fake"]
-    verdict: Literal["real", "fake"]
+    verdict: Verdict
     p_fake: str
     origin: str
     """Generator and group, as far as known."""
@@ -33,6 +34,11 @@ class Card:
     def right(self) -> bool:
         """Whether the verdict is true."""
         return self.truth == self.verdict
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether there is no verdict for want of certainty."""
+        return self.verdict == "uncertain"
 
     @property
     def alt(self) -> str:

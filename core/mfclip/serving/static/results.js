@@ -7,7 +7,7 @@ export function make(tag, { text, ...properties } = {}, ...children) {
   return element;
 }
 
-const WORDS = { fake: "Looks forged", real: "No known traces" };
+const WORDS = { fake: "Looks forged", real: "No known traces", uncertain: "Undecided" };
 
 export function result(file, answer, onExplain) {
   const image = answer.images[0];
@@ -70,8 +70,17 @@ function scale(value, point, verdict) {
   bar.setAttribute("aria-hidden", "true");
   bar.firstChild.style.width = `${100 * value}%`;
   bar.lastChild.style.left = `${100 * point.threshold}%`;
+  if (point.uncertain_from !== null) bar.append(band(point));
   const text = `The line is the threshold: ${point.name}, ${point.meaning}.`;
   return [bar, make("p", { className: "note", text })];
+}
+
+/** Where the verdict is uncertain: from here to the threshold. */
+function band({ uncertain_from, threshold }) {
+  const part = make("s", {});
+  part.style.left = `${100 * uncertain_from}%`;
+  part.style.width = `${100 * (threshold - uncertain_from)}%`;
+  return part;
 }
 
 function table(faces) {

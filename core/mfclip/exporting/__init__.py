@@ -1,0 +1,1 @@
+"""Detectors as files of other runtimes: ONNX, OpenVINO, and folders for transformers."""
