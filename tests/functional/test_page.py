@@ -182,3 +182,54 @@ def test_a_token_is_asked_for_and_used(browser, tmp_path, files):
         page.locator("#trouble", has_text="cannot be reached").wait_for(timeout=WAIT)
         assert page.locator(".verdict").last.inner_text() == "No answer"
         page.close()
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory) -> Path:
+    """Two seconds, in a codec that every Chromium plays."""
+    av = pytest.importorskip("av")
+    path = tmp_path_factory.mktemp("film") / "film.webm"
+    generator = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for _ in range(20):
+            pixels = generator.integers(0, 256, (96, 128, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def test_films_get_a_timeline(page, browser, film, tmp_path):
+    choose(page, film)
+    shown = page.locator(".result")
+    assert re.search(r"(reaches|stays below) the threshold", shown.inner_text())
+    drawing = shown.locator("svg.timeline")
+    assert "2.0 seconds" in drawing.get_attribute("aria-label")
+    assert drawing.locator("circle").count() == 20
+    screen = shown.locator("video")
+    playing = "one => one.readyState >= 2 && one.videoWidth === 128"
+    page.wait_for_function(f"() => [...document.querySelectorAll('video')].every({playing})")
+    box = drawing.bounding_box()
+    drawing.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    assert screen.evaluate("one => one.currentTime") == pytest.approx(1, abs=0.1)
+    assert page.locator("html").evaluate("e => e.scrollWidth") <= 420
+    with page.expect_download(timeout=WAIT) as got:
+        page.get_by_role("button", name="Download report").click()
+    got.value.save_as(tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"blob:|<video|<button", text)
+    opened = browser.new_page()
+    opened.goto((tmp_path / "report.html").as_uri())
+    assert opened.locator(".result img").evaluate("one => one.naturalWidth") == 128
+    assert opened.locator("svg.timeline circle").count() == 20
+    opened.close()
+
+
+def test_what_is_no_film_says_so(page, tmp_path):
+    (tmp_path / "notes.mp4").write_text("no film")
+    choose(page, tmp_path / "notes.mp4")
+    shown = page.locator(".result")
+    assert shown.locator(".verdict").inner_text() == "No verdict"
+    assert "bytes are those of no known film" in shown.inner_text()
+    assert "does not show this kind of film" in shown.inner_text()

@@ -44,6 +44,21 @@ def serve(
     queue: Annotated[
         int, typer.Option("--queue", min=1, help="Requests in hand at once; others get 429.")
     ] = 64,
+    max_film_bytes: Annotated[
+        int, typer.Option("--max-film-bytes", min=1, help="Of a film's request.")
+    ] = 512 << 20,
+    max_frames: Annotated[
+        int, typer.Option("--max-frames", min=1, help="Frames of a film that are scored.")
+    ] = 1024,
+    films: Annotated[
+        int, typer.Option("--films", min=1, help="Films in hand at once; others get 429.")
+    ] = 4,
+    film_timeout: Annotated[
+        float, typer.Option("--film-timeout", min=1, help="Seconds for a film to be scored.")
+    ] = 600.0,
+    keep: Annotated[
+        float, typer.Option("--keep", min=1, help="Seconds that a film's answer is kept.")
+    ] = 600.0,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.1, help="Seconds for a request.")
     ] = 60.0,
@@ -85,7 +100,7 @@ def serve(
     precision: Precision = None,
     registry: Registry = None,
 ) -> None:
-    """Score images over HTTP, with a page at / and an OpenAPI description at /openapi.json.
+    """Score images and films over HTTP, with a page at / and a description at /openapi.json.
 
     An address that other machines reach needs --token-file. Nothing of an upload is kept. SIGTERM
     and Ctrl-C end the service when what it has in hand is answered.
@@ -112,7 +127,18 @@ def serve(
         batch_size=batch_size,
     )
     limits = Limits(
-        max_bytes, max_pixels, max_files, queue, timeout, batch_size, linger=linger / 1000
+        max_bytes=max_bytes,
+        max_pixels=max_pixels,
+        max_files=max_files,
+        queue=queue,
+        timeout=timeout,
+        batch_size=batch_size,
+        max_film_bytes=max_film_bytes,
+        max_frames=max_frames,
+        films=films,
+        film_timeout=film_timeout,
+        keep=keep,
+        linger=linger / 1000,
     )
     app = create_app(models, limits, tokens=tokens, host=host, drain=drain)
     listen(app, host=host, port=port, drain=drain)

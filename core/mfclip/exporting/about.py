@@ -42,8 +42,8 @@ class ExportedModel(BaseModel):
     preprocessing: PreprocessingSettings
     """How a decoded image becomes the input, float32 0-1, RGB."""
     faces: dict[str, Any] | None = None
-    """How the faces of a picture are found and cut out, as a recipe's ``[preprocessing.faces]`` says
-    it; None: the images are crops."""
+    """How the faces of a picture are found and cut out, as a recipe's ``[preprocessing.faces]``
+    says it; None: the images are crops."""
     reencode: str | None = None
     """What the resized image is encoded by before: ``png`` or ``jpeg:1`` to ``jpeg:100``."""
     operating: OperatingPoints

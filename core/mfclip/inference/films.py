@@ -114,9 +114,13 @@ def judge(
     point: Point,
     batch_size: int,
     each: Callable[[Watched], None] | None = None,
+    about: About | None = None,
 ) -> FilmScore:
-    """As :func:`score_film`; ``each`` is given the pixels as well, and drops them."""
-    about, tally = About(), _Tally(loaded, point)
+    """As :func:`score_film`; ``each`` is given the pixels as well, and drops them.
+
+    ``about`` is filled in while it goes on.
+    """
+    about, tally = about or About(), _Tally(loaded, point)
     try:
         for watched in watch(loaded, path, plan, batch_size, about):
             tally.add(watched)

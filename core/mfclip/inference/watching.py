@@ -192,6 +192,8 @@ def _scored(loaded: Scores, samples: Iterable[Watched], batch_size: int) -> Iter
 
 
 def _batch(loaded: Scores, samples: list[Watched]) -> Iterator[Watched]:
+    if not samples:
+        return
     images = [sample.pixels for sample in samples if sample.pixels is not None]
     log_odds = loaded.predictor(images)
     found = iter(zip(log_odds.tolist(), loaded.operating.p_fake(log_odds).tolist(), strict=True))

@@ -11,7 +11,7 @@ from mfclip.serving.refusals import CODES
 
 if TYPE_CHECKING:
     from mfclip.inference.points import Point
-    from mfclip.inference.score import FaceScore
+    from mfclip.inference.score import FaceScore, Score
     from mfclip.serving.explaining import Explanation
     from mfclip.serving.models import Model
     from mfclip.serving.service import Scored
@@ -107,7 +107,7 @@ class PointAnswer(BaseModel):
     )
 
     name: str
-    """``balanced``, ``fpr-N``, ``error-N`` (three verdicts), ``given`` (a number) or ``unfitted``."""
+    """``balanced``, ``fpr-N``, ``error-N`` (three verdicts), ``given`` or ``unfitted``."""
     threshold: float = Share
     """On p_fake."""
     uncertain_from: float | None = None
@@ -217,6 +217,8 @@ class ModelsAnswer(BaseModel):
 
     mfclip: str
     """Version of the framework."""
+    films: bool
+    """Whether ``/v1/video`` takes films."""
     models: list[ModelAnswer]
     """In the order of the command line."""
 
@@ -237,7 +239,7 @@ def score_answer(model: Model, point: Point, found: list[Scored]) -> ScoreAnswer
         model=model.name,
         weights_sha256=model.loaded.bundle.about.weights_sha256,
         mfclip=__version__,
-        point=_point(point),
+        point=point_answer(point),
         images=[_image(one) for one in found],
         cautions=list(model.cautions),
     )
@@ -256,7 +258,7 @@ def model_answer(model: Model, *, default: bool) -> ModelAnswer:
         frames=loaded.frames,
         finds_faces=loaded.faces is not None,
         explains=model.explainer is not None,
-        points=[_point(point) for point in model.points()],
+        points=[point_answer(point) for point in model.points()],
         weights_sha256=loaded.bundle.about.weights_sha256,
         precision=str(loaded.arithmetic),
         device=str(loaded.device),
@@ -288,7 +290,7 @@ def _image(one: Scored) -> ImageAnswer:
         reason=score.reason,
         p_fake=score.p_fake,
         verdict=score.verdict,
-        meaning=meaning(one),
+        meaning=meaning(one.score),
         faces=None if score.faces is None else [_face(face) for face in score.faces],
     )
 
@@ -305,7 +307,8 @@ def _face(one: FaceScore) -> FaceAnswer:
     )
 
 
-def _point(point: Point) -> PointAnswer:
+def point_answer(point: Point) -> PointAnswer:
+    """What is told of a threshold."""
     return PointAnswer(
         name=point.name,
         threshold=point.threshold,
@@ -329,9 +332,8 @@ def _origin(name: str) -> str:
     return known.get(name, f"at most {limit} % of the real validation images are called fake")
 
 
-def meaning(one: Scored) -> str:
+def meaning(score: Score) -> str:
     """The verdict in a sentence, or what kept it from one."""
-    score = one.score
     if score.p_fake is None:
         return f"No verdict: {score.reason}"
     p_fake, threshold = apart(score.p_fake, score.threshold)

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from mfclip.serving.film_routes import film_routes
 from mfclip.serving.logs import NAME
 from mfclip.serving.meters import Meters
 from mfclip.serving.outer import Outer
@@ -74,10 +75,11 @@ def create_app(
     app.state.tokens, app.state.models = tokens, tuple(models)
     app.include_router(open_routes)
     app.include_router(page_routes)
-    if tokens is None:
-        app.include_router(routes)
-    else:
-        app.include_router(routes, dependencies=[Depends(guarded)], responses=problems(401))
+    for router in (routes, film_routes):
+        if tokens is None:
+            app.include_router(router)
+        else:
+            app.include_router(router, dependencies=[Depends(guarded)], responses=problems(401))
     _describe_limits(app, limits)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -34,6 +34,9 @@ class Meters:
         self.images = Counter(
             "mfclip_images", "Images by verdict, or by status.", ["model", "outcome"], registry=own
         )
+        self.films = Counter(
+            "mfclip_films", "Films by verdict, or by status.", ["model", "outcome"], registry=own
+        )
         self.in_hand = Gauge(
             "mfclip_requests_in_hand", "Being read, waiting or scored.", registry=own
         )
@@ -52,6 +55,10 @@ class Meters:
     def scored(self, model: str, outcome: str) -> None:
         """Count an image."""
         self.images.labels(model, outcome).inc()
+
+    def film(self, model: str, outcome: str) -> None:
+        """Count a film."""
+        self.films.labels(model, outcome).inc()
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count a request."""

@@ -22,7 +22,7 @@ from mfclip.serving.refusals import Refusal
 POLICY = "; ".join(
     (
         *("default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"),
-        *("img-src 'self' blob: data:", "base-uri 'none'", "form-action 'none'"),
+        *("img-src 'self' blob: data:", "media-src blob:", "base-uri 'none'", "form-action 'none'"),
         "frame-ancestors 'none'",
     )
 )

@@ -11,7 +11,15 @@ from mfclip.pages.template import template
 from mfclip.serving.refusals import Refusal
 
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-SCRIPTS = ("page.js", "service.js", "results.js", "report.js", "serving.css", "icon.svg")
+SCRIPTS = (
+    "page.js",
+    "service.js",
+    "results.js",
+    "films.js",
+    "report.js",
+    "serving.css",
+    "icon.svg",
+)
 
 page_routes = APIRouter(include_in_schema=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -50,13 +51,15 @@ open_routes = APIRouter()
 routes = APIRouter()
 
 
-def form(most: int | None = None) -> dict[str, Any]:
+def form(
+    most: int | None = None, what: str = "Image files; their content says what they are."
+) -> dict[str, Any]:
     """For OpenAPI, a body of so many files as ``most``."""
     field = {
         "type": "array",
         "minItems": 1,
         "items": {"type": "string", "format": "binary"},
-        "description": "Image files; their content says what they are.",
+        "description": what,
         **({} if most is None else {"maxItems": most}),
     }
     schema = {
@@ -133,7 +136,7 @@ async def models(request: Request) -> ModelsAnswer:
 
     found = service_of(request).models.values()
     told = [model_answer(model, default=place == 0) for place, model in enumerate(found)]
-    return ModelsAnswer(mfclip=__version__, models=told)
+    return ModelsAnswer(mfclip=__version__, films=find_spec("av") is not None, models=told)
 
 
 @routes.post(SCORE, tags=["detectors"], openapi_extra=form(), responses=_TAKES)

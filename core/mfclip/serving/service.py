@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import hashlib
 import io
-import pickle
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mfclip.compute.cores import cores
 from mfclip.data.images import UNNAMED
 from mfclip.inference.inputs import Given, examined, from_stream
+from mfclip.serving.films import FilmJobs
 from mfclip.serving.refusals import Refusal
 from mfclip.serving.worker import Lane, Worker
 from mfclip.text import did_you_mean
@@ -75,6 +76,7 @@ class Service:
             most_pixels=limits.max_pixels,
             observe=meters.passed,
         )
+        self.films = FilmJobs(self._worker, limits, meters)
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
@@ -148,6 +150,7 @@ class Service:
     def close(self, seconds: float) -> bool:
         """Finish what is in hand and end; whether that was done in time."""
         self.draining = True
+        self.films.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
         return self._worker.close(seconds)
 
@@ -170,13 +173,13 @@ class Service:
         return seen, examined(given, smallest=loaded.smallest, finder=finder)
 
     def _finder(self, loaded: Scores) -> FaceFinder | None:
-        """This thread's own: locators may be pickled, but not be shared by threads."""
+        """This thread's own: locators are not shared by threads."""
         if loaded.finder is None:
             return None
         known: dict[str, FaceFinder] = self._own.__dict__
         name = str(id(loaded.finder))
         if name not in known:
-            known[name] = pickle.loads(pickle.dumps(loaded.finder))
+            known[name] = copy.deepcopy(loaded.finder)
         return known[name]
 
 

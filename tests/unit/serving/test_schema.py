@@ -14,18 +14,24 @@ from mfclip.serving.tokens import read_tokens
 
 OPERATIONS = [
     *[("GET", path) for path in ("/healthz", "/readyz", "/metrics", "/v1/models")],
-    *[("POST", path) for path in ("/v1/score", "/v1/explain")],
+    *[("POST", path) for path in ("/v1/score", "/v1/explain", "/v1/video")],
+    *[(method, "/v1/video/{job}") for method in ("GET", "DELETE")],
 ]
 MAY_BE_REFUSED = [schemathesis.checks.positive_data_acceptance]
 """Bytes that are no image, and a threshold that the detector does not have, fit the description."""
 
 
+REFUSING = ("/v1/score", "/v1/explain")
 TOKEN = "a-token-of-some-length"
 CASES = [
     *[(GenerationMode.POSITIVE, *operation) for operation in OPERATIONS],
-    *[(GenerationMode.NEGATIVE, *operation) for operation in OPERATIONS if operation[0] == "POST"],
+    *[
+        (GenerationMode.NEGATIVE, *operation)
+        for operation in OPERATIONS
+        if operation[1] in REFUSING
+    ],
 ]
-"""The others take nothing that could be wrong."""
+"""The others take nothing that could be wrong: any bytes may be a film, which then has a status."""
 
 
 @pytest.fixture(scope="module", params=["open", "guarded"])

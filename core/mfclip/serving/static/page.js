@@ -1,11 +1,12 @@
 // The page at work: choices, photos one after the other, results, downloads.
 
-import { explain, models, score, useToken } from "./service.js";
+import { explain, film, models, score, useToken } from "./service.js";
+import { filmResult, isFilm } from "./films.js";
 import { make, result, unanswered } from "./results.js";
 import { numbers, report } from "./report.js";
 
 const by = (id) => document.getElementById(id);
-const state = { models: [], answers: [] };
+const state = { models: [], films: false, answers: [] };
 
 function say(text) {
   by("state").textContent = text;
@@ -18,13 +19,15 @@ function complain(error) {
 
 async function begin() {
   try {
-    state.models = (await models()).models;
+    const found = await models();
+    [state.models, state.films] = [found.models, found.films];
   } catch (error) {
     if (error.status === 401) say("Give your token to begin.");
     else complain(error);
     return;
   }
   by("trouble").replaceChildren();
+  by("without-films").hidden = state.films;
   say("");
   by("model").replaceChildren(...state.models.map((one) => option(one.name, one.name)));
   choose();
@@ -78,19 +81,30 @@ async function take(files) {
     await show(file, asked);
     done += 1;
   }
-  say(`Done: ${files.length} ${files.length === 1 ? "photo" : "photos"}. Results are below.`);
+  say(`Done: ${files.length} ${files.length === 1 ? "file" : "files"}. Results are below.`);
   by("answers-heading").focus();
 }
 
 async function show(file, asked) {
   try {
-    const answer = await score(file, asked);
+    const watched = isFilm(file);
+    const answer = await (watched ? film(file, asked, following(file)) : score(file, asked));
     state.answers.push(answer);
-    by("results").append(result(file, answer, explains(file, asked.model)));
+    const shown = watched
+      ? filmResult(file, answer)
+      : result(file, answer, explains(file, asked.model));
+    by("results").append(shown);
   } catch (error) {
     complain(error);
     by("results").append(unanswered(file, error));
   }
+}
+
+function following(file) {
+  return (phase, share) => {
+    const done = phase === "waiting" ? "other films come first" : `${Math.round(100 * share)} %`;
+    say(`Scoring ${file.name}: ${done}`);
+  };
 }
 
 function explains(file, name) {
@@ -111,7 +125,7 @@ function explains(file, name) {
 }
 
 function clear() {
-  document.querySelectorAll("#results .photo img").forEach((one) => URL.revokeObjectURL(one.src));
+  document.querySelectorAll("#results .photo img, #results .photo video").forEach((one) => URL.revokeObjectURL(one.src));
   by("results").replaceChildren();
   by("trouble").replaceChildren();
   by("answers").hidden = true;

@@ -34,7 +34,7 @@ function heading(answers) {
   const cautions = [...new Set(answers.flatMap((answer) => answer.cautions))];
   const texts = [
     ["p", "eyebrow", `mfclip ${answers[0]?.mfclip ?? ""}`],
-    ["h1", "", "Report on photos of faces"],
+    ["h1", "", "Report on photos and films of faces"],
     ["p", "lead", `Made on ${new Date().toISOString()}.`],
     ["p", "banner", cautions.join(" ")],
   ];
@@ -45,15 +45,28 @@ function shown(results) {
   let html = results.outerHTML.replace(/<button\b[^>]*>[^<]*<\/button>/g, "");
   for (const picture of results.querySelectorAll("img"))
     html = html.replaceAll(`"${picture.src}"`, `"${held(picture)}"`);
+  for (const film of results.querySelectorAll("video"))
+    html = html.replace(film.outerHTML, frameOf(film).outerHTML);
   return html;
+}
+
+/** The frame that the film is at, as a picture: a report holds no film. */
+function frameOf(film) {
+  const src = drawn(film, film.videoWidth, film.videoHeight);
+  const alt = `${film.getAttribute("aria-label")}, at ${film.currentTime.toFixed(1)} s`;
+  return make("img", { src, alt });
 }
 
 function held(picture) {
   if (picture.src.startsWith("data:")) return picture.src;
-  const share = Math.min(1, WIDEST / Math.max(1, picture.naturalWidth));
+  return drawn(picture, picture.naturalWidth, picture.naturalHeight);
+}
+
+function drawn(picture, width, height) {
+  const share = Math.min(1, WIDEST / Math.max(1, width));
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(picture.naturalWidth * share));
-  canvas.height = Math.max(1, Math.round(picture.naturalHeight * share));
+  canvas.width = Math.max(1, Math.round(width * share));
+  canvas.height = Math.max(1, Math.round(height * share));
   canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
   return canvas.toDataURL("image/jpeg", 0.9);
 }

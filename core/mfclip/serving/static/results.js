@@ -11,7 +11,7 @@ const WORDS = { fake: "Looks forged", real: "No known traces", uncertain: "Undec
 
 export function result(file, answer, onExplain) {
   const image = answer.images[0];
-  const item = make("li", { className: "result" }, photo(file, image), told(answer, image));
+  const item = make("li", { className: "result" }, photo(file, image), told(answer, image, table(image.faces)));
   if (onExplain && image.p_fake !== null) item.lastChild.append(asking(image, onExplain));
   item.lastChild.append(origin(answer, image));
   return item;
@@ -49,7 +49,8 @@ function box(face, { width, height }) {
   return frame;
 }
 
-function told(answer, image) {
+/** What is said of a photo or a film; `faces` is the table of them, where there are any. */
+export function told(answer, image, faces) {
   const words = make("div", {}, make("h3", { text: image.name }));
   const known = image.verdict || "none";
   const verdict = make("p", { className: `verdict ${known}` });
@@ -61,7 +62,7 @@ function told(answer, image) {
   words.append(make("p", { text: image.p_fake === null ? `${without}.` : image.meaning }));
   if (image.status === "ok" && image.reason)
     words.append(make("p", { className: "note", text: `Of this file: ${image.reason}.` }));
-  if (image.faces && image.faces.length) words.append(table(image.faces));
+  if (faces) words.append(faces);
   return words;
 }
 
@@ -84,6 +85,7 @@ function band({ uncertain_from, threshold }) {
 }
 
 function table(faces) {
+  if (!faces || !faces.length) return null;
   const head = ["Face", "p_fake", "Verdict", "Size, pixels"];
   const rows = faces.map((face) => {
     const [left, top, right, bottom] = face.box;

@@ -18,12 +18,27 @@ export function explain(file, { model, face }) {
   return call(address("v1/explain", { model, face }), file);
 }
 
+/** Sends a film and asks about it until it is scored; `tell` is given the share that is done. */
+export async function film(file, { model, threshold }, tell) {
+  let job = await call(address("v1/video", { model, threshold }), file);
+  const place = `v1/video/${encodeURIComponent(job.job)}`;
+  while (job.state === "waiting" || job.state === "scoring") {
+    tell(job.state, job.progress);
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN));
+    job = await call(place);
+  }
+  await send(place, null, "DELETE");
+  if (job.state === "failed") throw new Error(job.message);
+  return job.answer;
+}
+
 function address(path, settings) {
   const given = Object.entries(settings).filter(([, value]) => value !== "" && value !== null);
   return `${path}?${new URLSearchParams(given)}`;
 }
 
 const TRIES = 20;
+const BETWEEN = 500; // milliseconds between two questions about a film
 
 async function call(path, file) {
   for (let attempt = 1; ; attempt += 1) {
@@ -34,8 +49,8 @@ async function call(path, file) {
   }
 }
 
-async function send(path, file) {
-  const request = { headers: token ? { Authorization: `Bearer ${token}` } : {} };
+async function send(path, file, method = "GET") {
+  const request = { method, headers: token ? { Authorization: `Bearer ${token}` } : {} };
   if (file) {
     request.method = "POST";
     request.body = new FormData();
