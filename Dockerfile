@@ -9,7 +9,7 @@ COPY pyproject.toml README.md LICENSE CHANGELOG.md registry.toml mfclip.toml ./
 COPY core core
 COPY plugins plugins
 COPY recipes recipes
-RUN /opt/mfclip/bin/pip install --no-cache-dir --constraint constraints.txt '.[serve,explain,faces,heif]'
+RUN /opt/mfclip/bin/pip install --no-cache-dir --constraint constraints.txt '.[serve,explain,faces,heif,video]'
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin mfclip
