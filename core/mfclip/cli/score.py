@@ -202,6 +202,7 @@ def _conditions(job: Job, form: Format) -> dict[str, Any]:
     from mfclip.inference.points import Banded
     from mfclip.version import __version__
 
+    films = job.loaded.operating.films
     relative = any(not Path(pattern).is_absolute() for pattern in job.paths)
     return {
         "mfclip": __version__,
@@ -209,6 +210,7 @@ def _conditions(job: Job, form: Format) -> dict[str, Any]:
         "preprocessing": job.loaded.preprocessing.model_dump(mode="json"),
         "reencode": job.loaded.predictor.preprocessor.reencode,
         "temperature": job.loaded.operating.temperature,
+        "films": films.model_dump(mode="json") if films else None,
         "threshold": job.point.threshold,
         "operating_point": job.point.name,
         "uncertain_from": job.point.band.low if isinstance(job.point, Banded) else None,

@@ -34,7 +34,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure every row at operating points that were fitted elsewhere.
 
-    Where some images are frames of one video, the same figures follow once more by video.
+    Where some images are frames of one video, the same figures follow once more by video, at the
+    operating points of films where these are fitted.
 
     The fakes of a generator are compared with the reals of the groups they are in, and with all
     reals where those groups have none; :attr:`Row.against` says which. Nothing raises for data
@@ -49,7 +50,8 @@ def evaluate(
     )
     if not has_videos(table):
         return found
-    videos = _evaluate(by_video(table), operating, settings, "videos")
+    pooled = by_video(table, operating.sharpness)
+    videos = _evaluate(pooled, operating.of_films, settings, "videos")
     return found.model_copy(update={"videos": videos})
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mfclip.data.images import ImageError, ImageStatus
 from mfclip.errors import UsageError
 from mfclip.faces.face import Face
-from mfclip.inference.points import Point, choose_point
+from mfclip.inference.points import Point, film_point
 from mfclip.inference.score import FaceScore, Score, Scores
 from mfclip.inference.watching import About, FrameScore, Plan, Watched, watch
-from mfclip.metrics.videos import RunningMean
+from mfclip.metrics.videos import RunningPool
 
 LASTING = 3
 """Frames in which a face is scored before its track can make a film fake."""
@@ -24,7 +24,7 @@ LASTING = 3
 class TrackScore(FaceScore):
     """What a detector says of one face over a film.
 
-    ``p_fake`` is of the mean of its frames' log-odds. ``face`` is where it looks most forged.
+    ``p_fake`` is of its frames' log-odds, pooled. ``face`` is where it looks most forged.
     """
 
     frames: int = 0
@@ -43,7 +43,7 @@ class FilmScore(Score):
 
     Where faces are looked for, ``faces`` are :class:`TrackScore` and ``p_fake`` is the largest of
     those that were scored in :data:`LASTING` frames or more. Where none was, and where faces are
-    not looked for, it is of the mean over the frames of the log-odds, of the most forged face of
+    not looked for, it is of the frames' log-odds, pooled, of the most forged face of
     each: what evaluation calls the score of a video.
     """
 
@@ -91,7 +91,7 @@ def score_film(
         loaded,
         Path(path),
         plan_of(frames, rate),
-        choose_point(loaded.operating, threshold),
+        film_point(loaded.operating, threshold),
         batch_size,
         None if each is None else lambda watched: each(watched.score),
     )
@@ -141,7 +141,7 @@ class _Track:
     end: float
     face: Face
     at: float
-    mean: RunningMean = field(default_factory=RunningMean)
+    pool: RunningPool
     highest: float = -math.inf
     """Log-odds; there are ``face`` and ``at``."""
     status: ImageStatus = ImageStatus.OK
@@ -154,7 +154,7 @@ class _Track:
         if watched.score.status is not ImageStatus.OK:
             self.status, self.reason = watched.score.status, watched.score.reason
             return
-        self.mean.add(watched.log_odds)
+        self.pool.add(watched.log_odds)
         if watched.log_odds > self.highest:
             self.highest, self.face, self.at = watched.log_odds, face, watched.score.seconds
 
@@ -165,7 +165,7 @@ class _Tally:
     def __init__(self, loaded: Scores, point: Point) -> None:
         self._operating, self._point = loaded.operating, point
         self._tracks: dict[int, _Track] | None = None if loaded.finder is None else {}
-        self._frames = RunningMean()
+        self._frames = RunningPool(self._operating.sharpness)
         self._here: tuple[int, float] | None = None
         """The frame that is at hand, and the highest log-odds in it."""
         self._without: Counter[ImageStatus] = Counter()
@@ -175,7 +175,8 @@ class _Tally:
         score = watched.score
         if score.track is not None and score.face is not None:
             assert self._tracks is not None
-            new = _Track(score.seconds, score.seconds, score.face, score.seconds)
+            at = score.seconds
+            new = _Track(at, at, score.face, at, RunningPool(self._operating.sharpness))
             self._tracks.setdefault(score.track, new).add(watched, score.face)
         if score.status is not ImageStatus.OK:
             self._without[score.status] += 1
@@ -202,7 +203,7 @@ class _Tally:
             told = status, f"{self._reasons[status]} (in most of {about.taken} frames)"
             p_fake = None
         else:
-            p_fake = float(self._operating.p_fake(log_odds))
+            p_fake = float(self._operating.of_films.p_fake(log_odds))
             notes = about.told(), self._point.remark(p_fake)
             told = ImageStatus.OK, "; ".join(filter(None, notes))
         return FilmScore(
@@ -219,20 +220,20 @@ class _Tally:
         )
 
     def _log_odds(self) -> float | None:
-        means = [track.mean for track in (self._tracks or {}).values()]
-        lasting = [mean.log_odds for mean in means if mean.frames >= LASTING]
+        pools = [track.pool for track in (self._tracks or {}).values()]
+        lasting = [pool.log_odds for pool in pools if pool.frames >= LASTING]
         if lasting:
             return max(lasting)
         return self._frames.log_odds if self._frames.frames else None
 
     def _scored(self, number: int, track: _Track) -> TrackScore:
-        where = track.mean.frames, track.start, track.end, track.at
-        if not track.mean.frames:
+        where = track.pool.frames, track.start, track.end, track.at
+        if not track.pool.frames:
             why = track.status, track.reason
             return TrackScore(number, track.face, None, None, *why, 0, *where[1:])
-        p_fake = float(self._operating.p_fake(track.mean.log_odds))
+        p_fake = float(self._operating.of_films.p_fake(track.pool.log_odds))
         told = (
-            f"in {track.mean.frames} frames, {track.start:.2f}-{track.end:.2f} s; "
+            f"in {track.pool.frames} frames, {track.start:.2f}-{track.end:.2f} s; "
             f"box at {track.at:.2f} s"
         )
         verdict = self._point.verdict(p_fake)

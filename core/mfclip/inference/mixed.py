@@ -11,7 +11,7 @@ from mfclip.data.film_names import is_film
 from mfclip.data.images import ImageStatus
 from mfclip.errors import MissingExtraError
 from mfclip.inference.films import judge
-from mfclip.inference.points import Point, choose_point
+from mfclip.inference.points import film_point
 from mfclip.inference.score import Score, Scores, score_paths
 from mfclip.inference.watching import Plan, Watched
 
@@ -41,9 +41,8 @@ def score_files(
     Raises
     ------
     UsageError
-        Where the detector has no such threshold.
+        Where the detector has no such threshold; for films, at the first one.
     """
-    point = choose_point(loaded.operating, threshold)
     split = _Split(paths)
     done = 0
     images = score_paths(
@@ -52,7 +51,7 @@ def score_files(
     with closing(images):
         for number, score in enumerate(_ended(images)):
             for film in split.before(number if score is not None else None):
-                yield _judged(loaded, film, plan, point, batch_size, each)
+                yield _judged(loaded, film, plan, threshold, batch_size, each)
                 done += 1
                 _tell(progress, done)
             if score is not None:
@@ -65,11 +64,12 @@ def _judged(
     loaded: Scores,
     film: Path,
     plan: Plan,
-    point: Point,
+    threshold: str | float | None,
     batch_size: int,
     each: Callable[[Watched], None] | None,
 ) -> Score:
     """A film's score; where the extra is missing, the film has a status, as a HEIC has."""
+    point = film_point(loaded.operating, threshold)
     try:
         return judge(loaded, film, plan, point, batch_size, each)
     except MissingExtraError as error:

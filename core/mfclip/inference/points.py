@@ -87,6 +87,14 @@ def choose_point(operating: OperatingPoints, wanted: str | float | None = None) 
     return Point(GIVEN, _number(operating, wanted))
 
 
+def film_point(operating: OperatingPoints, wanted: str | float | None = None) -> Point:
+    """As :func:`choose_point`, for films: of what is fitted on videos, where that is."""
+    try:
+        return choose_point(operating.of_films, wanted)
+    except UsageError as error:
+        raise UsageError(f"films: {error}") from error
+
+
 def _band(operating: OperatingPoints) -> Banded | None:
     """The point with three verdicts, where the detector has one."""
     band = operating.band

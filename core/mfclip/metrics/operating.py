@@ -17,9 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from mfclip.data.labels import Verdict
 from mfclip.metrics.band import Band, fit_band
 from mfclip.metrics.scores import ScoreTable
+from mfclip.metrics.videos import by_video, has_videos
 
 FPR_LIMITS = (0.01, 0.05)
 """False-alarm rates for which a threshold is fitted."""
+VIDEOS = 20
+"""Validation videos of each class that are needed to fit what films are judged by."""
+SHARPNESS = (0.0, 0.5, 1.0, 2.0)
+"""Ways to pool the frames of a film that are tried, on calibrated log-odds."""
 TEMPERATURES = (0.02, 50.0)
 """Range in which the temperature is sought."""
 
@@ -57,8 +62,20 @@ class OperatingPoints(BaseModel):
     """Real images fitted on."""
     fakes: int = Field(default=0, ge=0)
     """Fake images fitted on."""
+    films: FilmPoints | None = None
+    """What is fitted for films; None: they are scored as images are."""
     notes: tuple[str, ...] = ()
     """What could not be fitted and why."""
+
+    @property
+    def of_films(self) -> OperatingPoints:
+        """What the score of a film is judged by."""
+        return self if self.films is None else self.films.points
+
+    @property
+    def sharpness(self) -> float:
+        """How the frames of a film are pooled, see :mod:`mfclip.metrics.videos`."""
+        return 0.0 if self.films is None else self.films.sharpness
 
     @property
     def fitted(self) -> bool:
@@ -76,16 +93,69 @@ class OperatingPoints(BaseModel):
         return "fake" if p_fake >= self.threshold else "real"
 
 
+class FilmPoints(BaseModel):
+    """How the frames of a film become its score, and what is fitted on the validation videos."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    sharpness: float = Field(default=0.0, ge=0)
+    """0: the film's log-odds are the mean of its frames'; see :mod:`mfclip.metrics.videos`."""
+    points: OperatingPoints
+    """Of the pooled log-odds. Its counts are of videos."""
+
+
 def fit_operating_points(
     validation: ScoreTable, uncertain_error: float | None = None
 ) -> OperatingPoints:
     """Fit temperature and thresholds. Rows without a score are left out.
 
-    With ``uncertain_error``, above 0 and below 0.5, a band of uncertain scores as well.
+    With ``uncertain_error``, above 0 and below 0.5, a band of uncertain scores as well. Where
+    validation has :data:`VIDEOS` videos of each class, what films are judged by is fitted on them.
+
+    Raises
+    ------
+    DataError
+        A video id stands for several videos.
 
     Where validation lacks a class, the temperature stays 1 and the threshold 0.5, and the notes
     say so: nothing is ever fitted on other data instead.
     """
+    found = _fit(validation, uncertain_error)
+    if not (found.fitted and has_videos(validation)):
+        return found
+    fewest = min(_classes(by_video(validation)))
+    if fewest < VIDEOS:
+        note = (
+            f"films are judged as images are: {VIDEOS} validation videos of each class are needed "
+            f"to fit what is their own, got {fewest}"
+        )
+        return found.model_copy(update={"notes": (*found.notes, note)})
+    return found.model_copy(update={"films": _fit_films(validation, found, uncertain_error)})
+
+
+def _fit_films(
+    validation: ScoreTable, images: OperatingPoints, uncertain_error: float | None
+) -> FilmPoints:
+    """Of some ways to pool frames the one whose calibrated videos have the smallest loss."""
+    found: list[tuple[float, FilmPoints]] = []
+    for sharpness in SHARPNESS:
+        # Of calibrated log-odds, so that it means the same for detectors of any scale.
+        scaled = sharpness / images.temperature
+        videos = by_video(validation, scaled).scored()
+        points = _fit(videos, uncertain_error)
+        loss = np.logaddexp(
+            0, np.where(videos.is_fake, -1, 1) * videos.log_odds / points.temperature
+        )
+        found.append((float(loss.mean()), FilmPoints(sharpness=scaled, points=points)))
+    return min(found, key=lambda one: one[0])[1]
+
+
+def _classes(table: ScoreTable) -> tuple[int, int]:
+    scored = table.scored()
+    return scored.reals, scored.fakes
+
+
+def _fit(validation: ScoreTable, uncertain_error: float | None) -> OperatingPoints:
     table = validation.scored()
     if not (table.reals and table.fakes):
         note = f"not fitted: validation has {table.reals} real and {table.fakes} fake images"

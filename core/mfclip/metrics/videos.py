@@ -1,4 +1,7 @@
-"""From frames to videos: one score for each video, the mean of its frames' log-odds.
+"""From frames to videos: one score for each video, pooled from its frames' log-odds.
+
+With sharpness a the score of n frames is ``log(mean(exp(a l))) / a``: their mean at a = 0, and the
+closer to their maximum the larger a is. It is summed up frame by frame, in constant memory.
 
 Whatever averages frames must refuse an id that stands for several videos, see
 :mod:`mfclip.data.videos`, and this does.
@@ -6,6 +9,7 @@ Whatever averages frames must refuse an id that stands for several videos, see
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,21 +21,32 @@ from mfclip.metrics.scores import ScoreTable
 from mfclip.metrics.units import units
 
 
-class RunningMean:
-    """The mean of a video's log-odds, one frame after the other: the same as :func:`by_video`'s."""
+class RunningPool:
+    """A video's log-odds, one frame after the other: the same as :func:`by_video`'s.
 
-    def __init__(self) -> None:
-        self.frames, self._total = 0, 0.0
+    ``sharpness``: a, 0 or above.
+    """
+
+    def __init__(self, sharpness: float = 0.0) -> None:
+        self.frames, self._sharpness = 0, sharpness
+        self._total = -math.inf if sharpness else 0.0
 
     def add(self, log_odds: float) -> None:
         """One frame that was scored."""
         self.frames += 1
-        self._total += log_odds
+        if self._sharpness:
+            self._total = float(np.logaddexp(self._total, self._sharpness * log_odds))
+        else:
+            self._total += log_odds
 
     @property
     def log_odds(self) -> float:
-        """The mean; NaN where no frame was scored."""
-        return self._total / self.frames if self.frames else float("nan")
+        """Of all frames so far; NaN where none was scored."""
+        if not self.frames:
+            return math.nan
+        if self._sharpness:
+            return (self._total - math.log(self.frames)) / self._sharpness
+        return self._total / self.frames
 
 
 def has_videos(table: ScoreTable) -> bool:
@@ -40,11 +55,11 @@ def has_videos(table: ScoreTable) -> bool:
     return bool(np.unique(named).size < named.size)
 
 
-def by_video(table: ScoreTable) -> ScoreTable:
+def by_video(table: ScoreTable, sharpness: float = 0.0) -> ScoreTable:
     """One row a video, in the order of the first frames; images without a video stay as they are.
 
-    ``log_odds`` is the mean over the frames that were scored, NaN where none was; ``path`` is the
-    first frame's.
+    ``log_odds`` is of the frames that were scored, pooled with the sharpness; NaN where none was.
+    ``path`` is the first frame's.
 
     Raises:
         DataError: A video id carries both labels, or two forgeries, generators, groups or
@@ -55,7 +70,7 @@ def by_video(table: ScoreTable) -> ScoreTable:
     part = table.where(first)
     return ScoreTable(
         path=part.path,
-        log_odds=_means(table.log_odds, unit, len(first)),
+        log_odds=_pooled(table.log_odds, unit, len(first), sharpness),
         is_fake=part.is_fake,
         group=part.group,
         forgery=part.forgery,
@@ -81,6 +96,25 @@ def _units(
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return np.sort(first), rank[unit]
+
+
+def _pooled(
+    values: Float64[NDArray[Any], " n"],
+    unit: Int[NDArray[Any], " n"],
+    units: int,
+    sharpness: float,
+) -> Float64[NDArray[Any], " units"]:
+    """The finite values of each unit, pooled."""
+    if not sharpness:
+        return _means(values, unit, units)
+    scaled = np.where(np.isfinite(values), sharpness * values, np.nan)
+    highest = np.full(units, -np.inf)
+    np.fmax.at(highest, unit, scaled)
+    # Less the highest of its unit, no frame can overflow, and one of each is 1.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = _means(np.exp(scaled - highest[unit]), unit, units)
+        pooled: Float64[NDArray[Any], " units"] = (np.log(means) + highest) / sharpness
+    return pooled
 
 
 def _means(

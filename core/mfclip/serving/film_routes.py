@@ -51,7 +51,7 @@ async def begin(
         raise Refusal(404, "films are not decoded here: pip install 'mfclip[video]'")
     chosen = service.model(asked.model)
     try:
-        point, plan = chosen.point(asked.threshold), plan_of(asked.frames, asked.rate)
+        point, plan = chosen.film_point(asked.threshold), plan_of(asked.frames, asked.rate)
     except UsageError as error:
         raise Refusal(422, str(error)) from error
     if asked.frames is not None and asked.frames > service.limits.max_frames:

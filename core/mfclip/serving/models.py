@@ -12,7 +12,7 @@ from mfclip.bundle.card import LIMITS
 from mfclip.explain.attribution import require_captum
 from mfclip.explain.detectors import Named, names_of
 from mfclip.inference.loaded import LoadedDetector, load
-from mfclip.inference.points import BALANCED, choose_point
+from mfclip.inference.points import BALANCED, choose_point, film_point
 from mfclip.serving.explaining import Explainer
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class Model:
     def point(self, wanted: str | None = None) -> Point:
         """The threshold that a request means. Raises :class:`UsageError` for an unknown one."""
         return choose_point(self.loaded.operating, wanted or self.threshold)
+
+    def film_point(self, wanted: str | None = None) -> Point:
+        """The same for a film."""
+        return film_point(self.loaded.operating, wanted or self.threshold)
 
     def points(self) -> list[Point]:
         """Every threshold that a request can name; first the one that is used without a name."""

@@ -25,7 +25,7 @@ from mfclip.inference.timeline import Timeline, write_timeline
 from mfclip.inference.watching import Plan
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.scores import ScoreTable
-from mfclip.metrics.videos import RunningMean, by_video
+from mfclip.metrics.videos import RunningPool, by_video
 
 TEMPERATURE = 2.0
 
@@ -103,7 +103,8 @@ def test_without_faces_a_film_is_the_mean_of_its_frames(whole):
     assert film.seconds == pytest.approx(0.4)
 
 
-def test_the_mean_is_evaluations_mean_by_video():
+@pytest.mark.parametrize("sharpness", [0, 0.3, 5])
+def test_frames_are_pooled_as_evaluation_does(sharpness):
     draw = np.random.default_rng(0)
     odds = draw.normal(size=50)
     video = draw.choice(["a", "b", "c"], 50)
@@ -116,12 +117,12 @@ def test_the_mean_is_evaluations_mean_by_video():
         video=video,
         **columns,
     )
-    of_table = by_video(table)
+    of_table = by_video(table, sharpness)
     for name, wanted in zip(of_table.video, of_table.log_odds, strict=True):
-        mean = RunningMean()
+        pool = RunningPool(sharpness)
         for one in odds[video == name]:
-            mean.add(one)
-        assert mean.log_odds == pytest.approx(wanted)
+            pool.add(one)
+        assert pool.log_odds == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 100])

@@ -101,3 +101,33 @@ def test_a_video_may_be_named_like_a_place_in_the_table(table_of):
 )
 def test_videos_differ_from_frames_where_one_has_two(table_of, video, known):
     assert has_videos(table_of([True, True], [0, 1], video=video)) is known
+
+
+def test_pooling_is_log_mean_exp(table_of):
+    draw = np.random.default_rng(0)
+    odds = draw.normal(scale=30, size=60)
+    odds[::7] = np.nan
+    odds[-3:] = np.nan
+    names = [*draw.choice(["a", "b", ""], 57), "none", "none", "none"]
+    table = table_of([True] * 60, odds, video=names)
+    for sharpness in (0.01, 0.5, 40.0):
+        pooled = by_video(table, sharpness)
+        for name, found in zip(pooled.video, pooled.log_odds, strict=True):
+            frames = odds[np.array(names) == name].astype(np.longdouble)
+            frames = frames[~np.isnan(frames)]
+            if name == "none":
+                assert np.isnan(found)
+            elif name:
+                expected = np.log(np.mean(np.exp(sharpness * frames))) / sharpness
+                assert found == pytest.approx(float(expected), rel=1e-9)
+        alone = pooled.where(pooled.video == "")
+        single = odds[np.array(names) == ""]
+        assert np.allclose(alone.log_odds, single, equal_nan=True), "an image is its own mean"
+
+
+def test_pooling_lies_between_mean_and_maximum(table_of):
+    table = table_of([True] * 4, [0.0, 1.0, 2.0, 9.0], video=["v"] * 4)
+    found = [float(by_video(table, sharpness).log_odds[0]) for sharpness in (0, 1e-6, 1, 100)]
+    assert found[0] == 3
+    assert found[1] == pytest.approx(3, abs=1e-4)
+    assert 3 < found[2] < found[3] == pytest.approx(9, abs=0.02)
