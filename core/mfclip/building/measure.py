@@ -8,12 +8,14 @@ from typing import Literal
 import torch
 
 from mfclip.building.events import BuildEvents
+from mfclip.building.familiar import familiar_of
 from mfclip.building.left_out import Found
 from mfclip.building.plan import Plan
 from mfclip.compute.precision import choose_precision, precision_name
 from mfclip.data.manifest import Manifest
 from mfclip.evaluation.evaluate import evaluate
 from mfclip.inference.predict import predict_log_odds
+from mfclip.metrics.familiar import Familiar
 from mfclip.metrics.operating import OperatingPoints, fit_operating_points
 from mfclip.metrics.results import Evaluation
 from mfclip.metrics.scores import ScoreTable
@@ -37,6 +39,8 @@ class Measured:
     """What was chosen by kinds left out; None where validation decided."""
     left_out: Evaluation | None = None
     """Of the scores that it pooled, at those points."""
+    familiar: Familiar | None = None
+    """What the training images were like, where the recipe asks for it."""
 
 
 def measure(
@@ -56,6 +60,12 @@ def measure(
     operating = fit_operating_points(
         found.scores if found else validation, plan.recipe.evaluation.uncertain_error
     )
+    familiar = None
+    if plan.recipe.evaluation.unlike is not None:
+        events.stage("Looking at what the training images are like")
+        familiar, why = familiar_of(plan, device, precision)
+        notes = (*operating.notes, *([why] if why else []))
+        operating = operating.model_copy(update={"notes": notes})
     events.stage("Scoring the test split")
     test = _scores(plan, plan.manifest.of_split("test"), device, precision, events)
     name = precision_name(precision)
@@ -68,6 +78,7 @@ def measure(
         evaluation=evaluate(test, operating, settings).model_copy(update={"precision": name}),
         precision=name,
         found=found,
+        familiar=familiar,
         left_out=evaluate(found.scores, operating, settings) if found else None,
     )
 

@@ -14,7 +14,7 @@ from mfclip.building.measure import Measured
 from mfclip.building.plan import Plan
 from mfclip.bundle.contents import BundleContents, Size
 from mfclip.bundle.description import ChosenBy, bases_of, needs_of, versions
-from mfclip.bundle.folder import write_bundle
+from mfclip.bundle.folder import FAMILIAR, write_bundle
 from mfclip.data.manifest import NAMED_SPLITS, Manifest, Row
 from mfclip.evaluation.report.data import EpochFigures, ReportData, Sample, SimilarityMatrix
 from mfclip.evaluation.report.write import write_report
@@ -105,17 +105,20 @@ def _files(
     measured: Measured | None,
     run: Path,
     seconds: float,
-) -> dict[str, Path]:
-    """The report, the scores of validation, test and kinds left out, and the training's logs."""
-    files = {"report.html": scratch / "report.html"}
-    write_report(files["report.html"], report_data(plan, trained, measured, seconds))
+) -> dict[str, str | bytes | Path]:
+    """The report, the scores of validation, test and kinds left out, the logs and more."""
+    report = scratch / "report.html"
+    write_report(report, report_data(plan, trained, measured, seconds))
+    files: dict[str, str | bytes | Path] = {"report.html": report}
     if measured is not None:
+        if measured.familiar is not None:
+            files[FAMILIAR] = measured.familiar.save()
         tables = {"validation": measured.validation, "test": measured.test}
         if measured.found is not None:
             tables["left-out"] = measured.found.scores
         for split, table in tables.items():
-            files[f"scores-{split}.csv"] = scratch / f"scores-{split}.csv"
-            write_scores(table, measured.operating, files[f"scores-{split}.csv"])
+            scores = files[f"scores-{split}.csv"] = scratch / f"scores-{split}.csv"
+            write_scores(table, measured.operating, scores)
     if (run / "history.jsonl").exists():
         files["history.jsonl"] = run / "history.jsonl"
     for log in sorted((run / "tensorboard").glob("*")):

@@ -40,6 +40,7 @@ from mfclip.detector.base import DetectorModule
 from mfclip.detector.model import VisionLanguageDetector
 from mfclip.errors import BundleError, UsageError
 from mfclip.files import replace_folder, settled, sha256
+from mfclip.metrics.familiar import Familiar
 
 if TYPE_CHECKING:
     from mfclip.data.prompts import PromptTable
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION, WEIGHTS, RECIPE = "bundle.json", "model.safetensors", "recipe.toml"
 PROMPTS, METRICS, CARD = "prompts.json", "metrics.json", "README.md"
+FAMILIAR = "familiar.safetensors"
+"""What the training images were like, where the recipe asked for it."""
 LARGEST_TEXT = 16 * 2**20
 """Bytes that a text file of a bundle may have; the prompt table of 1,000 labels has 1 MiB."""
 OWN = (DESCRIPTION, WEIGHTS, RECIPE, PROMPTS, METRICS, CARD)
@@ -70,6 +73,12 @@ class Bundle:
     """Test figures; empty where there was no test."""
     changes: tuple[str, ...] = ()
     """Distributions with another version now than when the bundle was written."""
+
+    def familiar(self) -> Familiar | None:
+        """What the training images were like, where it is known. Raises :class:`BundleError`."""
+        if FAMILIAR not in self.about.files:
+            return None
+        return Familiar.load(file_inside(self.folder, FAMILIAR))
 
     def detector(self, *, text_side: bool | None = None) -> DetectorModule:
         """The detector with its weights, in evaluation mode, on the CPU.

@@ -20,11 +20,13 @@ from mfclip.errors import UsageError
 from mfclip.exporting.about import ExportedModel
 from mfclip.exporting.openvino_model import MODEL
 from mfclip.exporting.sessions import Session, open_session
+from mfclip.inference.score import Seen
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.parts import BuildContext
 
 if TYPE_CHECKING:
     from mfclip.faces.finder import FaceFinder
+    from mfclip.metrics.familiar import Familiar
     from mfclip.recipe.settings import FacesSettings
 
 CPU = torch.device("cpu")
@@ -46,6 +48,10 @@ class SessionPredictor:
         if not images:
             return np.empty(0)
         return self._session(self.preprocessor(images, CPU).numpy()).astype(np.float64)
+
+    def seen(self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]]) -> Seen:
+        """The same; there are no features."""
+        return Seen(self(images), None)
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,11 @@ class ExportedDetector:
     def finder(self) -> FaceFinder | None:
         """What finds and cuts out the faces of pictures; None: it reads ready crops."""
         return self.predictor.preprocessor.finder
+
+    @property
+    def familiar(self) -> Familiar | None:
+        """Nothing is remarked on unlike images: an exported model gives no features."""
+        return None
 
     @property
     def weights_sha256(self) -> str:

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from mfclip.data.faces import Crop, every_face, of_picture
 from mfclip.data.frames import frames_of, read_sample, sample_of
-from mfclip.data.images import ImageError, ImageStatus, decode_opened
+from mfclip.data.images import ImageError, ImageStatus, decode_opened, open_regular
 from mfclip.data.scorable import unscorable
+from mfclip.data.signatures import HEAD, sniff
 from mfclip.errors import UsageError
 from mfclip.faces.finder import FaceFinder
 
@@ -42,6 +43,8 @@ class Given(NamedTuple):
     """What is wrong with it, or a note on an image that is ``ok``; most often empty."""
     faces: list[Crop] | None = None
     """Those found, the largest first, where faces were looked for; there is no ``image`` then."""
+    form: str | None = None
+    """Format of its file by its first bytes; None where it came as pixels."""
 
     def images(self) -> list[UInt8[Tensor, "*frames 3 h w"]]:
         """What there is to score: the image, or the crops of its faces."""
@@ -82,11 +85,13 @@ def from_stream(
     if not stream.read(1):
         return Given(path, None, ImageStatus.EMPTY, "has no bytes")
     stream.seek(0)
+    form = sniff(stream.read(HEAD))
+    stream.seek(0)
     try:
         pixels, note = sample_of(stream, frames, path, limit)
     except ImageError as error:
         return Given(path, None, error.status, error.reason)
-    return Given(path, _planes(pixels), reason=note)
+    return Given(path, _planes(pixels), reason=note, form=form)
 
 
 def examined(given: Given, *, smallest: int | None, finder: FaceFinder | None) -> Given:
@@ -105,7 +110,7 @@ def _faces(given: Given, finder: FaceFinder, smallest: int | None) -> Given:
     assert given.image is not None
     faces = every_face(finder, given.image.cpu(), smallest)
     status, reason = of_picture([crop.seen for crop in faces])
-    return Given(given.path, None, status, reason or given.reason, faces)
+    return Given(given.path, None, status, reason or given.reason, faces, given.form)
 
 
 def _each(inputs: ImageInput | Iterable[ImageInput], frames: int | None) -> Iterator[Given]:
@@ -131,7 +136,16 @@ def _from_file(path: Path, frames: int | None) -> Given:
         pixels, note = read_sample(path, frames)
     except ImageError as error:
         return Given(path, None, error.status, error.reason)
-    return Given(path, _planes(pixels), reason=note)
+    return Given(path, _planes(pixels), reason=note, form=form_of(path))
+
+
+def form_of(path: Path) -> str | None:
+    """Format of a file by its first bytes; None for no known one, and where it cannot be read."""
+    try:
+        with open_regular(path) as stream:
+            return sniff(stream.read(HEAD))
+    except ImageError:
+        return None
 
 
 def _planes(pixels: NDArray[np.uint8]) -> UInt8[Tensor, "*frames 3 h w"]:

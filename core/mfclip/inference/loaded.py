@@ -16,6 +16,7 @@ from mfclip.inference.inputs import ImageInput, each_image
 from mfclip.inference.points import choose_point
 from mfclip.inference.predict import Predictor
 from mfclip.inference.score import Score, score_batch
+from mfclip.metrics.familiar import Familiar
 from mfclip.metrics.operating import OperatingPoints
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class LoadedDetector:
     """What it computes in, and what its figures were made in."""
     faces: FacesSettings | None = None
     """How faces are found in pictures and cut out; None: what it scores are ready crops."""
+    familiar: Familiar | None = None
+    """What the training images were like; None: nothing is remarked on images unlike them."""
 
     @property
     def threshold(self) -> float:
@@ -111,11 +114,11 @@ class LoadedDetector:
         stream = each_image(inputs, smallest=self.smallest, frames=self.frames, finder=self.finder)
         scores: list[Score] = []
         while given := list(islice(stream, batch_size)):
-            paths, _, statuses, reasons, crops = zip(*given, strict=True)
+            paths, _, statuses, reasons, crops, forms = zip(*given, strict=True)
             readable = [image for one in given for image in one.images()]
             faces = [None if found is None else [crop.seen for crop in found] for found in crops]
             scores += score_batch(
-                self, point, paths, readable, statuses, reasons, faces, batch_size
+                self, point, paths, readable, statuses, reasons, faces, batch_size, forms
             )
         return scores
 
@@ -202,7 +205,9 @@ def load(
         device=place,
         precision=arithmetic.used,
     )
-    return LoadedDetector(bundle, predictor, bundle.about.operating, arithmetic, found)
+    return LoadedDetector(
+        bundle, predictor, bundle.about.operating, arithmetic, found, bundle.familiar()
+    )
 
 
 def recorded_precision(bundle: Bundle) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, UInt8
+from jaxtyping import Float, Float32, Float64, UInt8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -17,6 +17,7 @@ from mfclip.detector.failures import naming_parts
 from mfclip.detector.outputs import FAKE, REAL, Outputs
 from mfclip.detector.reading import select
 from mfclip.inference.fold import fold, with_exact_heads
+from mfclip.inference.score import Seen
 
 if TYPE_CHECKING:
     from mfclip.data.loader import Batch
@@ -62,13 +63,18 @@ class Predictor:
 
         ``keep`` writes what is made beside the images to the cache, for images of a data set.
         """
+        return self.seen(images, keep=keep).log_odds
+
+    def seen(self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], *, keep: bool = False) -> Seen:
+        """The same, with the features that the log-odds were made of."""
         if not images:
-            return np.empty(0)
+            return Seen(np.empty(0), None)
         with torch.inference_mode():
             batch, given = self.prepared(images, keep=keep)
             with naming_parts(self.module):
-                scores: NDArray[np.float64] = self.log_odds(batch, given).cpu().numpy()
-        return scores
+                outputs = self._outputs(batch, given)
+        features = None if outputs.visual is None else outputs.visual.float().cpu().numpy()
+        return Seen(_log_odds(outputs).cpu().numpy(), features)
 
     def prepared(
         self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], *, keep: bool = False
@@ -86,13 +92,17 @@ class Predictor:
         given: Mapping[str, Tensor] | None = None,
     ) -> Float64[Tensor, " batch"]:
         """The same for images, and inputs beside them, as :meth:`prepared` gives them."""
+        return _log_odds(self._outputs(images, given or {}))
+
+    def _outputs(
+        self, images: Float[Tensor, "batch *frames 3 size size"], given: Mapping[str, Tensor]
+    ) -> Outputs:
         if images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
         reduced = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=reduced):
-            outputs: Outputs = self.module(images, **select(given or {}, self.module.reads))
-        logits = outputs.logits.double()
-        return logits[:, FAKE] - logits[:, REAL]
+            outputs: Outputs = self.module(images, **select(given, self.module.reads))
+        return outputs
 
     def _copy(self, detector: DetectorModule) -> DetectorModule:
         copy = fold(detector.scoring())
@@ -118,6 +128,11 @@ class Predictor:
                 return False
             raise
         return True
+
+
+def _log_odds(outputs: Outputs) -> Float64[Tensor, " batch"]:
+    logits = outputs.logits.double()
+    return logits[:, FAKE] - logits[:, REAL]
 
 
 class Bound(nn.Module):
@@ -172,9 +187,42 @@ def predict_with(
     ``change`` gives the images to score in place of a batch's decoded ones, before they are
     preprocessed.
     """
+    scores = np.full(len(manifest), np.nan)
+    done = 0
+    for batch in _batches(predictor, manifest, batch_size, workers):
+        scores[batch.index.numpy()] = (
+            predictor(change(batch)) if change else predictor(batch.images, keep=True)
+        )
+        done += len(batch.images)
+        if progress:
+            progress(done, len(manifest))
+    return scores
+
+
+def features_with(
+    predictor: Predictor, manifest: Manifest, *, batch_size: int, workers: int | None
+) -> tuple[Float32[NDArray[np.float32], "rows width"] | None, list[int]]:
+    """Features of every row, in its order, and the shorter side of each image in pixels.
+
+    The features are None where the detector gives none.
+    """
+    found: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)] * len(manifest)
+    sides = [0] * len(manifest)
+    for batch in _batches(predictor, manifest, batch_size, workers):
+        features = predictor.seen(batch.images, keep=True).features
+        if features is None:
+            return None, []
+        for row, one, image in zip(batch.index.tolist(), features, batch.images, strict=True):
+            found[row], sides[row] = one, min(image.shape[-2:])
+    return np.stack(found), sides
+
+
+def _batches(
+    predictor: Predictor, manifest: Manifest, batch_size: int, workers: int | None
+) -> Iterable[Batch]:
     from mfclip.data.loader import evaluation_loader
 
-    loader = evaluation_loader(
+    return evaluation_loader(
         manifest,
         None,
         batch_size=batch_size,
@@ -183,13 +231,3 @@ def predict_with(
         frames=predictor.preprocessor.settings.frames,
         finder=predictor.preprocessor.finder,
     )
-    scores = np.full(len(manifest), np.nan)
-    done = 0
-    for batch in loader:
-        scores[batch.index.numpy()] = (
-            predictor(change(batch)) if change else predictor(batch.images, keep=True)
-        )
-        done += len(batch.images)
-        if progress:
-            progress(done, len(manifest))
-    return scores

@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from jaxtyping import UInt8
+from jaxtyping import Float32, Float64, UInt8
 from torch import Tensor
 
 from mfclip.data.faces import SeenFace
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     from mfclip.faces.face import Face
     from mfclip.faces.finder import FaceFinder
+    from mfclip.metrics.familiar import Familiar
     from mfclip.metrics.operating import OperatingPoints
+
+
+class Seen(NamedTuple):
+    """What a detector makes of some images."""
+
+    log_odds: Float64[NDArray[np.float64], " batch"]
+    """Above zero: fake."""
+    features: Float32[NDArray[np.float32], "batch width"] | None
+    """X_v; None where the detector gives none."""
 
 
 class Predicts(Protocol):
@@ -33,6 +43,9 @@ class Predicts(Protocol):
         self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], *, keep: bool = False
     ) -> NDArray[np.float64]:
         """One log-odds an image; above zero: fake."""
+
+    def seen(self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]]) -> Seen:
+        """The same with features; asked only of detectors with :attr:`Scores.familiar`."""
 
 
 class Scores(Protocol):
@@ -61,6 +74,10 @@ class Scores(Protocol):
     @property
     def finder(self) -> FaceFinder | None:
         """What cuts faces out of pictures; None: the images are crops already."""
+
+    @property
+    def familiar(self) -> Familiar | None:
+        """What the training images were like; None: nothing is remarked on others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +170,7 @@ def _score_paths(
     progress: Callable[[int], None] | None,
 ) -> Generator[Score, None, None]:
     from mfclip.data.loader import scoring_stream
+    from mfclip.inference.inputs import form_of
 
     stream = scoring_stream(
         paths,
@@ -176,6 +194,7 @@ def _score_paths(
                 batch.reasons,
                 batch.faces,
                 batch_size,
+                None if loaded.familiar is None else [form_of(path) for path in batch.paths],
             )
             done += len(batch.paths)
             if progress:
@@ -191,48 +210,69 @@ def score_batch(
     reasons: Sequence[str],
     faces: Sequence[Sequence[SeenFace] | None] | None = None,
     most: int | None = None,
+    forms: Sequence[str | None] | None = None,
 ) -> Iterator[Score]:
     """One :class:`Score` a path; ``images`` has one only for each status that is ``ok``.
 
     Where ``faces`` has a path's faces, ``images`` has one for each of them whose status is ``ok``
     in place of the path's own. At most so many images as ``most`` pass through the detector at
-    once; None: all.
+    once; None: all. ``forms``: of the files, where they are known.
     """
-    probabilities = iter(_probabilities(loaded, images, most))
+    judged = iter(_judged(loaded, images, most))
     name, threshold = point
-    looked_for = loaded.finder is not None
-    for path, status, reason, found in zip(
-        paths, statuses, reasons, faces or [None] * len(paths), strict=True
+    nothing: list[None] = [None] * len(paths)
+    for path, status, reason, found, form in zip(
+        paths, statuses, reasons, faces or nothing, forms or nothing, strict=True
     ):
         scored = None
-        if looked_for:
-            scored = tuple(_scored_faces(point, found or (), probabilities))
+        if loaded.finder is not None:
+            scored = tuple(_scored_faces(point, found or (), judged))
         if status is not ImageStatus.OK:
             yield Score(path, None, None, threshold, status, reason, name, scored)
             continue
-        p_fake = next(probabilities) if scored is None else _worst(scored)
-        told = "; ".join(filter(None, (reason, point.remark(p_fake))))
+        p_fake, unlike = next(judged) if scored is None else (_worst(scored), "")
+        of_form = loaded.familiar.of_form(form) if loaded.familiar else ""
+        told = "; ".join(filter(None, (reason, point.remark(p_fake), unlike, of_form)))
         yield Score(path, p_fake, point.verdict(p_fake), threshold, status, told, name, scored)
 
 
-def _probabilities(
+def _judged(
     loaded: Scores, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], most: int | None
-) -> Iterator[float]:
-    """One ``p_fake`` an image: a crowd has more faces than a pass can take."""
+) -> Iterator[tuple[float, str]]:
+    """``p_fake`` of each image, and in what it is unlike the training images.
+
+    A crowd has more faces than a pass can take.
+    """
     step = most or max(1, len(images))
     for start in range(0, len(images), step):
-        yield from loaded.operating.p_fake(loaded.predictor(images[start : start + step])).tolist()
+        some = images[start : start + step]
+        if loaded.familiar is None:
+            log_odds, unlike = loaded.predictor(some), [""] * len(some)
+        else:
+            log_odds, features = loaded.predictor.seen(some)
+            unlike = _unlike(loaded.familiar, features, some)
+        yield from zip(loaded.operating.p_fake(log_odds).tolist(), unlike, strict=True)
+
+
+def _unlike(
+    familiar: Familiar,
+    features: Float32[NDArray[np.float32], "batch width"] | None,
+    images: Sequence[UInt8[Tensor, "*frames 3 h w"]],
+) -> list[str]:
+    assert features is not None, "what has no features has nothing to compare"
+    sides = [min(image.shape[-2:]) for image in images]
+    distances = familiar.distances(features).tolist()
+    return [familiar.of_pixels(*one) for one in zip(distances, sides, strict=True)]
 
 
 def _scored_faces(
-    point: Point, found: Sequence[SeenFace], probabilities: Iterator[float]
+    point: Point, found: Sequence[SeenFace], judged: Iterator[tuple[float, str]]
 ) -> Iterator[FaceScore]:
     for number, (face, status, reason) in enumerate(found, 1):
         if status is ImageStatus.OK:
-            p_fake = next(probabilities)
-            yield FaceScore(
-                number, face, p_fake, point.verdict(p_fake), reason=point.remark(p_fake)
-            )
+            p_fake, unlike = next(judged)
+            told = "; ".join(filter(None, (point.remark(p_fake), unlike)))
+            yield FaceScore(number, face, p_fake, point.verdict(p_fake), reason=told)
         else:
             yield FaceScore(number, face, None, None, status, reason)
 

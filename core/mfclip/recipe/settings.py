@@ -202,6 +202,10 @@ class EvaluationSettings(Settings):
     """Coverage of each interval."""
     seed: int = Field(default=0, ge=0)
     """Of the resampling."""
+    unlike: float | None = Field(default=None, gt=0, lt=0.5)
+    """Remark on images that are unlike the training images: of another size or format, or so far
+    from them by their features as at most this share of images like validation's is. The remark
+    stands in ``reason`` and changes no score. Without it: none is made."""
     uncertain_error: float | None = Field(default=None, gt=0, lt=0.5)
     """Give a third verdict, ``uncertain``: at most this share of reals is called fake, and of fakes
     real, and what lies between is called neither. Fitted on validation. Without it: two verdicts.

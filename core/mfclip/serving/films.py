@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mfclip.films.frames import wanted_of
 from mfclip.inference.films import FilmScore, judge
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from mfclip.faces.finder import FaceFinder
     from mfclip.inference.points import Point
-    from mfclip.inference.score import Scores
+    from mfclip.inference.score import Scores, Seen
     from mfclip.inference.watching import Plan, Watched
+    from mfclip.metrics.familiar import Familiar
     from mfclip.metrics.operating import OperatingPoints
     from mfclip.serving.limits import Limits
     from mfclip.serving.meters import Meters
@@ -224,8 +225,24 @@ class _Lent:
     def frames(self) -> int | None:
         return self._loaded.frames
 
-    def predictor(
+    @property
+    def familiar(self) -> Familiar | None:
+        return self._loaded.familiar
+
+    @property
+    def predictor(self) -> _Passes:
+        """Images -> log-odds, when the worker comes to it."""
+        return _Passes(self._loaded, self._worker)
+
+
+class _Passes(NamedTuple):
+    loaded: Scores
+    worker: Worker
+
+    def __call__(
         self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], *, keep: bool = False
     ) -> Float64[NDArray[np.float64], " batch"]:
-        """Images -> log-odds, when the worker comes to it."""
-        return self._worker.run(lambda: self._loaded.predictor(images, keep=keep)).result()
+        return self.worker.run(lambda: self.loaded.predictor(images, keep=keep)).result()
+
+    def seen(self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]]) -> Seen:
+        return self.worker.run(lambda: self.loaded.predictor.seen(images)).result()

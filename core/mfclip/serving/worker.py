@@ -193,5 +193,5 @@ def _scores(lane: Lane, given: Sequence[Given], most: int | None = None) -> list
     faces: list[list[SeenFace] | None] = [
         None if one.faces is None else [crop.seen for crop in one.faces] for one in given
     ]
-    paths, _, statuses, reasons, _ = zip(*given, strict=True)
-    return list(score_batch(*lane, paths, images, statuses, reasons, faces, most))
+    paths, _, statuses, reasons, _, forms = zip(*given, strict=True)
+    return list(score_batch(*lane, paths, images, statuses, reasons, faces, most, forms))

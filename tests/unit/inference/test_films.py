@@ -54,6 +54,7 @@ def detector(*, faces=False, frames=None):
         smallest=8,
         frames=frames,
         finder=finder,
+        familiar=None,
     )
 
 
