@@ -16,9 +16,17 @@ import typer
 from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, FaceSettings, Precision, Registry
 from mfclip.cli.score_films import Annotate, Films, Frames, Rate, TimelineFile, films_of
-from mfclip.cli.score_rows import COLUMNS, FACE_COLUMNS, Format, pour, sink_for
+from mfclip.cli.score_rows import (
+    COLUMNS,
+    CREDENTIALS_COLUMNS,
+    FACE_COLUMNS,
+    Format,
+    pour,
+    sink_for,
+)
 
 if TYPE_CHECKING:
+    from mfclip.data.credentials import CredentialsReader
     from mfclip.data.left_out import LeftOut
     from mfclip.exporting.exported import ExportedDetector
     from mfclip.inference.loaded import LoadedDetector
@@ -39,11 +47,13 @@ class Job:
     batch_size: int
     workers: int | None
     films: Films
+    credentials: CredentialsReader | None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Of the rows: one an image, or one a face."""
-        return COLUMNS if self.loaded.faces is None else FACE_COLUMNS
+        own = COLUMNS if self.loaded.faces is None else FACE_COLUMNS
+        return own if self.credentials is None else own + CREDENTIALS_COLUMNS
 
 
 def score(
@@ -87,6 +97,21 @@ def score(
     rate: Rate = None,
     timeline: TimelineFile = None,
     annotate: Annotate = None,
+    credentials: Annotated[
+        bool,
+        typer.Option(
+            "--credentials",
+            help="Say beside each score what the file's content credentials (C2PA) are.",
+        ),
+    ] = False,
+    anchors: Annotated[
+        Path | None,
+        typer.Option(
+            "--trust-anchors",
+            metavar="FILE.pem",
+            help="With --credentials: certificates whose signatures are trusted.",
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
@@ -106,6 +131,7 @@ def score(
     from mfclip.data.left_out import LeftOut
 
     check_place(out, resume=resume, restart=restart)
+    signed = _credentials(credentials, anchors)
     films = films_of(paths, frames, rate, timeline, annotate, resume=resume)
     if strict:
         require_all(paths, films=True)
@@ -117,10 +143,19 @@ def score(
     wanted = face_choice(faces, face_settings, registry)
     loaded = _load(bundle, device, precision, registry, wanted)
     point = choose_point(loaded.operating, threshold)
-    job = Job(loaded, paths, threshold, point, batch_size, workers, films)
+    job = Job(loaded, paths, threshold, point, batch_size, workers, films, signed)
     counts = _print(job, found, form) if out is None else _save(job, found, form, out, resume)
     films.write()
     _finish(counts, left_out, str(loaded.arithmetic))
+
+
+def _credentials(asked: bool, anchors: Path | None) -> CredentialsReader | None:
+    from mfclip.data.credentials import CredentialsReader
+    from mfclip.errors import UsageError
+
+    if anchors is not None and not asked:
+        raise UsageError("--trust-anchors says whose credentials count; it goes with --credentials")
+    return CredentialsReader(anchors) if asked else None
 
 
 def face_choice(
@@ -166,7 +201,8 @@ def _print(job: Job, found: Iterator[Path], form: Format | None) -> Counter[str]
     counts: Counter[str] = Counter()
     sink.begin()
     with _shown(job, hidden=terminal) as tell:
-        pour(_scores(job, found, tell), sys.stdout, sink, counts, job.batch_size)
+        scores = _scores(job, found, tell)
+        pour(scores, sys.stdout, sink, counts, job.batch_size, job.credentials)
     return counts
 
 
@@ -192,7 +228,8 @@ def _save(
         _shown(job, done=rows.counts.total()) as tell,
     ):
         sink = sink_for(rows.stream, form, job.columns)
-        pour(_scores(job, found, tell), rows.stream, sink, rows.counts, job.batch_size)
+        scores = _scores(job, found, tell)
+        pour(scores, rows.stream, sink, rows.counts, job.batch_size, job.credentials)
     typer.echo(f"wrote {out}", err=True)
     return rows.counts
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from mfclip.data.credentials import CredentialsReader
     from mfclip.inference.score import FaceScore, Score
 
 COLUMNS = ("path", "p_fake", "verdict", "threshold", "operating_point", "status", "reason")
@@ -19,6 +20,9 @@ FACE_COLUMNS = (
     *("picture_p_fake", "picture_verdict"),
 )
 """Where faces are looked for: a row is a face. The last two columns are of the whole picture."""
+
+CREDENTIALS_COLUMNS = ("credentials", "credentials_signer", "credentials_source")
+"""Of the file, where they are asked for; beside the score, which they have no part in."""
 
 Format = Literal["table", "csv", "jsonl"]
 Row = dict[str, str | float | None]
@@ -35,7 +39,12 @@ class Sink(Protocol):
 
 
 def pour(
-    scores: Iterable[Score], stream: IO[str], sink: Sink, counts: Counter[str], every: int
+    scores: Iterable[Score],
+    stream: IO[str],
+    sink: Sink,
+    counts: Counter[str],
+    every: int,
+    credentials: CredentialsReader | None = None,
 ) -> None:
     """Write scores as they come, and count verdicts, or statuses where there is no verdict.
 
@@ -44,12 +53,20 @@ def pour(
     The stream is flushed after ``every`` so many rows, so that a killed run loses no more.
     """
     for number, score in enumerate(scores, 1):
+        beside = _credentials(score, credentials) if credentials else {}
         for row in rows_of(score):
-            sink.write(row)
+            sink.write(row | beside)
         counts[score.verdict or score.status] += 1
         if number % every == 0:
             stream.flush()
     stream.flush()
+
+
+def _credentials(score: Score, read: CredentialsReader) -> Row:
+    assert score.path is not None, "rows are of files"
+    found = read(score.path)
+    state = f"{found.state}: {found.reason}" if found.reason else found.state
+    return dict(zip(CREDENTIALS_COLUMNS, (state, found.signer, found.source), strict=True))
 
 
 def rows_of(score: Score) -> Iterator[Row]:
@@ -145,7 +162,16 @@ class TableSink:
         fixed = f"{p_fake:>7}  {verdict:<7}  {row['threshold']:>9.4f}  {point:<8}"
         reason = f" ({row['reason']})" if row["reason"] else ""
         face = _face_of(row)
-        self._stream.write(f"{fixed}  {row['status']:<18}  {row['path']}{face}{reason}\n")
+        signed = _signed(row)
+        self._stream.write(f"{fixed}  {row['status']:<18}  {row['path']}{face}{reason}{signed}\n")
+
+
+def _signed(row: Row) -> str:
+    """The credentials of the file; empty where they were not asked for."""
+    if "credentials" not in row:
+        return ""
+    told = [str(row[name]) for name in CREDENTIALS_COLUMNS if row[name]]
+    return f" [credentials {', '.join(told)}]"
 
 
 def _face_of(row: Row) -> str:
