@@ -84,6 +84,28 @@ class Misfit(NamedTuple):
     """What is wrong, what was received, what is allowed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What ``mfclip parts --json`` and the table of systems in the documents say of a port.
+
+    Only ``read`` can be held against the authors; the rest is the port's own doing.
+    """
+
+    paper: str
+    """Authors, short title, where it was published."""
+    read: str
+    """What its paper, or a description of it, says."""
+    inferred: str = ""
+    """What follows from that and was not said."""
+    unknown: str = ""
+    """What was chosen here because nothing says it."""
+    supervision: str = "labels"
+    """What training needs beside images: labels, masks, counterparts, sentences, a diffusion
+    model."""
+    without: str = ""
+    """What it does where that supervision is absent."""
+
+
 class Part(BaseModel):
     """Base of all parts. Subclasses set ``use: Literal["their-name"] = "their-name"``."""
 
@@ -232,6 +254,8 @@ class Detector(Part):
     training_only: ClassVar[frozenset[str]] = frozenset()
     """Names of the module's children whose weights only training uses, such as a decoder. A bundle
     for scoring may leave them out."""
+    origin: ClassVar[Origin | None] = None
+    """Of a published system: its paper, and what was read in it, inferred, or chosen."""
 
     def tokeniser(self) -> Tokenises | None:
         """As :meth:`TextEncoder.tokeniser`, for a detector that reads ``tokens``."""

@@ -70,7 +70,7 @@ def write() -> str:
         *_described(_named("parts.py", _part_classes())),
         "## What parts are told, and how they refuse",
         "In `mfclip.parts`.",
-        *_described(_named("parts.py", ["BuildContext", "Misfit"])),
+        *_described(_named("parts.py", ["BuildContext", "Misfit", "Origin"])),
         "## What the detector gives and what losses are given",
         "In `mfclip.detector.outputs`. A loss is called with both.",
         *_described(classes(parse("detector/outputs.py"))),
@@ -82,7 +82,7 @@ def write() -> str:
 
 def described_elsewhere() -> set[str]:
     """Classes that have their description on this page."""
-    return {*_part_classes(), "BuildContext", "Misfit"}
+    return {*_part_classes(), "BuildContext", "Misfit", "Origin"}
 
 
 def _row(hook: str) -> tuple[str, str, str]:

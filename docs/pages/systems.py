@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pages.markdown import page, prose, table
+from pages.origins import ORIGINS
 
 if TYPE_CHECKING:
     from mfclip.recipe.model import Recipe
@@ -77,22 +78,16 @@ def _recipe(name: str, registry: Registry, plugins: Any) -> Recipe:
 
 def _is_system(name: str, recipe: Recipe) -> bool:
     """Whether it is a whole detector that says where it is from, and no small variant."""
-    return hasattr(recipe.detector, "origin") and not name.endswith("-small")
+    origin = recipe.detector.origin if recipe.detector else None
+    return origin is not None and not name.endswith("-small")
 
 
 def _row(assembly: Assembly, recipe: Recipe) -> list[str]:
     parameters, macs = _cost(recipe)
-    origin = getattr(recipe.detector, "origin", None)
-    told = (
-        [origin.supervision, origin.without, origin.read, origin.inferred, origin.unknown]
-        if origin is not None
-        else ["labels, and sentences made of them" if recipe.prompts else "labels", "", "", "", ""]
-    )
-    if origin is None:
-        told[2] = assembly.summary
-    source = origin.paper if origin is not None else f"the paper, {assembly.paper}"
+    origin = (recipe.detector.origin if recipe.detector else None) or ORIGINS[assembly.name]
+    told = (origin.supervision, origin.without, origin.read, origin.inferred, origin.unknown)
     size = str(recipe.preprocessing.size)
-    head = [f"[`{assembly.name}`](../reference/assemblies.md#{assembly.name})", prose(source)]
+    head = [f"[`{assembly.name}`](../reference/assemblies.md#{assembly.name})", prose(origin.paper)]
     return [*head, parameters, macs, size, *(prose(text) or NONE for text in told)]
 
 

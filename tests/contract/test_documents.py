@@ -24,6 +24,8 @@ FENCE = re.compile(r"^ *```(\w*)\s*$")
 WHOLE = {ROOT / "docs/tutorial/your-own-encoder.md"}
 """Run from top to bottom, commands and all, by tests/functional/test_tutorial.py."""
 MARK = re.compile(r"^ *<!-- (slow|not run: .+) -->\s*$")
+EXCERPT = re.compile(r"# ((?:core|examples|plugins)/\S+\.(?:py|toml))\n")
+"""The first line of a block that shows part of a file of this project."""
 MACHINE_PATH = re.compile(r"(?<![\w.:~/<-])/(?:home|root|Users|tmp|mnt|media|srv|opt|work)/\S*")
 REGISTRY = re.compile(
     r"https?://[^\s/]*\b(?:p[y]pi|p[y]thonhosted|np[m]js|artifactory|nexus|mirrors?|proxy|registry)\b"
@@ -70,7 +72,12 @@ def read_blocks(file: Path) -> list[Block]:
 
 BLOCKS = [block for file in DOCUMENTS for block in read_blocks(file)]
 ALONE = [b for b in BLOCKS if b.file not in WHOLE]
-PYTHON = [b for b in ALONE if b.language == "python" and not b.mark.startswith("not run")]
+EXCERPTS = [block for block in BLOCKS if EXCERPT.match(block.text)]
+PYTHON = [
+    b
+    for b in ALONE
+    if b.language == "python" and not b.mark.startswith("not run") and b not in EXCERPTS
+]
 FAST = sorted({b.file for b in PYTHON if not b.mark})
 SLOW = sorted({b.file for b in PYTHON if b.mark == "slow"})
 RECIPES = [
@@ -102,6 +109,7 @@ def test_there_are_blocks_of_each_kind():
     assert len(DOCUMENTS) >= 7
     assert len(PYTHON) >= 1, found
     assert len(RECIPES) >= 2, found
+    assert len(EXCERPTS) >= 10
     assert len(NOT_RUN) < len(PYTHON) + len(RECIPES), found
 
 
@@ -134,6 +142,15 @@ def test_a_recipe_is_right(block, tmp_path):
     file = tmp_path / "recipe.toml"
     file.write_text(block.text, encoding="utf-8")
     assert read_recipe(file, plugins=discover(), registry=read_registry())
+
+
+@pytest.mark.parametrize("block", EXCERPTS, ids=lambda block: block.place)
+def test_an_excerpt_is_what_its_file_says(block):
+    named, _, text = block.text.partition("\n")
+    shown = textwrap.dedent(text).rstrip("\n").splitlines()
+    lines = (ROOT / named.removeprefix("# ")).read_text(encoding="utf-8").splitlines()
+    slices = (lines[start : start + len(shown)] for start in range(len(lines)))
+    assert any(textwrap.dedent("\n".join(part)).splitlines() == shown for part in slices)
 
 
 def commands_shown(block: Block) -> list[list[str]]:

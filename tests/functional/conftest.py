@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import sysconfig
+import venv
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+ROOT = Path(__file__).parents[2]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -142,3 +152,89 @@ def diffusion_model(faces_and_tower: Path) -> Path:
     )  # fmt: skip
     DDPMPipeline(unet, DDPMScheduler()).save_pretrained(faces_and_tower / "ddpm")
     return faces_and_tower / "ddpm"
+
+
+class Environment:
+    """A fresh environment of Python. What it lacks, such as torch, it borrows from this one.
+
+    Our site-packages come after its own on its path: what is installed into it is found first,
+    and what is uninstalled from it is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
+        self.scripts = folder / "bin"
+        self.variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTHONPATH")}
+        self.site = Path(self.run("python", "-c", "import site; print(site.getsitepackages()[0])"))
+        ours = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+        # A line that begins with `import` is run; addsitedir reads the .pth files there as well.
+        lines = [f"import site; site.addsitedir({path!r})" for path in sorted(ours)]
+        (self.site / "borrowed.pth").write_text("\n".join(lines), encoding="utf-8")
+        self.installer = installer(self.scripts / "python")
+
+    def install(self, *wheels: Path) -> None:
+        execute([*self.installer("install"), "--no-deps", *wheels])
+
+    def uninstall(self, distribution: str) -> None:
+        execute([*self.installer("uninstall"), distribution])
+
+    def run(self, program: str, *words: object, cwd: Path | None = None, code: int = 0) -> str:
+        """What a command of the environment prints; ``code`` is the exit code that it must have."""
+        return execute([self.scripts / program, *words], cwd, code, self.variables)
+
+
+def execute(
+    words: Sequence[object],
+    cwd: Path | None = None,
+    code: int = 0,
+    variables: Mapping[str, str] | None = None,
+) -> str:
+    command = [str(word) for word in words]
+    done = subprocess.run(
+        command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == code, f"{command}\n{done.stdout}{done.stderr}"
+    return (done.stdout if code == 0 else done.stderr).strip()
+
+
+def installer(python: Path) -> Callable[[str], list[object]]:
+    """uv or pip, whichever this machine has, as a command for the environment of ``python``."""
+    beside = Path(sys.executable).with_name("uv")
+    uv = beside if beside.exists() else shutil.which("uv")
+    if uv:
+        return lambda action: [uv, "pip", action, "--python", python]
+    if find_spec("pip"):
+        pip = [sys.executable, "-m", "pip", "--python", python]
+        return lambda action: [*pip, action, *(["--yes"] if action == "uninstall" else [])]
+    pytest.fail("this test installs a wheel and finds neither uv nor pip: pip install uv")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """The wheel of a project's folder, built once."""
+    folder = tmp_path_factory.mktemp("wheels")
+
+    @cache
+    def built(project: Path) -> Path:
+        builder = WheelBuilder(str(project))
+        (file,) = builder.build(directory=str(folder), versions=["standard"])
+        return Path(file)
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def fresh_environment(
+    wheel: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path], Environment]:
+    """A fresh environment with the wheels of the framework and of an example's folder."""
+
+    def make(example: Path) -> Environment:
+        distribution = example.name.replace("_", "-")
+        if any(found.name == distribution for found in metadata.distributions()):
+            pytest.fail(f"{distribution} is installed where the tests run; uninstall it first")
+        environment = Environment(tmp_path_factory.mktemp(example.name))
+        environment.install(wheel(ROOT), wheel(example))
+        return environment
+
+    return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,6 +85,7 @@ def _as_dict(plugins: Plugins) -> dict[str, Any]:
                 "version": offer.version,
                 "paper": offer.schema.paper,
                 "summary": _summary(offer),
+                **_origin(offer),
             }
             for offer in plugins.offers
         ],
@@ -91,6 +93,14 @@ def _as_dict(plugins: Plugins) -> dict[str, Any]:
         "remarks": list(map(_fault, plugins.remarks)),
         "disabled": list(plugins.disabled),
     }
+
+
+def _origin(offer: Offer) -> dict[str, Any]:
+    """Of a published system, where it is from and how sure each fact about it is."""
+    from mfclip.parts import Detector
+
+    origin = offer.schema.origin if issubclass(offer.schema, Detector) else None
+    return {"origin": asdict(origin)} if origin else {}
 
 
 def _fault(fault: BrokenPlugin | PluginRemark) -> dict[str, str]:

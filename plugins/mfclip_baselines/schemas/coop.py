@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from mfclip.parts import BuildContext
-from mfclip_baselines.origin import Origin
+from mfclip.parts import BuildContext, Origin
 from mfclip_baselines.schemas.clip import OnClip
 
 if TYPE_CHECKING:

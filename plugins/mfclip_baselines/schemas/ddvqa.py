@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mfclip.parts import BuildContext, Detector, Loss, Misfit, OutputName
-from mfclip_baselines.origin import Origin
+from mfclip.parts import BuildContext, Detector, Loss, Misfit, Origin, OutputName
 
 if TYPE_CHECKING:
     from mfclip_baselines.ddvqa import AnswerLikelihood as LikelihoodModule

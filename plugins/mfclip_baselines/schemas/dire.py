@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from mfclip.parts import BuildContext, Input, Misfit
-from mfclip_baselines.origin import Origin
+from mfclip.parts import BuildContext, Input, Misfit, Origin
 from mfclip_baselines.schemas.base import OnTimm
 
 if TYPE_CHECKING:

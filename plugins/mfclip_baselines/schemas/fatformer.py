@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mfclip.parts import BuildContext, Misfit
-from mfclip_baselines.origin import Origin
+from mfclip.parts import BuildContext, Misfit, Origin
 from mfclip_baselines.schemas.clip import OnClip
 
 if TYPE_CHECKING:

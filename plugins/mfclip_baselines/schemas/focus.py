@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from mfclip.parts import BuildContext, Loss
-from mfclip_baselines.origin import Origin
+from mfclip.parts import BuildContext, Loss, Origin
 from mfclip_baselines.output_names import FOCUS_EDGES as EDGES
 from mfclip_baselines.output_names import FOCUS_MAP as MAP
 from mfclip_baselines.output_names import FOCUS_RGB as RGB

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from mfclip.parts import BuildContext
-from mfclip_baselines.origin import Origin
+from mfclip.parts import BuildContext, Origin
 from mfclip_baselines.schemas.base import OnTimm
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from mfclip.parts import BuildContext, Loss
-from mfclip_baselines.origin import Origin
+from mfclip.parts import BuildContext, Loss, Origin
 from mfclip_baselines.output_names import RECCE_COSINES as COSINES
 from mfclip_baselines.output_names import RECCE_RESIDUAL as RESIDUAL
 from mfclip_baselines.schemas.base import OnTimm

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from mfclip.parts import BuildContext, Loss, Misfit
-from mfclip_baselines.origin import Origin
+from mfclip.parts import BuildContext, Loss, Misfit, Origin
 from mfclip_baselines.output_names import UIA_CONSISTENCY as CONSISTENCY
 from mfclip_baselines.output_names import UIA_MAP as MAP
 from mfclip_baselines.output_names import UIA_PATCHES as PATCHES

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from mfclip.parts import BuildContext, Loss
-from mfclip_baselines.origin import Origin
+from mfclip.parts import BuildContext, Loss, Origin
 from mfclip_baselines.output_names import YU_KL as KL
 from mfclip_baselines.output_names import YU_MAP as MAP
 from mfclip_baselines.output_names import YU_MASK as MASK
