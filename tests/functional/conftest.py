@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -64,21 +65,56 @@ bootstrap = 100
 """
 
 
+class Warm:
+    """The process of ``warm.py``, started with the first command."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        program = [sys.executable, str(Path(__file__).with_name("warm.py"))]
+        self._process = subprocess.Popen(
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(
+        self, name: str, words: Sequence[str], cwd: Path | None
+    ) -> subprocess.CompletedProcess[str]:
+        """One command in a process of its own."""
+        assert self._process.stdin
+        assert self._process.stdout
+        out, err = self._folder / "out", self._folder / "err"
+        for file in (out, err):
+            file.write_text("")
+        argv = [str(Path(sys.executable).with_name(name)), *words]
+        place = {"cwd": str(cwd or Path.cwd()), "out": str(out), "err": str(err)}
+        order = {"name": name, "argv": argv, "env": dict(os.environ), **place}
+        print(json.dumps(order), file=self._process.stdin, flush=True)
+        code = int(self._process.stdout.readline())
+        return subprocess.CompletedProcess(argv, code, out.read_text(), err.read_text())
+
+    def end(self) -> None:
+        """Close its stdin, which it takes as the end."""
+        self._process.communicate()
+
+
 @pytest.fixture(scope="session")
-def command() -> Run:
-    """Run one of our commands in a fresh process, as a user would."""
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Run one of our commands in a process of its own.
+
+    That of a user would load torch first, for some seconds; this one is forked from a process that
+    has. What a new process loads, and the installed programs, are tested by those tests that start
+    them: of light commands, signals, kills, the doctor and the tutorial.
+    """
+    warm = Warm(tmp_path_factory.mktemp("warm"))
 
     def run(
         name: str, *words: object, cwd: Path | None = None, code: int | None = 0
     ) -> subprocess.CompletedProcess[str]:
-        program = Path(sys.executable).with_name(name)
-        done = subprocess.run(
-            [program, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=600
-        )
+        done = warm.run(name, [str(word) for word in words], cwd)
         assert code is None or done.returncode == code, done.stdout + done.stderr
         return done
 
-    return run
+    yield run
+    warm.end()
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,7 @@ def test_image_side_only_is_smaller_and_scores_the_same(
 
 
 def test_a_second_build_into_the_same_folder_is_refused_at_once(workplace: Path, command) -> None:
-    words = ("--recipe", "tiny.toml", "--out", "shared", "--set", "training.epochs=12")
+    words = ("--recipe", "tiny.toml", "--out", "shared", "--set", "training.epochs=4")
     program = Path(sys.executable).with_name("mfclip-build")
     with (workplace / "first.log").open("wb") as log:
         first = subprocess.Popen([program, *words], cwd=workplace, stdout=log, stderr=log)
