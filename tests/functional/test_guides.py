@@ -128,3 +128,21 @@ def test_a_film_corpus(reader: Reader) -> None:
     reader.follow(TUTORIALS / "a-film-corpus.md")
     assert sum(command.startswith("mfclip ") for command in reader.done) >= 8
     assert (reader.folder / "runs/left-out/tables/leave-one-out/index.html").is_file()
+
+
+@pytest.mark.parametrize("shown", ["b\n", "error: a\n"])
+def test_what_does_not_hold_is_noticed(reader: Reader, shown: str) -> None:
+    document = reader.folder / "a.md"
+    document.write_text(f"```console\n$ echo a\n{shown}```\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="echo a"):
+        reader.follow(document)
+
+
+def test_marked_blocks_are_left_out_and_no_others(reader: Reader) -> None:
+    document = reader.folder / "a.md"
+    block = "```python\nseen = {number}\nprint(seen)\n```\n"
+    marks = ("", "<!-- not run: why -->\n", "", "<!-- not run: why -->\n")
+    text = "\n".join(mark + block.format(number=n) for n, mark in enumerate(marks))
+    document.write_text(text, encoding="utf-8")
+    reader.follow(document)
+    assert reader.done == ["python", "python"]
