@@ -21,8 +21,11 @@ from mfclip.recipe.registry import read_registry
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^ *```(\w*)\s*$")
-WHOLE = {ROOT / "docs/tutorial/your-own-encoder.md"}
-"""Run from top to bottom, commands and all, by tests/functional/test_tutorial.py."""
+WHOLE = {
+    ROOT / f"docs/tutorial/{name}.md"
+    for name in ("your-own-encoder", "a-photo", "a-service", "a-film-corpus")
+}
+"""Run from top to bottom, commands and all: tests/functional/test_tutorial.py, test_guides.py."""
 MARK = re.compile(r"^ *<!-- (slow|not run: .+) -->\s*$")
 EXCERPT = re.compile(r"# ((?:core|examples|plugins)/\S+\.(?:py|toml))\n")
 """The first line of a block that shows part of a file of this project."""

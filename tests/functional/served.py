@@ -35,19 +35,20 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, *options: object) -> Iterator[Served]:
-    """The golden bundle behind a free port, until the block ends."""
+def served(folder: Path, *options: object, bundle: Path = BUNDLE) -> Iterator[Served]:
+    """A bundle behind a free port until the block ends; its words' paths start in ``folder``."""
     log = folder / "service.log"
     program = Path(sys.executable).with_name("mfclip")
-    words = [program, "serve", BUNDLE, "--port", "0", "--device", "cpu", *options]
+    words = [program, "serve", bundle, "--port", "0", "--device", "cpu", *options]
+    (folder / "tmp").mkdir(exist_ok=True)
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [str(word) for word in words],
             stdout=subprocess.DEVNULL,
             stderr=errors,
+            cwd=folder,
             env=os.environ | {"TMPDIR": str(folder / "tmp")},
         )
-    (folder / "tmp").mkdir(exist_ok=True)
     try:
         ready = _ready(process, log)
         yield Served(process, log, ready["port"])

@@ -107,6 +107,12 @@ def test_a_picture_has_a_row_for_each_face(place: Path, command) -> None:
     assert "1 of 3 files could not be scored" in done.stderr
 
 
+def test_the_card_does_not_say_that_it_takes_crops(place: Path) -> None:
+    card = (place / "bundle/README.md").read_text(encoding="utf-8")
+    assert "does not find faces" not in card
+    assert "no proof" in card
+
+
 def test_scores_are_those_of_the_crops(place: Path, command, tmp_path: Path) -> None:
     """The crop is cut here by hand and given to the bundle as one."""
     pixels = np.array(Image.open(place / "photos" / "a.png"))

@@ -2,8 +2,7 @@
 
 A block whose first line is ``# FILE`` is about that file of the package: a ``diff`` is applied to
 it, any other block must be found in it, and becomes it where there is no such file yet. Commands
-are run, and must print what is shown. There ``…`` stands for any text in a line, alone for any
-lines; figures with a decimal point and seconds may differ, since they do between processors.
+are run, and must print what is shown, see ``following.py``.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ import sys
 import sysconfig
 import venv
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
+
+from .following import commands, pattern, plain
 
 DOCUMENT = Path(__file__).parents[2] / "docs/tutorial/your-own-encoder.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
@@ -112,28 +112,6 @@ class Reader:
 def site_of(environment: Path) -> Path:
     """Where an environment keeps its packages."""
     return next(environment.glob("lib/*/site-packages"))
-
-
-def commands(text: str) -> Iterator[tuple[str, str]]:
-    """Each command of a block with the output that is shown for it; none shown: any."""
-    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
-        command, _, shown = part.partition("\n")
-        yield command, shown or "…\n"
-
-
-def pattern(shown: str) -> re.Pattern[str]:
-    """What an output, made :func:`plain`, must be to count as the one that is shown."""
-    lines = (re.escape(line).replace("…", ".*") + r"\n" for line in plain(shown).splitlines())
-    return re.compile("".join(r"(?:.*\n)*?" if line == r".*\n" else line for line in lines))
-
-
-def plain(output: str) -> str:
-    """The output without what differs between machines: figures, what follows from them, widths.
-
-    A verdict beside a score follows from the score and the threshold beside it.
-    """
-    figures = re.sub(r"\d+\.\d+|\d+(?= s\b)", "#", output)
-    return re.sub(r"^ # (?:real|fake) # ", " # VERDICT # ", re.sub(r" +", " ", figures), flags=re.M)
 
 
 @pytest.mark.slow

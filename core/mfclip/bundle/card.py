@@ -23,7 +23,13 @@ LIMITS = (
     "nothing.",
     "A verdict is a statistical estimate, no proof. Do not use it alone to decide about a person.",
 )
-"""What every detector of this framework should not be trusted with."""
+"""What a detector of ready crops should not be trusted with."""
+
+
+def limits(*, finds_faces: bool) -> tuple[str, ...]:
+    """What a detector should not be trusted with, as it finds the faces of pictures or does not."""
+    kinds, _, proof = LIMITS
+    return (kinds, proof) if finds_faces else LIMITS
 
 
 def model_card(contents: BundleContents, about: BundleJson) -> str:
@@ -39,10 +45,14 @@ def model_card(contents: BundleContents, about: BundleJson) -> str:
         ],
         "## Training data": _data(contents, about),
         "## Figures on the test split": list(_figures(contents.metrics)),
-        "## Limits": [f"* {limit}" for limit in LIMITS],
+        "## Limits": [f"* {limit}" for limit in limits(finds_faces=_finds_faces(contents))],
         _LOAD: _loading(about),
     }
     return "\n\n".join("\n".join([title, "", *lines]) for title, lines in sections.items()) + "\n"
+
+
+def _finds_faces(contents: BundleContents) -> bool:
+    return contents.recipe.preprocessing.faces is not None
 
 
 def _what(contents: BundleContents, about: BundleJson) -> list[str]:

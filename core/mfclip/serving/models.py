@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mfclip.bundle.card import LIMITS
+from mfclip.bundle.card import limits
 from mfclip.explain.attribution import require_captum
 from mfclip.explain.detectors import Named, names_of
 from mfclip.inference.loaded import LoadedDetector, load
@@ -51,8 +51,7 @@ class Model:
     @property
     def cautions(self) -> tuple[str, ...]:
         """What its answers should not be trusted with."""
-        kinds, whole, proof = LIMITS
-        return (kinds, proof) if self.loaded.faces else (kinds, whole, proof)
+        return limits(finds_faces=self.loaded.faces is not None)
 
     @property
     def synthetic(self) -> bool:

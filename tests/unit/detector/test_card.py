@@ -2,8 +2,15 @@
 
 from dataclasses import replace
 
+from mfclip.bundle.card import LIMITS, limits
 from mfclip.bundle.folder import write_bundle
 from mfclip.data.labels import HierarchicalLabel
+
+
+def test_only_a_detector_of_crops_is_said_to_find_no_faces():
+    assert limits(finds_faces=False) == LIMITS
+    left = [limit for limit in LIMITS if limit not in limits(finds_faces=True)]
+    assert [limit for limit in LIMITS if "does not find faces" in limit] == left
 
 
 class TestCard:
