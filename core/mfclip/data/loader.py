@@ -26,6 +26,8 @@ from mfclip.data.manifest import Manifest
 from mfclip.data.prompts import PromptTable
 from mfclip.data.sampling import Sampling, epoch_order
 from mfclip.errors import DataError, UsageError
+from mfclip.ranks.shares import Shares
+from mfclip.ranks.world import ALONE, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def training_loader(
     workers: int | None = None,
     pin_memory: bool = False,
     frames: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> ManifestLoader:
     """All rows once, in an order that depends on ``seed``, ``epoch`` and ``sampling`` only.
 
@@ -125,6 +128,9 @@ def training_loader(
         Set it where the device is a CUDA device.
     frames
         Of each file, evenly spaced, see :mod:`mfclip.data.frames`; None: one image.
+    ranks
+        Several processes: of each batch this one gets what it computes, see
+        :attr:`mfclip.ranks.shares.Shares.computed`.
 
     Raises
     ------
@@ -140,7 +146,7 @@ def training_loader(
     batches = _batches(order, batch_size)
     if not 0 <= start_batch <= len(batches):
         raise UsageError(f"start_batch {start_batch} is not within 0 to {len(batches)}")
-    rest = batches[start_batch:]
+    rest = [rows[Shares(ranks, len(rows)).computed] for rows in batches[start_batch:]]
     return ManifestLoader(
         manifest, prompts, rest, workers=workers, pin_memory=pin_memory, frames=frames
     )
@@ -154,12 +160,14 @@ def evaluation_loader(
     workers: int | None = None,
     pin_memory: bool = False,
     frames: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> ManifestLoader:
     """All rows once, in their order; otherwise as :func:`training_loader`.
 
-    Give no prompts where labels may occur that the table does not know.
+    Give no prompts where labels may occur that the table does not know. Of several processes
+    (``ranks``) each gets whole batches, and every batch falls to one of them.
     """
-    batches = _batches(torch.arange(len(manifest)), batch_size)
+    batches = ranks.turns(_batches(torch.arange(len(manifest)), batch_size))
     return ManifestLoader(
         manifest, prompts, batches, workers=workers, pin_memory=pin_memory, frames=frames
     )
