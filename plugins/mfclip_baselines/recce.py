@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mfclip.detector.outputs import REAL, Outputs, Targets
+from mfclip.ranks.shares import gather
 from mfclip.weights.names import WeightName
 from mfclip_baselines.backbones import HALVES, Normalise
 from mfclip_baselines.output_names import RECCE_COSINES as COSINES
@@ -201,8 +202,11 @@ class GuidedAttention(nn.Module):
 
 
 def cosines(features: Float[Tensor, "batch channels h w"]) -> Float[Tensor, "batch batch"]:
-    """Cosine similarity of every pair of a batch, of features averaged over their places."""
-    pooled = functional.normalize(features.float().mean((2, 3)), dim=1)
+    """Cosine similarity of every pair of a batch, of features averaged over their places.
+
+    Of the whole batch, where several processes share it.
+    """
+    pooled = gather(functional.normalize(features.float().mean((2, 3)), dim=1))
     return pooled @ pooled.mT
 
 

@@ -74,7 +74,7 @@ def test_a_build_counts_and_trains_with_three_rows(recipe, monkeypatch):
         for i, label in enumerate(LABELS)
     ]
     manifest = Manifest(Path("absent"), tuple(rows))
-    monkeypatch.setattr(plan, "_read_data", lambda *_: (manifest, None))
+    monkeypatch.setattr(plan, "_read_data", lambda *_, **__: (manifest, None))
     made = plan.make_plan(recipe, Silent())
     assert made.prompts is not None
     assert len(made.prompts) == 3

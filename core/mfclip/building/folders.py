@@ -24,12 +24,17 @@ def open_run(out: Path, *, resume: bool, restart: bool) -> Path:
 def check_run(out: Path, *, resume: bool) -> Path:
     """The folder that :func:`open_run` gives, looked at only; raises as it does."""
     check_destination(out)
-    run = out.with_name(out.name + ".partial")
+    run = run_beside(out)
     if run.exists() and not resume:
         raise UsageError(
             f"an unfinished run lies in {run}: go on with --resume, or discard it with --restart"
         )
     return run
+
+
+def run_beside(out: Path) -> Path:
+    """Where the run of ``out`` lies, if there is one."""
+    return out.with_name(out.name + ".partial")
 
 
 def close_run(run: Path) -> None:

@@ -7,7 +7,6 @@ it is finished, when the checkpoints go.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mfclip.building.fold_names import names_of, numbered, slug_of
 from mfclip.building.plan import assembled, prompt_table
 from mfclip.building.training import train_detector, unchanged_tables
 from mfclip.bundle.description import bases_of
@@ -28,6 +28,7 @@ from mfclip.errors import TrainingError
 from mfclip.files import replace_file, write_text
 from mfclip.metrics.kinds_left_out import CandidateFigures, Choice, FoldFigures, choose, pooled
 from mfclip.metrics.scores import ScoreTable
+from mfclip.ranks.world import ALONE, Ranks
 from mfclip.recipe.candidates import Candidate, candidates_of
 from mfclip.text import counted
 from mfclip.training.fingerprint import data_fingerprint, flat, require_same, settings_fingerprint
@@ -122,7 +123,13 @@ def check_candidates(
 
 
 def train_folds(
-    search: Search, run: Path, device: torch.device, events: BuildEvents, *, resume: bool
+    search: Search,
+    run: Path,
+    device: torch.device,
+    events: BuildEvents,
+    *,
+    resume: bool,
+    ranks: Ranks = ALONE,
 ) -> Found:
     """Train every candidate without each kind, and choose.
 
@@ -137,7 +144,9 @@ def train_folds(
     """
     folds = [
         [
-            _Fold(candidate, fold, run / FOLDER / _slug(candidate) / f"fold-{number}", device)
+            _Fold(
+                candidate, fold, run / FOLDER / slug_of(candidate) / f"fold-{number}", device, ranks
+            )
             for number, fold in enumerate(search.folds, 1)
         ]
         for candidate in search.candidates
@@ -146,8 +155,8 @@ def train_folds(
         CandidateFigures(
             settings=dict(candidate.settings),
             folds=tuple(
-                fold.figures(f"{place}{_numbered(search, number)}", events, resume=resume)
-                for place, fold in zip(_places(search), own, strict=True)
+                fold.figures(f"{place}{numbered(search.candidates, number)}", events, resume=resume)
+                for place, fold in zip(names_of(search.folds), own, strict=True)
             ),
         )
         for number, (candidate, own) in enumerate(zip(search.candidates, folds, strict=True), 1)
@@ -170,6 +179,7 @@ class _Fold:
     fold: KindFold
     folder: Path
     device: torch.device
+    ranks: Ranks
 
     def figures(self, title: str, events: BuildEvents, *, resume: bool) -> FoldFigures:
         """Its AUC after each epoch: trained now, or read where it is finished."""
@@ -179,7 +189,9 @@ class _Fold:
             history = self._train(title, events, resume=resume)
         else:
             events.stage(f"Trained before: {title}")
-        shutil.rmtree(self.folder / CHECKPOINTS, ignore_errors=True)
+        self.ranks.meet()  # all have read what goes now, and what they look into is there
+        if self.ranks.leads:
+            shutil.rmtree(self.folder / CHECKPOINTS, ignore_errors=True)
         fakes = sum(row.is_fake for row in self.fold.judged)
         return FoldFigures(
             kind=self.fold.kind,
@@ -231,17 +243,22 @@ class _Fold:
                 device=self.device,
                 progress=events.training,
                 scored=self._keep,
+                ranks=self.ranks,
             )
         except TrainingError as error:
             raise TrainingError(f"{title}: {error}") from error
+        if self.ranks.leads:
+            self._write(result.history)
+        return result.history
+
+    def _write(self, history: Sequence[EpochRecord]) -> None:
         record = {
             "kind": self.fold.kind,
             "settings": dict(self.candidate.settings),
             "identity": self._identity(),
-            "history": [asdict(epoch) for epoch in result.history],
+            "history": [asdict(epoch) for epoch in history],
         }
         write_text(self.folder / RECORD, json.dumps(record, indent=1))
-        return result.history
 
     def _keep(self, epoch: int, log_odds: NDArray[np.float64]) -> None:
         with replace_file(self._scores(epoch)) as staged, staged.open("wb") as stream:
@@ -266,26 +283,6 @@ class _Fold:
                 "weights": {base.place: base.sha256 for base in bases_of(recipe)},
             }
         )
-
-
-def _places(search: Search) -> list[str]:
-    number = len(search.folds)
-    return [f"without {fold.kind!r} ({i} of {number})" for i, fold in enumerate(search.folds, 1)]
-
-
-def _numbered(search: Search, number: int) -> str:
-    if len(search.candidates) == 1:
-        return ""
-    candidate = search.candidates[number - 1]
-    return f", candidate {number} of {len(search.candidates)}: {candidate}"
-
-
-def _slug(candidate: Candidate) -> str:
-    """A folder's name for a candidate; it does not depend on the others there are."""
-    if not candidate.settings:
-        return "recipe"
-    text = json.dumps(candidate.settings, sort_keys=True)
-    return f"candidate-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _damaged(file: Path, why: object) -> TrainingError:

@@ -19,6 +19,7 @@ from mfclip.metrics.familiar import Familiar
 from mfclip.metrics.operating import OperatingPoints, fit_operating_points
 from mfclip.metrics.results import Evaluation
 from mfclip.metrics.scores import ScoreTable
+from mfclip.ranks.world import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -44,30 +45,37 @@ class Measured:
 
 
 def measure(
-    plan: Plan, device: torch.device, events: BuildEvents, found: Found | None = None
-) -> Measured:
+    plan: Plan,
+    device: torch.device,
+    events: BuildEvents,
+    found: Found | None = None,
+    ranks: Ranks = ALONE,
+) -> Measured | None:
     """Score validation and test; nothing of the test split shapes what is fitted.
 
     With ``found``, temperature and thresholds are fitted on the scores of detectors that never saw
-    the kind that they scored, and not on the detector's own.
+    the kind that they scored, and not on the detector's own. Several processes (``ranks``) score
+    together; the first one alone has the figures, the others get None.
     """
     assert plan.manifest is not None
     assert plan.recipe.training is not None
     precision = choose_precision(plan.recipe.training.precision, device)
     source = "kinds left out" if found else "the validation split"
     events.stage(f"Fitting threshold and calibration on {source}")
-    validation = _scores(plan, plan.manifest.of_split("val"), device, precision, events)
+    validation = _scores(plan, plan.manifest.of_split("val"), device, precision, events, ranks)
     operating = fit_operating_points(
         found.scores if found else validation, plan.recipe.evaluation.uncertain_error
     )
     familiar = None
-    if plan.recipe.evaluation.unlike is not None:
+    if plan.recipe.evaluation.unlike is not None and ranks.leads:
         events.stage("Looking at what the training images are like")
         familiar, why = familiar_of(plan, device, precision)
         notes = (*operating.notes, *([why] if why else []))
         operating = operating.model_copy(update={"notes": notes})
     events.stage("Scoring the test split")
-    test = _scores(plan, plan.manifest.of_split("test"), device, precision, events)
+    test = _scores(plan, plan.manifest.of_split("test"), device, precision, events, ranks)
+    if not ranks.leads:
+        return None
     name = precision_name(precision)
     settings = plan.recipe.evaluation
     return Measured(
@@ -89,6 +97,7 @@ def _scores(
     device: torch.device,
     precision: torch.dtype,
     events: BuildEvents,
+    ranks: Ranks,
 ) -> ScoreTable:
     settings = plan.recipe.training
     assert settings is not None
@@ -97,9 +106,10 @@ def _scores(
         manifest,
         plan.recipe.preprocessor(),
         batch_size=settings.batch_size,
-        workers=settings.workers,
+        workers=ranks.workers(settings.workers),
         device=device,
         precision=precision,
         progress=events.step,
+        ranks=ranks,
     )
     return ScoreTable.from_manifest(manifest, log_odds)

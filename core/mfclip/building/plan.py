@@ -47,16 +47,19 @@ class Plan:
     """Whether the images were drawn by a program."""
 
 
-def make_plan(recipe: Recipe, events: BuildEvents, *, synthetic: bool = False) -> Plan:
+def make_plan(
+    recipe: Recipe, events: BuildEvents, *, synthetic: bool = False, check: bool = True
+) -> Plan:
     """Read and check the data, then assemble the detector from its seed.
 
     ``synthetic`` says that a program drew the images, where the part that reads them cannot know.
+    ``check=False`` leaves out the data check and the costs, where another process has them.
     Raises :class:`mfclip.data.audit.refusal.DataRefused` with every error of the data check.
     """
-    manifest, checked = _read_data(recipe, events)
+    manifest, checked = _read_data(recipe, events, check=check)
     prompts = prompt_table(recipe, manifest)
     events.stage("Assembling the detector")
-    detector, costs = assembled(recipe, prompts)
+    detector, costs = assembled(recipe, prompts, count=check)
     events.parts(costs)
     drawn = synthetic or (recipe.data is not None and recipe.data.synthetic)
     return Plan(recipe, manifest, checked, prompts, detector, costs, drawn)
@@ -71,12 +74,17 @@ def replan(plan: Plan, recipe: Recipe, events: BuildEvents) -> Plan:
 
 
 def assembled(
-    recipe: Recipe, prompts: PromptTable | None
+    recipe: Recipe, prompts: PromptTable | None, *, count: bool = True
 ) -> tuple[DetectorModule, Sequence[PartCost]]:
-    """The detector of a recipe, fresh from its seed and run once, and what its parts cost."""
+    """The detector of a recipe, fresh from its seed and run once, and what its parts cost.
+
+    Without ``count`` it is not run, and nothing is told of its costs.
+    """
     torch.manual_seed(recipe.training.seed if recipe.training else 0)
     with within_reason():
         detector = assemble(recipe, prompts)
+    if not count:
+        return detector, ()
     with naming_parts(detector), checking_shapes(detector, recipe):
         given, pairs = recipe.preprocessing, recipe.context().batch_size
         beside = recipe.preprocessor().example()
@@ -85,7 +93,9 @@ def assembled(
     return detector, costs
 
 
-def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Audit | None]:
+def _read_data(
+    recipe: Recipe, events: BuildEvents, *, check: bool
+) -> tuple[Manifest | None, Audit | None]:
     if recipe.data is None:
         return None, None
     events.stage("Reading the data")
@@ -93,6 +103,8 @@ def _read_data(recipe: Recipe, events: BuildEvents) -> tuple[Manifest | None, Au
     # What would stop the evaluation must not be found after the training.
     columns = columns_of(manifest)
     require_videos(columns["video"], {name: columns[name] for name in SHARED})
+    if not check:
+        return manifest, None
     events.stage("Checking the data")
     checked = audit(
         manifest,

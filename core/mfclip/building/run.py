@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from mfclip.building.events import BuildEvents
-from mfclip.building.folders import check_run, close_run, open_run
+from mfclip.building.events import BuildEvents, Silent
+from mfclip.building.folders import check_run, close_run, open_run, run_beside
 from mfclip.building.left_out import (
     FOLDER,
     Found,
@@ -20,16 +21,17 @@ from mfclip.building.left_out import (
 )
 from mfclip.building.measure import Measured, measure
 from mfclip.building.plan import Plan, make_plan, replan
+from mfclip.building.together import require_shareable
 from mfclip.building.training import train_detector
 from mfclip.building.writing import write
 from mfclip.bundle.contents import Size
 from mfclip.compute.allocator import keep_freed_memory
-from mfclip.compute.devices import choose_device
 from mfclip.compute.precision import choose_precision
 from mfclip.errors import UsageError
 from mfclip.locks import holding
 from mfclip.metrics.kinds_left_out import Choice
 from mfclip.plugins.discovery import Plugins
+from mfclip.ranks.world import ALONE, Ranks, device_of
 from mfclip.recipe.model import Recipe
 from mfclip.training.checkpoints import CheckpointFolder
 from mfclip.training.loop import TrainingResult
@@ -42,14 +44,14 @@ class Built:
 
     folder: Path
     measured: Measured | None
-    """None where nothing was trained."""
+    """None where nothing was trained, and in a process that writes nothing."""
     choice: Choice | None
     """What was chosen by kinds left out; None where the validation split decided."""
     example: Path | None
     """A test image to try the detector on."""
     seconds: float
-    size: Size
-    """Of the weights in the bundle."""
+    size: Size | None
+    """Of the weights in the bundle; None in a process that writes nothing."""
 
 
 def build(
@@ -64,12 +66,14 @@ def build(
     text_side: bool = True,
     light: bool = False,
     synthetic: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Built:
     """Build one detector and write its bundle to ``folder``.
 
     ``text_side=False`` leaves out of the bundle what only training needs, ``light`` what pretrained
     weights give. ``synthetic`` says that a program drew the images, where the part that reads them
-    cannot know.
+    cannot know. ``ranks`` are the processes that build together, each of which calls this alike;
+    the first one checks the data, writes, and tells ``events``.
 
     Raises
     ------
@@ -81,28 +85,32 @@ def build(
         Where a loss stops being finite.
     """
     started = time.monotonic()
-    where = choose_device(device)
+    require_shareable(recipe, ranks.place)
+    where = device_of(device, ranks.place)
+    events = events if ranks.leads else Silent()
     if where.type == "cpu":
         keep_freed_memory()
-    with holding(folder):
-        run = open_run(folder, resume=resume, restart=restart)
-        _check_run(run, recipe)
-        plan = make_plan(recipe, events, synthetic=synthetic)
+    with holding(folder) if ranks.leads else nullcontext():
+        with ranks.lead_first():
+            run = _open(folder, recipe, ranks, resume=resume, restart=restart)
+            plan = make_plan(recipe, events, synthetic=synthetic, check=ranks.leads)
         search = _check_start(plan, where, plugins, events)
         found: Found | None = None
         trained: TrainingResult | None = None
         measured: Measured | None = None
         if search is not None:
-            found = train_folds(search, run, where, events, resume=resume)
+            found = train_folds(search, run, where, events, resume=resume, ranks=ranks)
             plan = replan(plan, found.candidate.recipe, events)
         if recipe.training is not None:
-            trained = _train(plan, run, where, events, found, resume=resume)
-            measured = measure(plan, where, events, found)
-        events.stage("Writing the bundle")
+            trained = _train(plan, run, where, events, found, resume=resume, ranks=ranks)
+            measured = measure(plan, where, events, found, ranks)
         seconds = time.monotonic() - started
-        kept = {"text_side": text_side, "light": light}
-        size = write(folder, plan, trained, measured, plugins, run, seconds=seconds, **kept)
-        close_run(run)
+        size: Size | None = None
+        if ranks.leads:
+            events.stage("Writing the bundle")
+            kept = {"text_side": text_side, "light": light}
+            size = write(folder, plan, trained, measured, plugins, run, seconds=seconds, **kept)
+            close_run(run)
     choice = found.choice if found else None
     return Built(folder, measured, choice, _example(plan), seconds, size)
 
@@ -127,11 +135,20 @@ def rehearse(
         Whatever :func:`build` with these arguments would raise before its first step.
     """
     with holding(folder):
-        where = choose_device(device)
+        where = device_of(device, ALONE.place)
         run = check_run(folder, resume=resume or restart)
         if not restart:
             _check_run(run, recipe)
         return _check_start(make_plan(recipe, events), where, plugins, events)
+
+
+def _open(folder: Path, recipe: Recipe, ranks: Ranks, *, resume: bool, restart: bool) -> Path:
+    """The run's folder, which the first process makes ready."""
+    if not ranks.leads:
+        return run_beside(folder)
+    run = open_run(folder, resume=resume, restart=restart)
+    _check_run(run, recipe)
+    return run
 
 
 def _check_start(
@@ -176,11 +193,13 @@ def _train(
     found: Found | None,
     *,
     resume: bool,
+    ranks: Ranks,
 ) -> TrainingResult:
     """The training on all rows, to the end or, where it is chosen, to an epoch."""
     assert plan.manifest is not None
     epoch = found.choice.epoch if found else None
-    events.stage(f"Training on {'all kinds on ' if found else ''}{device}")
+    shared = f", in {ranks.count} processes" if ranks.count > 1 else ""
+    events.stage(f"Training on {'all kinds on ' if found else ''}{device}{shared}")
     return train_detector(
         plan.recipe,
         plan.detector,
@@ -193,4 +212,5 @@ def _train(
         progress=events.training,
         unchanged={"chosen epoch": epoch} if found else None,
         until=epoch,
+        ranks=ranks,
     )

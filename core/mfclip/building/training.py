@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from mfclip.detector.assemble import losses
+from mfclip.ranks.world import ALONE, Ranks
 from mfclip.training.augment import make_augmenter
 from mfclip.training.loop import TrainingResult, train
 from mfclip.training.pseudo import make_pseudo_fakes
@@ -41,6 +42,7 @@ def train_detector(
     unchanged: Mapping[str, Any] | None = None,
     scored: Callable[[int, NDArray[np.float64]], None] | None = None,
     until: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainingResult:
     """Train on ``rows``, validating on ``judged``, as :func:`mfclip.training.loop.train` does.
 
@@ -67,6 +69,7 @@ def train_detector(
         unchanged={**unchanged_tables(recipe), **(unchanged or {})},
         scored=scored,
         until=until,
+        ranks=ranks,
     )
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mfclip.building.together import require_shareable
 from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, Registry
+from mfclip.cli.voice import Voice, one_voice
 from mfclip.errors import UsageError
+from mfclip.ranks.place import place_of_process
 from mfclip.text import aligned
 
 if TYPE_CHECKING:
@@ -61,45 +65,76 @@ def build(
     """
     if resume and restart:
         raise typer.BadParameter("--resume and --restart exclude each other")
-    read, plugins = _read(recipe, settings or [], registry, strict=strict)
-    if light:
-        _check_light(read)
-
-    from mfclip.cli.console import ConsoleEvents
-
-    with ConsoleEvents() as events:
+    place = place_of_process()
+    with one_voice(place) as voice:
+        read, plugins = _read(recipe, settings or [], registry, strict=strict)
+        if light:
+            _check_light(read)
+        require_shareable(read, place)
         folder = out or Path("runs") / read.name
-        if dry_run:
-            from mfclip.building.run import rehearse
+        asked = _Asked(read, plugins, folder, device, resume, restart)
+        if not dry_run:
+            asked.build(voice, text_side=not image_side_only, light=light)
+        elif not place.rank:  # one process has all that there is to check
+            asked.rehearse()
 
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks for."""
+
+    recipe: Recipe
+    plugins: Plugins
+    folder: Path
+    device: str
+    resume: bool
+    restart: bool
+
+    def rehearse(self) -> None:
+        """Everything that comes before the training."""
+        from mfclip.building.run import rehearse
+        from mfclip.cli.console import ConsoleEvents
+
+        with ConsoleEvents() as events:
             search = rehearse(
-                read,
-                folder,
-                plugins=plugins,
+                self.recipe,
+                self.folder,
+                plugins=self.plugins,
                 events=events,
-                device=device,
-                resume=resume,
-                restart=restart,
+                device=self.device,
+                resume=self.resume,
+                restart=self.restart,
             )
-            if search is not None:
-                typer.echo(f"a build makes {search.told()}")
-            typer.echo("dry run: recipe, data and parts fit together; nothing was trained")
-            return
-        from mfclip.building.run import build as run
+        if search is not None:
+            typer.echo(f"a build makes {search.told()}")
+        typer.echo("dry run: recipe, data and parts fit together; nothing was trained")
 
-        with goes_on("the same command with --resume goes on from here"):
-            built = run(
-                read,
-                folder,
-                plugins=plugins,
+    def build(self, voice: Voice, *, text_side: bool, light: bool) -> None:
+        """The whole of it, with the other processes if there are any."""
+        from mfclip.building.run import build
+        from mfclip.cli.console import ConsoleEvents
+        from mfclip.ranks.world import device_of, joined
+
+        with (
+            goes_on("the same command with --resume goes on from here"),
+            joined(voice.place, device_of(self.device, voice.place)) as ranks,
+            ConsoleEvents() as events,
+        ):
+            voice.ranks = ranks
+            built = build(
+                self.recipe,
+                self.folder,
+                plugins=self.plugins,
                 events=events,
-                device=device,
-                resume=resume,
-                restart=restart,
-                text_side=not image_side_only,
+                device=self.device,
+                resume=self.resume,
+                restart=self.restart,
+                text_side=text_side,
                 light=light,
+                ranks=ranks,
             )
-    _tell(built)
+        if ranks.leads:
+            _tell(built)
 
 
 def _read(
@@ -132,7 +167,7 @@ def _check_light(recipe: Recipe) -> None:
 def _tell(built: Built) -> None:
     """Where the bundle is, how good it is, and what to do with it."""
     typer.echo(f"bundle: {built.folder} ({built.seconds:.0f} s)")
-    if built.size.left_out:
+    if built.size is not None and built.size.left_out:
         typer.echo(f"size:   {built.size}")
     typer.echo(f"report: {built.folder / 'report.html'}")
     if built.choice is not None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+MAX_WORKERS = 8
+"""Processes that decode for one that computes, unless a number is asked for."""
+
 
 def cores() -> int:
     """Cores that this process may use: those of a container or a ``taskset``, not the machine's."""

@@ -33,7 +33,7 @@ from PIL import (
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from mfclip.compute.cores import cores
+from mfclip.compute.cores import MAX_WORKERS, cores
 from mfclip.data.faces import SeenFace, every_face, largest_face, of_picture, planes
 from mfclip.data.frames import read_sample
 from mfclip.data.images import ImageError, Picture
@@ -48,8 +48,6 @@ _CODECS = (
 """Imported before the workers are started, so that each of them finds them loaded."""
 GRACE = 0.2
 """Seconds."""
-MAX_WORKERS = 8
-"""Processes that are started unless a number is asked for."""
 
 
 class Decoded(NamedTuple):

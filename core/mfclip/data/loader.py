@@ -28,6 +28,8 @@ from mfclip.data.prompts import PromptTable
 from mfclip.data.sampling import Sampling, epoch_order
 from mfclip.errors import DataError, UsageError
 from mfclip.faces.finder import FaceFinder
+from mfclip.ranks.shares import Shares
+from mfclip.ranks.world import ALONE, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def training_loader(
     pin_memory: bool = False,
     frames: int | None = None,
     finder: FaceFinder | None = None,
+    ranks: Ranks = ALONE,
 ) -> ManifestLoader:
     """All rows once, in an order that depends on ``seed``, ``epoch`` and ``sampling`` only.
 
@@ -138,6 +141,9 @@ def training_loader(
         Of each file, evenly spaced, see :mod:`mfclip.data.frames`; None: one image.
     finder
         Give the largest face of each picture; a picture without one cannot be trained on.
+    ranks
+        Several processes: of each batch this one gets what it computes, see
+        :attr:`mfclip.ranks.shares.Shares.computed`.
 
     Raises
     ------
@@ -153,7 +159,7 @@ def training_loader(
     batches = _batches(order, batch_size)
     if not 0 <= start_batch <= len(batches):
         raise UsageError(f"start_batch {start_batch} is not within 0 to {len(batches)}")
-    rest = batches[start_batch:]
+    rest = [rows[Shares(ranks, len(rows)).computed] for rows in batches[start_batch:]]
     return ManifestLoader(
         manifest,
         prompts,
@@ -174,12 +180,14 @@ def evaluation_loader(
     pin_memory: bool = False,
     frames: int | None = None,
     finder: FaceFinder | None = None,
+    ranks: Ranks = ALONE,
 ) -> ManifestLoader:
     """All rows once, in their order; otherwise as :func:`training_loader`.
 
-    Give no prompts where labels may occur that the table does not know.
+    Give no prompts where labels may occur that the table does not know. Of several processes
+    (``ranks``) each gets whole batches, and every batch falls to one of them.
     """
-    batches = _batches(torch.arange(len(manifest)), batch_size)
+    batches = ranks.turns(_batches(torch.arange(len(manifest)), batch_size))
     return ManifestLoader(
         manifest,
         prompts,

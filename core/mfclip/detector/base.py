@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from jaxtyping import Float, Int
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from mfclip.detector.outputs import Outputs
 from mfclip.detector.reading import select
+from mfclip.output_names import Shape
 
 
 class Pass(NamedTuple):
@@ -33,6 +35,8 @@ class DetectorModule(nn.Module):
     """Children whose weights only training uses. A bundle may do without them."""
     labels: Mapping[str, str]
     """How messages name the parts, by their place in the recipe."""
+    shapes: Mapping[str, Shape] = MappingProxyType({})
+    """Of outputs of its own, by their names."""
     reads: frozenset[str] = frozenset()
     """What its forward takes beside the images; see :mod:`mfclip.reads`."""
 

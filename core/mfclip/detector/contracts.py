@@ -14,6 +14,7 @@ from mfclip.errors import PluginError
 from mfclip.output_names import Shape
 from mfclip.parts import Part
 from mfclip.plugins.owners import owner_of
+from mfclip.ranks.shares import rows_of_all
 
 
 def label_of(path: str, part: Part) -> str:
@@ -69,13 +70,15 @@ def expect_given(outputs: Outputs, names: Iterable[str], label: str) -> None:
 def expect_shapes(outputs: Outputs, shapes: Mapping[str, Shape], batch: int, label: str) -> None:
     """Check the outputs of its own that a detector gave against the shapes it declares.
 
-    Sizes that are words other than ``batch`` may be anything.
+    Sizes that are words other than ``batch`` may be anything. One that begins with ``batch`` twice
+    compares every row with every other, those of other processes too.
     """
     for name, shape in shapes.items():
         value = outputs.extra.get(name)
         if value is None:
             continue
-        wanted = [batch if size == "batch" else size for size in shape]
+        rows = rows_of_all(batch) if compares_rows(shape) else batch
+        wanted = [rows if size == "batch" else size for size in shape]
         fits = value.ndim == len(wanted) and all(
             isinstance(size, str) or size == found
             for size, found in zip(wanted, value.shape, strict=True)
@@ -86,6 +89,11 @@ def expect_shapes(outputs: Outputs, shapes: Mapping[str, Shape], batch: int, lab
                 f"{label} gave {name!r} as {_received(value)}; its `shapes` says ({told}). "
                 "Report it to the plugin's author, or take another part."
             )
+
+
+def compares_rows(shape: Shape) -> bool:
+    """Whether an output of that shape has one row and one column for each image of the batch."""
+    return tuple(shape[:2]) == ("batch", "batch")
 
 
 def _received(value: object) -> str:

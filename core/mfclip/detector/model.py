@@ -19,6 +19,7 @@ from mfclip.detector.head import Head
 from mfclip.detector.outputs import Outputs
 from mfclip.detector.protocols import Similarity
 from mfclip.detector.reading import select
+from mfclip.ranks.shares import drawing_alike, gather
 
 
 class VisionLanguageDetector(DetectorModule):
@@ -195,6 +196,8 @@ class VisionLanguageDetector(DetectorModule):
     ) -> Similarity | None:
         if self.alignment is None:
             return None
-        similarity = self.alignment(visual, text, prompt)
+        visual, text, prompt = gather(visual), gather(text), gather(prompt)
+        with drawing_alike():
+            similarity = self.alignment(visual, text, prompt)
         expect_similarity(similarity, len(visual), self.labels.get("alignment", "alignment"))
         return cast("Similarity", similarity)

@@ -116,7 +116,8 @@ class PreparesEpochs(Protocol):
 
         What it finds it keeps in buffers: a run that is resumed inside an epoch does not call it
         again for that epoch. ``batches`` may be left alone, or read in part; each pass over them
-        decodes the images anew, without augmentation.
+        decodes the images anew, without augmentation. Each of several processes does it, with all
+        of the images.
         """
 
 
@@ -144,4 +145,7 @@ class StepsItself(Protocol):
         ``loss`` is the recipe's objective: outputs -> scalar. It may be called more than once,
         after forward passes on other inputs or with gradients taken in between; the first call's
         terms are the ones that are logged. ``reads`` are the keyword arguments of ``forward``.
+        Of several processes each is given its share of a batch, while ``loss`` is that of the whole
+        batch; a gradient of it by a process's own rows is as many times too large as there are
+        processes.
         """

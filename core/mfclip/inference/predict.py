@@ -18,6 +18,7 @@ from mfclip.detector.outputs import FAKE, REAL, Outputs
 from mfclip.detector.reading import select
 from mfclip.inference.fold import fold, with_exact_heads
 from mfclip.inference.score import Seen
+from mfclip.ranks.world import ALONE, Ranks
 
 if TYPE_CHECKING:
     from mfclip.data.loader import Batch
@@ -161,15 +162,18 @@ def predict_log_odds(
     device: torch.device,
     precision: torch.dtype,
     progress: Callable[[int, int], None] | None = None,
+    ranks: Ranks = ALONE,
 ) -> NDArray[np.float64]:
     """One log-odds for each row of the manifest, in its order.
+
+    Several processes (``ranks``) score a share of the batches each, and all get all log-odds.
 
     ``progress`` is told the images done and their total. An image that cannot be read raises
     :class:`mfclip.data.images.ImageError`: here every row counts.
     """
     predictor = Predictor(detector, preprocessor, device=device, precision=precision)
     return predict_with(
-        predictor, manifest, batch_size=batch_size, workers=workers, progress=progress
+        predictor, manifest, batch_size=batch_size, workers=workers, progress=progress, ranks=ranks
     )
 
 
@@ -181,22 +185,25 @@ def predict_with(
     workers: int | None,
     progress: Callable[[int, int], None] | None = None,
     change: Callable[[Batch], Sequence[Tensor]] | None = None,
+    ranks: Ranks = ALONE,
 ) -> NDArray[np.float64]:
     """As :func:`predict_log_odds`, with a detector that was made ready before.
 
     ``change`` gives the images to score in place of a batch's decoded ones, before they are
     preprocessed.
     """
-    scores = np.full(len(manifest), np.nan)
+    scores = np.zeros(len(manifest))
     done = 0
-    for batch in _batches(predictor, manifest, batch_size, workers):
+    for batch in _batches(predictor, manifest, batch_size, workers, ranks):
         scores[batch.index.numpy()] = (
             predictor(change(batch)) if change else predictor(batch.images, keep=True)
         )
         done += len(batch.images)
         if progress:
-            progress(done, len(manifest))
-    return scores
+            progress(min(done * ranks.count, len(manifest)), len(manifest))
+    # Each row was scored by one process and is 0 in the others.
+    whole: NDArray[np.float64] = ranks.total(torch.from_numpy(scores)).numpy()
+    return whole
 
 
 def features_with(
@@ -218,7 +225,11 @@ def features_with(
 
 
 def _batches(
-    predictor: Predictor, manifest: Manifest, batch_size: int, workers: int | None
+    predictor: Predictor,
+    manifest: Manifest,
+    batch_size: int,
+    workers: int | None,
+    ranks: Ranks = ALONE,
 ) -> Iterable[Batch]:
     from mfclip.data.loader import evaluation_loader
 
@@ -230,4 +241,5 @@ def _batches(
         pin_memory=predictor.device.type == "cuda",
         frames=predictor.preprocessor.settings.frames,
         finder=predictor.preprocessor.finder,
+        ranks=ranks,
     )

@@ -1,8 +1,7 @@
-"""accelerate, set up for one process on one device and left as it was found."""
+"""accelerate, set up for a device and left as it was found."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -12,18 +11,25 @@ from accelerate.state import AcceleratorState, PartialState
 
 from mfclip.compute.precision import precision_name
 from mfclip.errors import UsageError
+from mfclip.ranks.place import process_count
+from mfclip.ranks.world import ALONE, Ranks
 
 
 @contextmanager
-def accelerator_on(device: torch.device, precision: torch.dtype) -> Iterator[Accelerator]:
+def accelerator_on(
+    device: torch.device, precision: torch.dtype, ranks: Ranks = ALONE
+) -> Iterator[Accelerator]:
     """An accelerator for that device and arithmetic.
+
+    It finds the group of several processes, where there is one, and takes it up.
 
     Raises
     ------
     UsageError
-        Where the process is one of several, or accelerate is already set up otherwise in it.
+        Where the process is one of others than ``ranks``, or accelerate is already set up
+        otherwise in it.
     """
-    refuse_many_processes()
+    refuse_other_processes(ranks)
     ours = not PartialState._shared_state
     on_device = torch.cuda.device(device) if device.type == "cuda" else nullcontext()
     try:
@@ -36,13 +42,14 @@ def accelerator_on(device: torch.device, precision: torch.dtype) -> Iterator[Acc
             AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def refuse_many_processes() -> None:
-    """Raise :class:`UsageError` in a process that torchrun or accelerate started as one of many."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count > 1:
+def refuse_other_processes(ranks: Ranks) -> None:
+    """Raise :class:`UsageError` in a process that was started as one of many and trains alone."""
+    count = process_count()
+    if count > 1 and ranks.count == 1:
         raise UsageError(
-            f"training runs in one process, and this is one of {count} (WORLD_SIZE={count}): "
-            "start it without torchrun or `accelerate launch`"
+            f"training runs in one process here, and this is one of {count} (WORLD_SIZE={count}): "
+            "start it without torchrun or `accelerate launch`; mfclip-build is the command that "
+            "trains in several processes"
         )
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mfclip.ranks.shares import Shares
+from mfclip.ranks.world import ALONE, Ranks
 from mfclip.recipe.settings import TrainingSettings
 from mfclip.training.feed import Feed
 from mfclip.training.fingerprint import (
@@ -21,6 +23,7 @@ from mfclip.training.fingerprint import (
 )
 from mfclip.training.objective import Objective
 from mfclip.training.schedule import Grouping
+from mfclip.training.seeds import common_seed
 from mfclip.training.validation import Validator
 
 if TYPE_CHECKING:
@@ -54,6 +57,8 @@ class Job:
     """Is told an epoch, from 1, and the log-odds of its validation, before its checkpoint."""
     until: int | None = None
     """The epoch, from 1, to end with and to keep; None: all are run and the best is kept."""
+    ranks: Ranks = ALONE
+    """The processes that train together."""
 
     @property
     def grouping(self) -> Grouping:
@@ -68,9 +73,10 @@ class Job:
             self.val,
             self.preprocessor,
             self.settings.batch_size,
-            self.settings.workers,
+            self.ranks.workers(self.settings.workers),
             self.device,
             self.precision,
+            self.ranks,
         )
 
     @property
@@ -91,16 +97,23 @@ class Job:
         """The real training images, for pseudo-fakes that learn from them."""
         from mfclip.training.pseudo import RealImages
 
-        return RealImages(
-            self.train, self.settings.seed, self.settings.workers, self.preprocessor.finder
-        )
+        workers = self.ranks.workers(self.settings.workers)
+        return RealImages(self.train, self.settings.seed, workers, self.preprocessor.finder)
 
     def progress(self, epoch: int, batch: int) -> float:
         """How much of the training is done before a batch, 0-1."""
         return min(1.0, (epoch + batch / self.grouping.batches) / self.settings.epochs)
 
-    def batches(self, epoch: int, start: int) -> Iterable[Batch]:
-        """The batches of an epoch (from 0) from batch ``start`` on."""
+    def shares(self, epoch: int, batch: int) -> Shares:
+        """Who computes what of a batch."""
+        seed = common_seed(self.settings.seed, epoch, batch, self.ranks.count)
+        return Shares(self.ranks, self.grouping.batch_images(batch), seed)
+
+    def batches(self, epoch: int, start: int, *, whole: bool = False) -> Iterable[Batch]:
+        """The batches of an epoch (from 0) from batch ``start`` on.
+
+        This process's share of each, or the ``whole`` of it.
+        """
         from mfclip.data.loader import training_loader
 
         return training_loader(
@@ -111,10 +124,11 @@ class Job:
             epoch=epoch,
             start_batch=start,
             sampling=self.settings.sampling,
-            workers=self.settings.workers,
+            workers=self.ranks.workers(self.settings.workers),
             pin_memory=self.device.type == "cuda",
             frames=self.preprocessor.settings.frames,
             finder=self.preprocessor.finder,
+            ranks=ALONE if whole else self.ranks,
         )
 
     def fingerprint(self, unchanged: Mapping[str, Any]) -> dict[str, Any]:

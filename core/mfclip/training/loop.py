@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from mfclip.compute.precision import choose_precision
+from mfclip.ranks.world import ALONE, Ranks
 from mfclip.recipe.settings import TrainingSettings
 from mfclip.training.accelerator import accelerator_on
 from mfclip.training.job import Job
 from mfclip.training.objective import Objective
+from mfclip.training.progress import SilentProgress
 from mfclip.training.records import EpochRecord, TrainingResult
 from mfclip.training.trainer import Trainer
 from mfclip.training.validation import check_splits
@@ -50,6 +52,7 @@ def train(
     unchanged: Mapping[str, Any] | None = None,
     scored: Callable[[int, NDArray[np.float64]], None] | None = None,
     until: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainingResult:
     """Train ``detector`` in place; afterwards it holds the weights of the best epoch.
 
@@ -79,6 +82,10 @@ def train(
     until
         An epoch, from 1, that was chosen elsewhere: the training goes as one of all epochs does,
         ends with this one and keeps it, whatever the validation says.
+    ranks
+        The processes that train together, each of which calls this with the same arguments. A batch
+        is that of one process, and each computes its share of it. The first one alone writes, and
+        tells ``progress`` and ``scored``.
 
     Raises
     ------
@@ -86,7 +93,10 @@ def train(
         Where a split lacks real or fake images, or an image cannot be read.
     UsageError
         Where ``run`` holds an unfinished run and ``resume`` is false, or was started with
-        something else; where nothing is trainable; where this is one of several processes.
+        something else; where nothing is trainable; where this is one of other processes than
+        ``ranks``.
+    LostRanksError
+        Where another of the ``ranks`` ends.
     TrainingError
         Where a loss, a weight or a score stops being finite, or a checkpoint cannot be read or
         written. The last checkpoint written stays usable.
@@ -105,8 +115,10 @@ def train(
         precision=precision,
         augment=augment,
         pseudo=pseudo,
-        scored=scored,
+        scored=scored if ranks.leads else None,
         until=until,
+        ranks=ranks,
     )
-    with accelerator_on(device, precision) as accelerator:
-        return Trainer(job, accelerator, run, progress, unchanged or {}).run(resume=resume)
+    told = progress if ranks.leads else SilentProgress()
+    with accelerator_on(device, precision, ranks) as accelerator:
+        return Trainer(job, accelerator, run, told, unchanged or {}).run(resume=resume)

@@ -40,6 +40,16 @@ class Forged(NamedTuple):
     rows: tuple[int, ...]
     """Of each image, the row of the training split that it is, or was made of."""
 
+    def part(self, places: slice) -> Forged:
+        """Some of the images, which are one run of them."""
+        whole = self.batch
+        batch = Batch(
+            whole.images[places], whole.label[places], whole.prompt[places], whole.index[places]
+        )
+        inside = range(len(whole.images))[places]
+        made = frozenset(place - inside.start for place in self.places if place in inside)
+        return Forged(batch, made, self.rows[places])
+
 
 @dataclass(frozen=True)
 class Forger:

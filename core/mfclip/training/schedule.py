@@ -63,6 +63,10 @@ class Grouping:
         """Of the optimiser in an epoch."""
         return -(-self.batches // self.accumulate)
 
+    def batch_images(self, batch: int) -> int:
+        """Images in ``batch``; the last one of an epoch may have fewer."""
+        return min(self.batch_size, self.images - batch * self.batch_size)
+
     def group_images(self, batch: int) -> int:
         """Images in the group that holds ``batch``.
 

@@ -6,7 +6,21 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+from mfclip.ranks.world import Ranks
 from mfclip.training.records import EpochRecord, StepReport
+
+
+class NoLog:
+    """Writes nothing: of several processes one writes."""
+
+    def step(self, report: StepReport) -> None:
+        """Nothing."""
+
+    def epoch(self, record: EpochRecord, step: int) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 class TensorBoardLog:
@@ -63,3 +77,8 @@ class TensorBoardLog:
     def _give_up(self, error: OSError) -> None:
         self._lost = True
         warnings.warn(f"the TensorBoard log in {self._folder} ends here: {error}", stacklevel=3)
+
+
+def make_log(folder: Path, resumed_at: int, ranks: Ranks) -> TensorBoardLog | NoLog:
+    """The log of the process that writes; the others' is none."""
+    return TensorBoardLog(folder, resumed_at) if ranks.leads else NoLog()

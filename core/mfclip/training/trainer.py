@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
-from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mfclip.detector.failures import naming_parts
-from mfclip.detector.outputs import Outputs
 from mfclip.detector.protocols import PreparesEpochs
 from mfclip.errors import TrainingError, UsageError
+from mfclip.ranks.gradients import average, require_alike
 from mfclip.training.average import Average
 from mfclip.training.checkpoints import LOGS, Checkpoint, CheckpointFolder
 from mfclip.training.fingerprint import require_same
 from mfclip.training.job import Job
 from mfclip.training.losslog import LossLog
-from mfclip.training.objective import in_float32
 from mfclip.training.optimiser import (
     load_optimiser,
     make_optimiser,
     optimiser_tensors,
     set_learning_rate,
+    trainable,
 )
+from mfclip.training.passes import Passes
 from mfclip.training.records import (
     EpochRecord,
     StepReport,
@@ -40,13 +38,14 @@ from mfclip.training.records import (
 from mfclip.training.schedule import is_finished, is_stale, learning_rate
 from mfclip.training.seeds import seed_batch
 from mfclip.training.state import RunState
-from mfclip.training.tracking import TensorBoardLog
+from mfclip.training.tracking import make_log
 from mfclip.training.validation import Validation
 from mfclip.training.weights import (
     first_not_finite,
     load_module,
     module_tensors,
     train_unfrozen,
+    without_prefix,
 )
 
 if TYPE_CHECKING:
@@ -66,14 +65,14 @@ class Trainer:
         unchanged: Mapping[str, Any],
     ) -> None:
         self.job, self.settings, self.grouping = job, job.settings, job.grouping
-        self.accelerator, self.progress = accelerator, progress
+        self.accelerator, self.progress, self.ranks = accelerator, progress, job.ranks
         self.folder = CheckpointFolder(run)
         self.fingerprint = job.fingerprint(unchanged)
         self.trained = nn.ModuleDict({"detector": job.detector, "objective": job.objective})
         self.trained.to(job.device)
         self.optimiser = make_optimiser(self.trained, job.settings)
         self.average = Average(job.detector, job.settings.average)
-        self.feed = job.feed
+        self.passes = Passes(job, accelerator)
         self.losses = LossLog(job.objective.columns, job.device, self._report)
         self.state = RunState()
 
@@ -83,7 +82,8 @@ class Trainer:
         self._restore(checkpoint)
         if checkpoint is None:
             self._fit_pseudo_fakes()
-        self.log = TensorBoardLog(self.folder.folder / LOGS, self.state.step)
+        self._require_alike()
+        self.log = make_log(self.folder.folder / LOGS, self.state.step, self.ranks)
         self.progress.begin(self._plan())
         try:
             while not self._finished():
@@ -94,7 +94,14 @@ class Trainer:
         return self._result()
 
     def _open(self, *, resume: bool) -> Checkpoint | None:
-        """The checkpoint to go on from; None for a fresh start in a folder without a run."""
+        """The checkpoint to go on from; None for a fresh start in a folder without a run.
+
+        Of several processes the first one clears the folder, then the others look into it.
+        """
+        with self.ranks.lead_first():
+            return self._found(resume=resume)
+
+    def _found(self, *, resume: bool) -> Checkpoint | None:
         self.folder.make()
         found = self.folder.read()
         if found is not None and resume:
@@ -106,18 +113,19 @@ class Trainer:
                 f"{self.settings.epochs} epochs are done): go on with --resume, or discard it "
                 "with --restart"
             )
-        self.folder.clear()
+        if self.ranks.leads:
+            self.folder.clear()
         return None
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
             return
         tensors = self.folder.last_tensors(checkpoint)
-        load_module(self.trained, _without("model/", tensors))
-        load_optimiser(self.optimiser, self.trained, _without("adam/", tensors))
-        self.average.load(_without("average/", tensors))
+        load_module(self.trained, without_prefix("model/", tensors))
+        load_optimiser(self.optimiser, self.trained, without_prefix("adam/", tensors))
+        self.average.load(without_prefix("average/", tensors))
         if self.job.pseudo is not None:
-            self.job.pseudo.load(_without("pseudo/", tensors))
+            self.job.pseudo.load(without_prefix("pseudo/", tensors))
         self.state = checkpoint.state
 
     def _fit_pseudo_fakes(self) -> None:
@@ -138,7 +146,7 @@ class Trainer:
         train_unfrozen(self.trained)
         self._clock = time.monotonic()
         self._values = torch.zeros(len(self.job.objective.columns), device=self.job.device)
-        for batch in self.job.batches(self.state.epoch, self.state.batch):
+        for batch in self.passes.batches(self.state.epoch, self.state.batch):
             self._backward(batch)
             if self.grouping.closes_group(self.state.batch):
                 self._step()
@@ -151,45 +159,28 @@ class Trainer:
         """Let modules that ask for it look at the training images."""
         epoch = self.state.epoch
         progress = self.job.progress(epoch, 0)
+        if self.ranks.count > 1:  # each drew numbers of its own in the batch before
+            seed_batch(self.settings.seed, epoch, self.grouping.batches, self.job.device)
         for module in self.trained.modules():
             if isinstance(module, PreparesEpochs):
                 with naming_parts(self.job.detector, self.job.objective):
-                    batches = iter(self.job.batches(epoch, 0))
-                    module.before_epoch(epoch, self.feed.plain(batches, progress))
+                    # Of several processes each looks at everything, and so finds the same.
+                    batches = iter(self.job.batches(epoch, 0, whole=True))
+                    module.before_epoch(epoch, self.job.feed.plain(batches, progress))
 
     def _backward(self, batch: Batch) -> None:
         """Add the gradient of one batch, weighted by its share of the group's images."""
-        seed_batch(self.settings.seed, self.state.epoch, self.state.batch, self.job.device)
-        share = len(batch.images) / self.grouping.group_images(self.state.batch)
-        with naming_parts(self.job.detector, self.job.objective):
-            loss, values = self._forward(batch)
-        self.accelerator.backward(loss * share)
-        self._values += values * share
-
-    def _forward(self, batch: Batch) -> tuple[Float[Tensor, ""], Float[Tensor, " terms"]]:
-        """What to minimise for one batch, and the values of the objective's terms."""
-        progress = self.job.progress(self.state.epoch, self.state.batch)
-        forged = self.feed.forge(batch, self.state.epoch)
-        self.state.pseudo_fakes += len(forged.places)
-        fed = self.feed(forged, self.state.epoch, progress)
-        targets = self.feed.targets(fed, self.job.objective.reads)
-        values: list[Float[Tensor, " terms"]] = []
-
-        def loss(outputs: Outputs) -> Float[Tensor, ""]:
-            with torch.autocast(self.job.device.type, enabled=False):
-                summed: Tensor
-                summed, terms = self.job.objective(in_float32(outputs), targets)
-            values.append(terms)
-            return summed
-
-        with self._normalisation(len(fed.images)), self.accelerator.autocast():
-            total = self.job.detector.training_loss(fed.images, fed.reads, loss)
-        return total, torch.cat([values[0][:-1], total.detach().reshape(1)])
+        images = self.grouping.batch_images(self.state.batch)
+        share = images / self.grouping.group_images(self.state.batch)
+        passed = self.passes.backward(batch, self.state.epoch, self.state.batch, share)
+        self._values += passed.losses * share
+        self.state.pseudo_fakes += passed.pseudo_fakes
 
     def _step(self) -> None:
         """One step of the optimiser, after the last batch of a group."""
         rate = learning_rate(self.settings, self.state.step, self.grouping.steps)
         set_learning_rate(self.optimiser, rate)
+        average(trainable(self.trained).values(), self.ranks)
         self.optimiser.step()
         self.average.update()
         self.optimiser.zero_grad(set_to_none=True)
@@ -262,6 +253,9 @@ class Trainer:
                 "losses were. The last checkpoint is intact. A lower training.learning_rate, or "
                 "training.precision = 'fp32', may help"
             )
+        self._require_alike()
+        if not self.ranks.leads:
+            return
         model = {f"model/{name}": value for name, value in module_tensors(self.trained).items()}
         state = optimiser_tensors(self.optimiser, self.trained)
         adam = {f"adam/{name}": value for name, value in state.items()}
@@ -269,6 +263,12 @@ class Trainer:
         learnt = self.job.pseudo.tensors() if self.job.pseudo is not None else {}
         pseudo = {f"pseudo/{name}": value for name, value in learnt.items()}
         self.folder.write(self._standing(), model | adam | average | pseudo, best)
+
+    def _require_alike(self) -> None:
+        """Raise where processes do not hold the same weights, so that each would go its own way."""
+        learnt = self.job.pseudo.tensors() if self.job.pseudo is not None else {}
+        own = self.trained.state_dict()
+        require_alike({**own, **learnt}, self.ranks, f"after step {self.state.step}")
 
     def _standing(self) -> Checkpoint:
         return Checkpoint(self.state, self._finished(), self.fingerprint, self.job.until)
@@ -286,38 +286,9 @@ class Trainer:
     def _result(self) -> TrainingResult:
         """Give the detector the kept epoch's weights, and tell how it went."""
         history = self.state.history
+        self.ranks.meet()  # the first one has written what all read now
         load_module(self.job.detector, self.folder.best_tensors(self._standing()))
         kept = kept_epoch(history, self.job.until)
         assert kept is not None  # its tensors were just loaded
         early = len(history) < self.settings.epochs and is_stale(self.settings, history)
         return TrainingResult(tuple(history), kept.epoch, kept.val_auc, early)
-
-    def _normalisation(self, images: int) -> AbstractContextManager[None]:
-        """Batch normalisation by running statistics for one image left over at an epoch's end.
-
-        Statistics of a single image are poor, and on features without extent there are none.
-        """
-        alone = images == 1 and self.settings.batch_size > 1
-        return _running_statistics(self.job.detector) if alone else nullcontext()
-
-
-@contextmanager
-def _running_statistics(module: nn.Module) -> Iterator[None]:
-    layers = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
-    training = [layer for layer in layers if layer.training]
-    try:
-        for layer in training:
-            layer.eval()
-        yield
-    finally:
-        for layer in training:
-            layer.train()
-
-
-def _without(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with ``prefix``, without it."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from mfclip.errors import DataError, TrainingError
+from mfclip.ranks.world import ALONE, Ranks
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
@@ -40,6 +41,7 @@ class Validator:
     workers: int | None
     device: torch.device
     precision: torch.dtype
+    ranks: Ranks = ALONE
 
     def __call__(self, progress: Callable[[int, int], None]) -> Validation:
         """Score every image in evaluation mode, and leave the detector in training mode.
@@ -61,6 +63,7 @@ class Validator:
             device=self.device,
             precision=self.precision,
             progress=progress,
+            ranks=self.ranks,
         )
         self.detector.train()
         return judge(is_fake(self.manifest), log_odds)

@@ -80,3 +80,12 @@ def first_not_finite(module: nn.Module) -> str | None:
     if bool(finite.all()):
         return None
     return list(tensors)[int(finite.logical_not().nonzero()[0])]
+
+
+def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -54,7 +54,7 @@ def test_a_build_measures_the_alignment_at_its_own_batch_size(monkeypatch):
         for i, label in enumerate(labels)
     ]
     monkeypatch.setattr(
-        plan, "_read_data", lambda *_: (Manifest(Path("absent"), tuple(rows)), None)
+        plan, "_read_data", lambda *_, **__: (Manifest(Path("absent"), tuple(rows)), None)
     )
     recipe = read_recipe_text(SIX_PAIRS, "recipe", plugins=discover(), registry=read_registry())
     costs = {row.path: row for row in plan.make_plan(recipe, Silent()).costs}
