@@ -375,7 +375,7 @@ class PseudoFake(Part):
 
 
 class Locator(Part):
-    """Builds a callable: a picture (3, H, W) uint8 -> its faces, see :mod:`mfclip.faces.face`.
+    """Builds a callable: a picture (3, H, W) uint8 -> its faces.
 
     A face is a box (left, top, right, bottom; pixels), a score 0-1, and five points or none.
     """

@@ -146,9 +146,12 @@ def test_a_stopped_run_goes_on_by_whole_pictures(
 def conditions(form: Any, place: Path) -> dict[str, Any]:
     """What a run was made with, as it stands in one that could not end."""
     from mfclip.cli.score import Job, _conditions
+    from mfclip.cli.score_films import Films
 
     loaded = mfclip.load(place / "bundle")
-    job = Job(loaded, ["photos"], None, choose_point(loaded.operating, None), 1, None)
+    films = Films(None, None, None, None)
+    point = choose_point(loaded.operating, None)
+    job = Job(loaded, ["photos"], None, point, 1, None, films, None)
     return {**_conditions(job, form), "folder": str(place)}
 
 

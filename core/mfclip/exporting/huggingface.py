@@ -73,7 +73,7 @@ def write_folder(folder: Path, bundle: Bundle) -> None:
     model = MfclipForImageClassification(config).eval()
     model.detector.load_state_dict(detector.state_dict())
     model.save_pretrained(folder)
-    preprocessing = recipe.preprocessing.model_dump(mode="json")
+    preprocessing = recipe.preprocessing.model_dump(mode="json", exclude={"faces"})
     MfclipImageProcessor(preprocessing, recipe.context().reencode).save_pretrained(folder)
     (folder / CARD).write_text(_card(bundle), encoding="utf-8")
 

@@ -192,7 +192,8 @@ def test_damaged_exif_does_not_cost_the_image(save: Save, noise: Noise) -> None:
 
 
 def test_every_status_is_tested_here() -> None:
-    assert {one.value for one in ImageStatus} == {
+    elsewhere = {"no-face", "small-face", "not-a-film", "no-video", "no-frame", "encrypted"}
+    assert {one.value for one in ImageStatus} - elsewhere == {
         "ok",
         "missing",
         "unreadable",

@@ -44,7 +44,8 @@ def test_what_is_read_is_what_was_written(folder, contents, read):
     assert bundle.metrics["overall"]["roc_auc"] == overall["roc_auc"]
     assert bundle.metrics["overall"]["equal_error_rate"]["value"] is None
     assert bundle.about.labels == {"real": 0, "fake": 1}
-    assert bundle.about.preprocessing == contents.recipe.preprocessing
+    kept = contents.recipe.preprocessing.model_dump(exclude={"faces"})
+    assert bundle.about.preprocessing.model_dump() == kept
     assert (bundle.about.data_fingerprint, bundle.about.seed) == ("f" * 64, 7)
     assert bundle.changes == ()
 

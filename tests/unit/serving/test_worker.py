@@ -29,6 +29,7 @@ class Detector:
     begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     operating: OperatingPoints = field(default_factory=OperatingPoints)
     finder: None = None
+    familiar: None = None
     broken: int = -1
     """An image with this first value makes its pass fail."""
 
