@@ -1,7 +1,8 @@
 """Write pages from the specs, schemas and commands, so that they cannot drift.
 
 ``python docs/generate.py`` writes docs/reference and the table of systems; ``--check`` only names
-the pages that are not what would be written, and ends with exit code 1 where there are any.
+the pages that are not what would be written, and ends with exit code 1 where there are any. Pages may
+be named: the table of systems takes half a minute, the others a second.
 Nothing here imports torch: the costs of systems are counted in a process of their own.
 """
 
@@ -33,8 +34,12 @@ def main() -> int:
     """Write or check the pages; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="write nothing, name stale pages")
-    check = parser.parse_args().check
-    stale = {name: text for name, text in _written().items() if text != _present(name)}
+    parser.add_argument("pages", nargs="*", help="such as reference/parts.md; without any: all")
+    given = parser.parse_args()
+    check, names = given.check, given.pages or [*PAGES]
+    if unknown := set(names) - set(PAGES):
+        parser.error(f"no pages are called {', '.join(unknown)}; there are: {', '.join(PAGES)}")
+    stale = {name: text for name in names if (text := PAGES[name]()) != _present(name)}
     for name, text in stale.items():
         if check:
             print(f"stale: docs/{name}; run python docs/generate.py", file=sys.stderr)
@@ -43,10 +48,6 @@ def main() -> int:
             (FOLDER / name).write_text(text, encoding="utf-8")
             print(f"wrote docs/{name}")
     return int(check and bool(stale))
-
-
-def _written() -> dict[str, str]:
-    return {name: write() for name, write in PAGES.items()}
 
 
 def _present(name: str) -> str | None:
