@@ -24,7 +24,8 @@ test-bf16: $(INSTALLED)  ## what depends on the arithmetic, as on a CPU with bfl
 	MFCLIP_BF16_UNITS=yes $(BIN)/pytest --numprocesses=auto $(ARITHMETIC)
 
 systems: $(INSTALLED)  ## train every small system of the paper, some minutes; not part of check
-	MFCLIP_ALL_SYSTEMS=yes $(BIN)/pytest --numprocesses=auto $(addprefix tests/functional/,test_systems.py test_clip_systems.py)
+	MFCLIP_ALL_SYSTEMS=yes $(BIN)/pytest --numprocesses=auto tests/contract/test_conformance.py \
+		$(addprefix tests/functional/,test_systems.py test_clip_systems.py)
 
 stress: $(INSTALLED)  ## half an hour of kills, damaged files and full disks; not part of check
 	$(BIN)/python tests/stress/run.py --out docs/stress.md

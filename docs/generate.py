@@ -1,8 +1,8 @@
 """Write pages from the specs, schemas and commands, so that they cannot drift.
 
 ``python docs/generate.py`` writes docs/reference and the table of systems; ``--check`` only names
-the pages that are not what would be written, and ends with exit code 1 where there are any. Pages may
-be named: the table of systems takes half a minute, the others a second.
+the pages that are not what would be written, and ends with exit code 1 where there are any. Pages
+may be named: the table of systems takes half a minute, the others a second.
 Nothing here imports torch: the costs of systems are counted in a process of their own.
 """
 
