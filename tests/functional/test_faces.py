@@ -244,3 +244,21 @@ def test_a_data_set_is_cropped_once(
     done = command(*words, code=2)
     assert "holds 'notes.txt', which is not of an earlier import" in done.stderr
     assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_an_exported_model_finds_the_faces_that_its_bundle_finds(place: Path, command) -> None:
+    command("mfclip", "export", "bundle", "faces.onnx", "--to", "onnx", cwd=place)
+    words = ("photos", "--format", "csv", "--device", "cpu")
+    of_bundle = command(
+        *("mfclip", "score", "bundle", *words, "--precision", "fp32"), cwd=place, code=9
+    )
+    exported = command("mfclip", "score", "faces.onnx", *words, cwd=place, code=9)
+    for one, other in zip(rows_of(exported.stdout), rows_of(of_bundle.stdout), strict=True):
+        for column in ("p_fake", "picture_p_fake"):
+            mine, theirs = one.pop(column), other.pop(column)
+            assert (mine == theirs == "") or float(mine) == pytest.approx(float(theirs), abs=1e-3)
+        assert one == other
+    crops = command("mfclip", "score", "faces.onnx", *words, "--no-faces", cwd=place)
+    assert len(rows_of(crops.stdout)) == 3
+    said = command("mfclip", "export", "bundle", "folder", "--to", "transformers", cwd=place)
+    assert "it takes crops of faces" in said.stderr
