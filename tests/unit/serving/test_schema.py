@@ -59,7 +59,7 @@ def test_the_description_is_kept_to(api, mode, method, path):
 
 
 def breaks_the_body(case) -> bool:
-    """In a form a number is bytes like any others: a file, whose status says that it is no image."""
+    """In a form a number is bytes like any others: a file, which has the status of no image."""
     body = case.meta.components.get(ParameterLocation.BODY)
     return body is not None and body.mode is GenerationMode.NEGATIVE
 
