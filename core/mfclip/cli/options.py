@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,5 +28,13 @@ FaceSettings = Annotated[
         "--face-set",
         metavar="KEY=VALUE",
         help="How --faces finds and crops, e.g. margin=0.3; keys of [preprocessing.faces].",
+    ),
+]
+TrustAnchors = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust-anchors",
+        metavar="FILE.pem",
+        help="With --credentials: certificates whose signatures are trusted.",
     ),
 ]

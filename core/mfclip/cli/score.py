@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from mfclip.cli.interrupts import goes_on
-from mfclip.cli.options import Device, FaceSettings, Precision, Registry
+from mfclip.cli.options import Device, FaceSettings, Precision, Registry, TrustAnchors
 from mfclip.cli.score_films import Annotate, Films, Frames, Rate, TimelineFile, films_of
 from mfclip.cli.score_rows import (
     COLUMNS,
@@ -104,14 +104,7 @@ def score(
             help="Say beside each score what the file's content credentials (C2PA) are.",
         ),
     ] = False,
-    anchors: Annotated[
-        Path | None,
-        typer.Option(
-            "--trust-anchors",
-            metavar="FILE.pem",
-            help="With --credentials: certificates whose signatures are trusted.",
-        ),
-    ] = None,
+    anchors: TrustAnchors = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
@@ -131,7 +124,7 @@ def score(
     from mfclip.data.left_out import LeftOut
 
     check_place(out, resume=resume, restart=restart)
-    signed = _credentials(credentials, anchors)
+    signed = credentials_choice(credentials, anchors)
     films = films_of(paths, frames, rate, timeline, annotate, resume=resume)
     if strict:
         require_all(paths, films=True)
@@ -149,7 +142,8 @@ def score(
     _finish(counts, left_out, str(loaded.arithmetic))
 
 
-def _credentials(asked: bool, anchors: Path | None) -> CredentialsReader | None:
+def credentials_choice(asked: bool, anchors: Path | None) -> CredentialsReader | None:
+    """What reads content credentials, where they are asked for."""
     from mfclip.data.credentials import CredentialsReader
     from mfclip.errors import UsageError
 

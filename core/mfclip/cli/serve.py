@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mfclip.cli.options import Device, FaceSettings, Precision, Registry
+from mfclip.cli.options import Device, FaceSettings, Precision, Registry, TrustAnchors
 
 if TYPE_CHECKING:
     from mfclip.recipe.settings import FacesSettings
@@ -95,6 +95,13 @@ def serve(
             "--explain/--no-explain", help="Heat maps. Default: where captum is installed."
         ),
     ] = None,
+    credentials: Annotated[
+        bool,
+        typer.Option(
+            "--credentials", help="Say beside each image's score what its content credentials are."
+        ),
+    ] = False,
+    anchors: TrustAnchors = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     device: Device = "auto",
     precision: Precision = None,
@@ -106,7 +113,7 @@ def serve(
     and Ctrl-C end the service when what it has in hand is answered.
     """
     _require_packages()
-    from mfclip.cli.score import face_choice
+    from mfclip.cli.score import credentials_choice, face_choice
     from mfclip.serving.app import create_app
     from mfclip.serving.limits import Limits
     from mfclip.serving.models import load_models
@@ -115,6 +122,7 @@ def serve(
 
     tokens = read_tokens(token_file) if token_file else None
     require_tokens(host, tokens, without=without_tokens)
+    signed = credentials_choice(credentials, anchors)
     wanted: FacesSettings | bool | None = face_choice(faces, face_settings, registry)
     models = load_models(
         bundles,
@@ -140,7 +148,7 @@ def serve(
         keep=keep,
         linger=linger / 1000,
     )
-    app = create_app(models, limits, tokens=tokens, host=host, drain=drain)
+    app = create_app(models, limits, tokens=tokens, host=host, drain=drain, credentials=signed)
     listen(app, host=host, port=port, drain=drain)
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from threading import Lock
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from mfclip.errors import MissingExtraError, UsageError
 
@@ -67,23 +68,36 @@ class CredentialsReader:
             self._context: Context = c2pa.Context(c2pa.Settings.from_dict(settings))
         except c2pa.C2paError as error:
             raise UsageError(f"{anchors}: its certificates cannot be used: {error}") from error
+        self._one_at_a_time = Lock()
 
     def __call__(self, file: Path) -> Credentials:
         """What the file's credentials say. A file that cannot be read is no error."""
+        try:
+            with file.open("rb") as stream:
+                return self.read(stream)
+        except OSError as error:
+            return _unreadable(error)
+
+    def read(self, stream: BinaryIO) -> Credentials:
+        """The same of an opened file, or of bytes in memory; from any thread."""
         import c2pa
 
         try:
             with (
-                file.open("rb") as stream,
+                self._one_at_a_time,
                 c2pa.Reader(None, stream, context=self._context) as found,
             ):
                 told = json.loads(found.json())
                 state = found.get_validation_state()
         except c2pa.C2paError.ManifestNotFound:
             return Credentials("none")
-        except (c2pa.C2paError, OSError, ValueError) as error:
-            return Credentials("unreadable", reason=" ".join(str(error).split()))
+        except (c2pa.C2paError, ValueError) as error:
+            return _unreadable(error)
         return _read(told, state or "Invalid")
+
+
+def _unreadable(error: Exception) -> Credentials:
+    return Credentials("unreadable", reason=" ".join(str(error).split()))
 
 
 def _pem(anchors: Path) -> str:

@@ -61,6 +61,30 @@ class FaceAnswer(BaseModel):
     """What is wrong with it; most often empty."""
 
 
+class CredentialsAnswer(BaseModel):
+    """Content credentials (C2PA) of a file: beside its score, and no part of it."""
+
+    model_config = _example(
+        state="valid",
+        signer="Example News, Camera",
+        tool="Example Camera 1",
+        source="digitalCapture",
+        reason="",
+    )
+
+    state: Literal["none", "invalid", "valid", "trusted", "unreadable"]
+    """``valid``: as its signer left it, whoever that is; ``trusted``: by a signer that is known
+    here."""
+    signer: str
+    """As the certificate names it."""
+    tool: str
+    """What wrote them, in its own words."""
+    source: str
+    """What the signer says the picture is, in IPTC's words."""
+    reason: str
+    """Why they are invalid, or cannot be looked at."""
+
+
 class ImageAnswer(BaseModel):
     """One file of a request."""
 
@@ -97,6 +121,8 @@ class ImageAnswer(BaseModel):
     """The verdict in a sentence, or what kept it from one."""
     faces: list[FaceAnswer] | None
     """The largest first; null where faces are not looked for."""
+    credentials: CredentialsAnswer | None = None
+    """Null where the service does not look at them."""
 
 
 class PointAnswer(BaseModel):
@@ -282,10 +308,13 @@ def explain_answer(model: Model, face: int, found: Explanation) -> ExplainAnswer
 
 
 def _image(one: Scored) -> ImageAnswer:
-    score = one.score
+    score, signed = one.score, one.seen.credentials
     return ImageAnswer(
         name=one.name,
-        **one.seen._asdict(),
+        sha256=one.seen.sha256,
+        width=one.seen.width,
+        height=one.seen.height,
+        credentials=signed and CredentialsAnswer(**signed._asdict()),
         status=str(score.status),
         reason=score.reason,
         p_fake=score.p_fake,

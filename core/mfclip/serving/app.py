@@ -24,6 +24,7 @@ from mfclip.serving.tokens import is_local
 from mfclip.version import __version__
 
 if TYPE_CHECKING:
+    from mfclip.data.credentials import CredentialsReader
     from mfclip.serving.limits import Limits
     from mfclip.serving.models import Model
     from mfclip.serving.tokens import Tokens
@@ -39,6 +40,7 @@ def create_app(
     tokens: Tokens | None = None,
     host: str = "127.0.0.1",
     drain: float = 30.0,
+    credentials: CredentialsReader | None = None,
 ) -> FastAPI:
     """The application; its threads run from its start-up to its end.
 
@@ -53,12 +55,14 @@ def create_app(
         that pages from elsewhere cannot reach it through a visitor's browser.
     drain
         Seconds that are given to what is in hand when it ends.
+    credentials
+        Reads the content credentials of images; None: they are not looked at.
     """
     meters = Meters()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = service = Service(models, limits, meters)
+        app.state.service = service = Service(models, limits, meters, credentials)
         yield
         if not service.close(drain):
             _log.warning("ended with images unscored: they took longer than the time to drain")

@@ -24,6 +24,7 @@ from mfclip.text import did_you_mean
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from mfclip.data.credentials import Credentials, CredentialsReader
     from mfclip.faces.finder import FaceFinder
     from mfclip.inference.points import Point
     from mfclip.inference.score import Score, Scores
@@ -45,6 +46,8 @@ class Seen(NamedTuple):
     width: int | None
     """Of the upright picture, pixels; None where it could not be decoded."""
     height: int | None
+    credentials: Credentials | None = None
+    """Content credentials of the file; None: they are not looked at here."""
 
 
 class Scored(NamedTuple):
@@ -62,8 +65,15 @@ class Service:
     Of an upload nothing is kept: its bytes go when it is decoded, its pixels when it is scored.
     """
 
-    def __init__(self, models: Mapping[str, Model], limits: Limits, meters: Meters) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        limits: Limits,
+        meters: Meters,
+        credentials: CredentialsReader | None = None,
+    ) -> None:
         self.models, self.limits, self.meters = models, limits, meters
+        self._credentials = credentials
         self.draining = False
         """Whether it finishes what it has and is about to end."""
         self._in_hand = self._explanations = 0
@@ -168,7 +178,10 @@ class Service:
             limit=self.limits.max_pixels // (loaded.frames or 1),
         )
         height, width = (None, None) if given.image is None else given.image.shape[-2:]
-        seen = Seen(hashlib.sha256(upload.content).hexdigest(), width, height)
+        signed = None
+        if self._credentials is not None:
+            signed = self._credentials.read(io.BytesIO(upload.content))
+        seen = Seen(hashlib.sha256(upload.content).hexdigest(), width, height, signed)
         finder = self._finder(loaded)
         return seen, examined(given, smallest=loaded.smallest, finder=finder)
 

@@ -63,7 +63,21 @@ export function told(answer, image, faces) {
   if (image.status === "ok" && image.reason)
     words.append(make("p", { className: "note", text: `Of this file: ${image.reason}.` }));
   if (faces) words.append(faces);
+  if (image.credentials) words.append(signed(image.credentials));
   return words;
+}
+
+/** Where the file says it comes from: beside the score, and no part of it. */
+function signed({ state, signer, source, reason }) {
+  const says = {
+    none: "none",
+    invalid: `invalid: ${reason}`,
+    valid: `as ${signer} left it; whether that is true of the signer is not known here`,
+    trusted: `signed by ${signer}, whom this service trusts`,
+    unreadable: "they cannot be looked at",
+  };
+  const kind = source ? `. The signer says: ${source}` : "";
+  return make("p", { className: "note", text: `Content credentials: ${says[state]}${kind}.` });
 }
 
 function scale(value, point, verdict) {
