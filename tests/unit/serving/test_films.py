@@ -214,7 +214,7 @@ def test_images_are_answered_while_a_film_is_scored(serving, models, film, photo
 
     def counted(images, *, keep=False):
         passes.append(len(images))
-        time.sleep(0.05)
+        time.sleep(0.2)  # a film of two seconds, so that a slow machine has time to ask
         return model.loaded.predictor(images, keep=keep)
 
     counted.preprocessor = model.loaded.predictor.preprocessor
