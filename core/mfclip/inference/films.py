@@ -115,14 +115,16 @@ def judge(
     batch_size: int,
     each: Callable[[Watched], None] | None = None,
     about: About | None = None,
+    reached: Callable[[float], None] | None = None,
 ) -> FilmScore:
     """As :func:`score_film`; ``each`` is given the pixels as well, and drops them.
 
-    ``about`` is filled in while it goes on.
+    ``about`` is filled in while it goes on; ``reached`` as of
+    :func:`mfclip.inference.watching.watch`.
     """
     about, tally = about or About(), _Tally(loaded, point)
     try:
-        for watched in watch(loaded, path, plan, batch_size, about):
+        for watched in watch(loaded, path, plan, batch_size, about, reached):
             tally.add(watched)
             if each is not None:
                 each(watched)

@@ -5,7 +5,7 @@ A frame is decoded, its faces are cut out, a batch of crops is scored, and they 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,9 +97,16 @@ class About:
 
 
 def watch(
-    loaded: Scores, path: Path, plan: Plan, batch_size: int, about: About
+    loaded: Scores,
+    path: Path,
+    plan: Plan,
+    batch_size: int,
+    about: About,
+    reached: Callable[[float], None] | None = None,
 ) -> Generator[Watched, None, None]:
     """Scores of a film as they are made, in the order of its frames; ``about`` is filled in.
+
+    ``reached`` is told the seconds of every frame that is decoded; what it raises ends the film.
 
     Raises
     ------
@@ -112,9 +119,16 @@ def watch(
     wanted = wanted_of(about.extent, plan.frames, plan.rate)
     decoded = each_frame(path, about.damage)
     with closing(decoded):
-        taken = _noting(evenly_shown(decoded, about.extent, wanted), about)
+        passed = _telling(decoded, reached) if reached else decoded
+        taken = _noting(evenly_shown(passed, about.extent, wanted), about)
         samples = _samples(loaded, taken)
         yield from _scored(loaded, samples, batch_size)
+
+
+def _telling(frames: Iterable[Frame], reached: Callable[[float], None]) -> Iterator[Frame]:
+    for frame in frames:
+        reached(float(frame.time))
+        yield frame
 
 
 def _noting(frames: Iterable[Frame], about: About) -> Iterator[Frame]:

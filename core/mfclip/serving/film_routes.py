@@ -57,7 +57,7 @@ async def begin(
     if asked.frames is not None and asked.frames > service.limits.max_frames:
         most = service.limits.max_frames
         raise Refusal(422, f"frames {asked.frames} is over the limit of {most}; ask for fewer")
-    with service.admitted(), service.films:
+    with service.admitted(), service.films.place():
         upload = await _arrived(request, service)
         job = service.films.begin(chosen, point, plan, upload)
     response.headers["Location"] = f"{VIDEO}/{job.id}"

@@ -8,8 +8,9 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -62,6 +63,8 @@ class Job:
     trouble: str = ""
     """Why it ``failed``."""
     about: About = field(default_factory=About)
+    reached: float = 0.0
+    """Seconds of the film that are decoded."""
     cancelled: bool = False
     ended: float | None = None
     """Seconds of the monotonic clock."""
@@ -71,9 +74,9 @@ class Job:
         """Share of the film that was looked at, 0-1."""
         if self.state == "done":
             return 1.0
-        if not self.timeline or self.about.extent is None:
+        if self.about.extent is None:
             return 0.0
-        return min(1.0, self.timeline[-1].seconds / max(float(self.about.extent.seconds), 1e-9))
+        return min(1.0, self.reached / max(float(self.about.extent.seconds), 1e-9))
 
 
 class FilmJobs:
@@ -87,37 +90,47 @@ class FilmJobs:
         self._worker, self._limits, self._meters = worker, limits, meters
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
-        self._uploading = 0
+        self._in_hand = 0
         self._closing = False
-        self._folder = tempfile.TemporaryDirectory(prefix="mfclip-films-")
+        self._made: tempfile.TemporaryDirectory[str] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mfclip-film")
 
     @property
     def folder(self) -> Path:
-        """Where uploads are written."""
-        return Path(self._folder.name)
-
-    def __enter__(self) -> None:
-        """Hold a place for an upload. Raises :class:`Refusal` where there is none."""
+        """Where uploads are written; made for the first one."""
         with self._lock:
-            self._sweep()
-            open_jobs = sum(job.ended is None for job in self._jobs.values())
-            if self._closing or open_jobs + self._uploading >= self._limits.films:
+            if self._made is None:
+                self._made = tempfile.TemporaryDirectory(prefix="mfclip-films-")
+            return Path(self._made.name)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place for a film while it arrives. Raises :class:`Refusal` where there is none.
+
+        A film that has begun by then keeps one of its own until its file is gone, also where
+        nobody waits for its answer any more: so the disk is bounded.
+        """
+        with self._lock:
+            if self._closing or self._in_hand >= self._limits.films:
                 raise Refusal(
                     429, f"{self._limits.films} films are in hand, which is the limit; come again"
                 )
-            self._uploading += 1
+            self._in_hand += 1
+        try:
+            yield
+        finally:
+            self._leave()
 
-    def __exit__(self, *_: object) -> None:
-        """Give the place back: the upload is a job by now, or was given up."""
+    def _leave(self) -> None:
         with self._lock:
-            self._uploading -= 1
+            self._in_hand -= 1
 
     def begin(self, model: Model, point: Point, plan: Plan, upload: FilmUpload) -> Job:
         """Take a film that has arrived; it is scored when its turn comes."""
         job = Job(model, point, plan, upload)
         with self._lock:
             self._jobs[job.id] = job
+            self._in_hand += 1
         self._thread.submit(self._run, job)
         return job
 
@@ -146,7 +159,8 @@ class FilmJobs:
             for job in self._jobs.values():
                 job.cancelled = True
         self._thread.shutdown(wait=True)
-        self._folder.cleanup()
+        if self._made is not None:
+            self._made.cleanup()
 
     def _sweep(self) -> None:
         """Drop answers that are over their time, and those beyond the number that is kept."""
@@ -166,24 +180,29 @@ class FilmJobs:
                 job.state = "done"
                 self._meters.film(job.model.name, str(job.film.verdict or job.film.status))
         except Refusal as refusal:
-            job.state, job.trouble = "failed", refusal.message
+            job.trouble, job.state = refusal.message, "failed"
         except Exception:
             _log.exception("a film failed")
-            job.state, job.trouble = "failed", "the service failed; its log says why"
+            job.trouble, job.state = "the service failed; its log says why", "failed"
         finally:
             job.upload.path.unlink(missing_ok=True)
+            self._leave()
             job.ended = time.monotonic()
 
     def _judged(self, job: Job) -> FilmScore:
         until = time.monotonic() + self._limits.film_timeout
 
-        def keep(watched: Watched) -> None:
+        def reached(seconds: float) -> None:
             self._require_going_on(job, until)
+            job.reached = seconds
+
+        def keep(watched: Watched) -> None:
+            self._require_going_on(job, until)  # a pass may have taken long
             job.timeline.append(watched.score)
 
         lent = _Lent(job.model.loaded, self._worker)
         batch = self._limits.batch_size
-        return judge(lent, job.upload.path, job.plan, job.point, batch, keep, job.about)
+        return judge(lent, job.upload.path, job.plan, job.point, batch, keep, job.about, reached)
 
     def _require_going_on(self, job: Job, until: float) -> None:
         """Raise :class:`Refusal` where a film is given up, takes too long or is too much."""

@@ -107,8 +107,10 @@ class _OnDisk:
         self._bytes += len(data)
 
     def discard(self) -> None:
-        self._stream.close()
-        self._path.unlink()
+        try:
+            self._stream.close()  # which writes, and fails on a full disk
+        finally:
+            self._path.unlink()
 
     def finished(self, name: str) -> FilmUpload:
         self._stream.close()

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mfclip.faces.finder import FaceFinder
+from mfclip.inference import watching
 from mfclip.serving.app import create_app
 from mfclip.serving.limits import Limits
 from mfclip.testing.toys import red_regions
@@ -182,12 +183,13 @@ def test_films_wait_for_each_other_and_no_more_than_so_many(serving, held, film)
 
 def test_a_film_is_given_up(serving, held, film):
     served, go_on, begun = held
-    with serving(served=served) as client:
+    with serving(served=served, films=2) as client:
         first, second = send(client, film), send(client, film)
         assert begun.wait(SECONDS)
         for one in (first, second):
             assert client.delete(one.headers["location"]).status_code == 204
             assert client.get(one.headers["location"]).status_code == 404
+        assert send(client, film).status_code == 429, "their files are there until they end"
         go_on.set()
         until = time.monotonic() + SECONDS
         while left(client):
@@ -271,3 +273,37 @@ def test_without_pyav(serving, film, monkeypatch):
         answer = send(client, film)
     assert answer.status_code == 404
     assert "pip install 'mfclip[video]'" in answer.json()["message"]
+
+
+def test_a_film_of_which_no_frame_is_scored_yet_is_told_and_can_be_given_up(
+    serving, film, monkeypatch
+):
+    """Looked at after every frame that is decoded: the first pass may be hours into a film."""
+    decoded, go_on = threading.Event(), threading.Event()
+    real = watching.each_frame
+
+    def slowly(path, damage):
+        for number, frame in enumerate(real(path, damage)):
+            if number == 10:
+                decoded.set()
+                assert go_on.wait(SECONDS)
+            yield frame
+
+    monkeypatch.setattr(watching, "each_frame", slowly)
+    with serving(batch_size=1000) as client:
+        place = send(client, film, "?frames=20").headers["location"]
+        assert decoded.wait(SECONDS)
+        job = client.get(place).json()
+        assert (job["state"], job["answer"]) == ("scoring", None)
+        assert job["progress"] == pytest.approx(0.45, abs=0.06)
+        running = client.app.state.service.films.find(place.rpartition("/")[2])
+        assert client.delete(place).status_code == 204
+        go_on.set()
+        until = time.monotonic() + SECONDS
+        while running.ended is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    assert (running.state, running.trouble, running.timeline) == (
+        *("failed", "the job was given up"),
+        [],
+    )
