@@ -1,11 +1,11 @@
 """Names of what parts read beside the images.
 
 A part lists names in ``reads``, and its module's ``forward`` is handed those that are there as
-keyword arguments, ``-`` and ``.`` written as ``_``. Five names are always known; every other one
+keyword arguments, ``-`` and ``.`` written as ``_``. Six names are always known; every other one
 is what an *input* part of the recipe gives.
 
-In scoring an image has no truth: of the five only ``index`` has no meaning there either, so a
-``forward`` gives each of them a default. An input that is made from the image alone is there in
+In scoring an image has no truth, no group and no place in a split, so a ``forward`` gives each of
+the six a default. An input that is made from the image alone is there in
 scoring as in training.
 """
 
@@ -17,6 +17,7 @@ STANDARD_READS = {
     "tokens": "(B, S, L), the tokens of each sample's prompt; as `prompt`",
     "progress": "a number 0-1: how much of the training is done; only while training",
     "index": "(B,), row of the training split; only while training",
+    "group": "(B,), which `group` of the manifest, 0 the first by name; only while training",
 }
 """What every recipe can hand over, and its shape."""
 

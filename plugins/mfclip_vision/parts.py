@@ -313,6 +313,10 @@ class Vector(ImageEncoder):
     """n: numbers of the vector."""
     standardise: bool = True
     """Subtract each number's mean over the training images and divide by its deviation."""
+    erase_groups: int = Field(default=0, ge=0)
+    """At most so many directions are taken out in which the real images of one ``group`` of the
+    manifest differ, in the mean, from those of another. A group that has no fakes, or only fakes of
+    one kind, then does not teach that its pictures are real. No groups: nothing is taken out."""
 
     @property
     def reads(self) -> frozenset[str]:  # type: ignore[override]  # a setting decides
@@ -333,7 +337,8 @@ class Vector(ImageEncoder):
         """Make the module."""
         from mfclip_vision.vector import VectorEncoder
 
-        return VectorEncoder(self.input, keyword(self.input), self.length, self.standardise)
+        given = (keyword(self.input), self.length, self.standardise, self.erase_groups)
+        return VectorEncoder(self.input, *given)
 
 
 class FrameMean(ImageEncoder):

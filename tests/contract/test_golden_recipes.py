@@ -66,24 +66,37 @@ ADDED: dict[str, str] = {
     "clip-vit.lora_rank": "read with tune = lora alone",
     "clip-vit.lora_alpha": "read with tune = lora alone",
     "clip-vit.lora_on": "read with tune = lora alone",
+    "vector.erase_groups": "nothing is taken out",
     "timm.tune": "all of it learns, unless freeze says otherwise",
     "timm.rate": "the recipe's",
 }
 """Options that came later, ``"cvit.option"``, ``"training.option"`` or ``".table"``, and why their
 default does what was done before. Such an option is the one allowed change."""
 PROBE = (
-    "the assembly clip-probe read the class tokens of four blocks; it reads all blocks, and their "
+    "the assembly clip-probe read the class tokens of four blocks; it reads the upper six, and their "
     "patches too; see CHANGELOG.md"
 )
+PAIR = "a member of the assembly clip-pair read all twelve blocks; it reads what clip-probe reads"
 MOVED = {
     "head.normalise: was True, is False": "0.1 L2-normalised X_v before a bare linear layer, which "
     "is neither the paper's head nor the published code's and hardly learns; see CHANGELOG.md",
     **{
-        f"input.0.read.{place}: was {was!r}, is {place + 1}": PROBE
-        for place, was in enumerate((6, 8, 10, 12, *["not there"] * 8))
+        f"input.0.read.{place}: was {was!r}, is {now}": PROBE
+        for place, (was, now) in {
+            0: (6, 7),
+            2: (10, 9),
+            3: (12, 10),
+            4: ("not there", 11),
+            5: ("not there", 12),
+        }.items()
     },
     "input.0.pool: was 'class', is 'both'": PROBE,
-    "vision.length: was 3072, is 18432": PROBE,
+    "vision.length: was 3072, is 9216": PROBE,
+    "vision.erase_groups: was 0, is 8": PROBE,
+    **{f"input.0.read.{place}: was {place + 1}, is {place + 7}": PAIR for place in range(6)},
+    **{f"input.0.read.{place}: was {place + 1}, is 'not there'": PAIR for place in range(6, 12)},
+    "detector.member.1.length: was 18432, is 9216": PAIR,
+    "detector.member.1.erase_groups: was 0, is 8": PAIR,
 }
 """The two things in which an assembly is not what it was, and why. Filled-in recipes, and so all
 bundles, name their head and what they read, and keep it."""

@@ -127,7 +127,7 @@ class TrainingBatch(NamedTuple):
     images: Float[Tensor, "batch *frames 3 height width"]
     """On the device, 0-1; clips are (B, T, 3, H, W)."""
     reads: Mapping[str, Any]
-    """``label``, ``prompt``, ``index`` and whatever else the detector reads, by name."""
+    """``label``, ``prompt``, ``index``, ``group`` and whatever else the detector reads, by name."""
 
 
 @runtime_checkable

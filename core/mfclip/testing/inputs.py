@@ -90,11 +90,17 @@ def _own_row(tokeniser: Tokenises, number: int) -> Int[Tensor, " some"]:
     return torch.tensor(list(tokeniser.tokens(f"{WORDS[first]} {WORDS[second]}")))
 
 
+def groups(batch: int) -> Int[Tensor, " batch"]:
+    """Two groups, with images of both labels in each."""
+    return torch.arange(batch) // 2 % 2
+
+
 def targets(batch: int, part: Loss, context: BuildContext) -> Targets:
     """The truth of a batch, and what the loss reads beside it: maps of one channel."""
     label, prompt = labels(batch), prompt_rows(batch, context.prompts)
     truth = {"label": label, "prompt": prompt, "index": torch.arange(batch), "progress": 0.5}
     truth["tokens"] = tokens(batch, context.sentences)
+    truth["group"] = groups(batch)
     pictures = images(batch, context.image_size)
     named = {
         name: truth[name] if name in truth else _shaped(pictures, MAP, context)
@@ -126,7 +132,7 @@ def beside(
         tokeniser = part.tokeniser() if isinstance(part, Detector) else None
         rows = prompt_rows(batch, context.prompts)
         known = {"label": labels(batch), "prompt": rows, "progress": 0.5}
-        known["index"] = torch.arange(batch)
+        known |= {"index": torch.arange(batch), "group": groups(batch)}
         known["tokens"] = tokens(context.prompts, context.sentences, 0, tokeniser)[rows]
         found |= {name: value for name, value in known.items() if name in part.reads}
     return {keyword(name): value for name, value in found.items()}

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from mfclip.data.source import Source
@@ -79,6 +80,13 @@ class Feed:
         paths = [row.path.as_posix().encode() for row in self.train.rows]
         return [int.from_bytes(hashlib.sha256(path).digest()[:7], "big") for path in paths]
 
+    @cached_property
+    def _groups(self) -> Int64[Tensor, " rows"]:
+        """Of each training row which group it belongs to, counted in the order of their names."""
+        names = [row.group for row in self.train.rows]
+        place = {name: i for i, name in enumerate(sorted(set(names)))}
+        return torch.tensor([place[name] for name in names], dtype=torch.int64)
+
     def _of_rows(self, forged: Forged) -> dict[str, list[Tensor]]:
         """Inputs that need a row; a recipe with pseudo-fakes reads none of them."""
         return self.preprocessor.inputs.of_row.of(self._sources(forged.batch))
@@ -120,11 +128,12 @@ class Feed:
         return TrainingBatch(prepared, {**self._standard(batch, progress), **beside})
 
     def _standard(self, batch: Batch, progress: float) -> dict[str, Any]:
-        label, row, index = (
+        group = self._groups[batch.index]
+        label, row, index, group = (
             one.to(self.device, non_blocking=True)
-            for one in (batch.label, batch.prompt, batch.index)
+            for one in (batch.label, batch.prompt, batch.index, group)
         )
-        found = {"label": label, "row": row, "index": index, "progress": progress}
+        found = {"label": label, "row": row, "index": index, "group": group, "progress": progress}
         if self.prompts is not None:
             found |= {"prompt": row, "tokens": self.prompts.tokens.to(self.device)[row]}
         return found
