@@ -135,6 +135,25 @@ pseudo_fakes = [{ use = "self-blend" }]
 """
 
 
+def test_what_tells_the_groups_of_reals_apart_is_taken_out(root):
+    manifest = root / "data" / "manifest.csv"
+    head, *lines = manifest.read_text().splitlines()
+    groups = ["group", *("abc"[number // 2 % 3] for number in range(len(lines)))]
+    together = [f"{line},{group}" for line, group in zip([head, *lines], groups, strict=True)]
+    manifest.write_text("\n".join(together) + "\n")
+    recipe = built(root)
+    loaded = load(root / "run", "cpu")
+    files = [root / "data" / f"{number}.png" for number in range(0, 24, 2)]
+    images = [torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1) for file in files]
+    prepared, beside = loaded.predictor.prepared(images)
+    encoder = loaded.predictor.module.vision
+    rows = encoder(prepared, clip_features=beside["clip-features"]).double()
+    means = torch.stack([rows[place::3].mean(0) for place in range(3)])
+    assert recipe.assembly == "clip-probe"
+    assert torch.linalg.matrix_rank(encoder.directions) == 2
+    assert (means - means.mean(0)).abs().max() < 1e-4 < (rows - rows.mean(0)).abs().max()
+
+
 def test_versions_are_made_once_of_the_images_as_they_were_changed(root, monkeypatch):
     made: list[list[torch.Tensor]] = []
     many = MakesFeatures.many
