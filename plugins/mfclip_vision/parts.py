@@ -314,14 +314,15 @@ class Vector(ImageEncoder):
     standardise: bool = True
     """Subtract each number's mean over the training images and divide by its deviation."""
     erase_groups: int = Field(default=0, ge=0)
-    """At most so many directions are taken out in which the real images of one ``group`` of the
-    manifest differ, in the mean, from those of another. A group that has no fakes, or only fakes of
-    one kind, then does not teach that its pictures are real. No groups: nothing is taken out."""
+    """Take out the directions in which the real images of one ``group`` of the manifest differ, in
+    the mean, from those of another; room for so many groups and one more. A group that has no
+    fakes, or only fakes of one kind, then does not teach that its pictures are real. Without
+    groups nothing is taken out."""
 
     @property
     def reads(self) -> frozenset[str]:  # type: ignore[override]  # a setting decides
-        """The one input."""
-        return frozenset({self.input})
+        """The one input, and in training what erasing groups needs."""
+        return frozenset({self.input, *(("label", "group") if self.erase_groups else ())})
 
     @property
     def shapes(self) -> dict[str, tuple[str | int, ...]]:

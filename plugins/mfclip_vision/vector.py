@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mfclip.detector.protocols import TrainingBatch
 from mfclip.errors import PluginError
+from mfclip.ranks.shares import gather
 
 
 class VectorEncoder(nn.Module):
@@ -25,14 +27,18 @@ class VectorEncoder(nn.Module):
     standardise
         Subtract each number's mean over the training images and divide by its deviation.
     erased
-        k: at most so many directions are taken out in which the means of the real images of the
-        groups differ, after standardising; one less than there are groups is all there can be.
-        The projection is the one of Haghighatkhah et al. 2022 (a single projection along the
-        difference of the means), for more than two groups.
+        k: the directions are taken out in which the means of the real images of the groups differ,
+        after standardising, k at most; of G groups there are G - 1. The means are those of the
+        images as they are, to begin with, and then of these and all changed versions that training
+        has seen, so that a linear layer on top cannot tell the groups of the reals that it is
+        taught with. The projection is the one of Haghighatkhah et al. 2022 (a single projection
+        along the difference of the means), for more than two groups.
     """
 
     mean: Tensor
     deviation: Tensor
+    seen: Tensor
+    real_means: Tensor
     directions: Tensor
 
     def __init__(
@@ -43,27 +49,37 @@ class VectorEncoder(nn.Module):
         self.standardise, self.erased = standardise, erased
         self.register_buffer("mean", torch.zeros(length))
         self.register_buffer("deviation", torch.ones(length))
+        self.register_buffer("seen", torch.zeros(erased + 1) if erased else None)
+        self.register_buffer("real_means", torch.zeros(erased + 1, length) if erased else None)
         # Rows of length 1 at right angles to each other; those that are not needed stay 0.
         self.register_buffer("directions", torch.zeros(erased, length) if erased else None)
 
     def before_epoch(self, epoch: int, batches: Iterable[TrainingBatch]) -> None:
-        """Before the first epoch: what is subtracted, divided by and taken out, in float64."""
+        """Before the first epoch: what is subtracted, divided by and taken out, in float64.
+
+        Raises :class:`PluginError` where the data have more groups than ``erased`` + 1.
+        """
         if epoch or not (self.standardise or self.erased):
             return
-        seen = Moments(self.length)
+        found = Moments(self.length)
         for batch in batches:
             reads = batch.reads
-            seen.add(self._checked(reads[self.name]), reads["label"], reads["group"])
+            self._require_room(reads["group"])
+            found.add(self._checked(reads[self.name]), reads["label"], reads["group"])
         if self.standardise:
-            self.mean.copy_(seen.mean)
-            self.deviation.copy_(seen.deviation)
-        if self.erased:
-            self.directions.copy_(
-                group_directions(seen.real_means / self.deviation.double(), self.erased)
-            )
+            self.mean.copy_(found.mean)
+            self.deviation.copy_(found.deviation)
+        for group, (count, total) in found.reals.items() if self.erased else ():
+            self.seen[group] = count
+            self.real_means[group] = (total / count - self.mean.cpu()) / self.deviation.cpu()
+        self._direct()
 
     def forward(
-        self, images: Float[Tensor, "batch 3 height width"], **given: Any
+        self,
+        images: Float[Tensor, "batch 3 height width"],
+        label: Int[Tensor, " batch"] | None = None,
+        group: Int[Tensor, " batch"] | None = None,
+        **given: Any,
     ) -> Float[Tensor, "batch n"]:
         """Standardise and project; the images are not looked at.
 
@@ -72,7 +88,31 @@ class VectorEncoder(nn.Module):
         vectors = (self._checked(given[self.keyword]) - self.mean) / self.deviation
         if not self.erased:
             return vectors
+        if self.training and label is not None and group is not None:
+            self._follow(gather(vectors), gather(label), gather(group))
         return vectors - vectors @ self.directions.T @ self.directions
+
+    @torch.no_grad()
+    def _follow(self, vectors: Tensor, label: Tensor, group: Tensor) -> None:
+        """Let the real images of a batch, that of all processes, count in the means."""
+        member = functional.one_hot(group, self.erased + 1).to(vectors) * (label == 0)[:, None]
+        more = member.sum(0)
+        self.seen += more
+        share = 1 / self.seen.clamp(min=1)[:, None]
+        self.real_means += share * (member.T @ vectors - more[:, None] * self.real_means)
+        self._direct()
+
+    def _direct(self) -> None:
+        if self.erased:
+            self.directions.copy_(group_directions(self.real_means[self.seen > 0], self.erased))
+
+    def _require_room(self, group: Tensor) -> None:
+        if self.erased and int(group.max()) > self.erased:
+            raise PluginError(
+                f"vector has erase_groups = {self.erased}, which is room for {self.erased + 1} "
+                f"groups; the training images have {int(group.max()) + 1} or more: set it to one "
+                "less than there are groups, or to 0"
+            )
 
     def _checked(self, vectors: Tensor) -> Float[Tensor, "batch n"]:
         if vectors.ndim != 2 or vectors.shape[1] != self.length:
@@ -84,38 +124,34 @@ class VectorEncoder(nn.Module):
 
 
 class Moments:
-    """Sums over batches of vectors: of all, and of the real ones of each group."""
+    """Sums over batches of vectors, float64: of all, and of the real ones of each group."""
 
     def __init__(self, length: int) -> None:
         self._count = 0
-        self._mean = torch.zeros(length, dtype=torch.float64)
+        self.mean: Float64[Tensor, " n"] = torch.zeros(length, dtype=torch.float64)
+        """Of all vectors."""
         self._squares = torch.zeros(length, dtype=torch.float64)
-        self._reals: dict[int, tuple[int, Tensor]] = {}
+        self.reals: dict[int, tuple[int, Float64[Tensor, " n"]]] = {}
+        """Of the real vectors of each group that has any: how many, and their sum."""
 
     def add(
         self,
         vectors: Float[Tensor, "batch n"],
-        label: Tensor,
-        group: Tensor,
+        label: Int[Tensor, " batch"],
+        group: Int[Tensor, " batch"],
     ) -> None:
-        """One batch more; ``label`` 0 is real, ``group`` a number for each."""
-        rows = vectors.double().cpu()
-        more = len(rows)
-        off = rows.mean(0) - self._mean
+        """One batch more; ``label`` 0 is real."""
+        rows, label, group = vectors.double().cpu(), label.cpu(), group.cpu()
+        more, off = len(rows), rows.mean(0) - self.mean
         total = self._count + more
-        # Chan et al. 1983: variances of two parts from the difference of their means.
+        # Chan et al. 1983: the variance of two parts from the difference of their means.
         self._squares += rows.var(0, correction=0) * more + off**2 * self._count * more / total
-        self._mean += off * more / total
+        self.mean += off * more / total
         self._count = total
         for number in set(group[label == 0].tolist()):
-            own = rows[((label == 0) & (group == number)).cpu()]
-            count, summed = self._reals.get(number, (0, torch.zeros_like(self._mean)))
-            self._reals[number] = (count + len(own), summed + own.sum(0))
-
-    @property
-    def mean(self) -> Float64[Tensor, " n"]:
-        """Of all vectors."""
-        return self._mean
+            own = rows[(label == 0) & (group == number)]
+            count, summed = self.reals.get(number, (0, torch.zeros_like(self.mean)))
+            self.reals[number] = (count + len(own), summed + own.sum(0))
 
     @property
     def deviation(self) -> Float64[Tensor, " n"]:
@@ -123,23 +159,17 @@ class Moments:
         spread = (self._squares / max(self._count, 1)).sqrt()
         return torch.where(spread > 1e-8, spread, torch.ones_like(spread))
 
-    @property
-    def real_means(self) -> Float64[Tensor, "groups n"]:
-        """Of the real vectors of each group that has any, in the order of the groups."""
-        means = [summed / count for _, (count, summed) in sorted(self._reals.items())]
-        return torch.stack(means) if means else torch.zeros(0, len(self._mean)).double()
 
+def group_directions(means: Float[Tensor, "groups n"], most: int) -> Float[Tensor, "most n"]:
+    """Rows of length 1 at right angles that span the differences of the means.
 
-def group_directions(means: Float64[Tensor, "groups n"], most: int) -> Float64[Tensor, "most n"]:
-    """Rows at right angles that span the differences of the means, the largest first.
-
-    Of G groups there are G - 1 at most; where ``most`` is less, the smallest differences stay in.
-    Rows that are not needed are 0.
+    Of G groups there are G - 1 at most, and less where means coincide or lie on a line; the rows
+    that are not needed are 0.
     """
-    found = torch.zeros(most, means.shape[1], dtype=torch.float64)
+    found = means.new_zeros(most, means.shape[1])
     if len(means) < 2:
         return found
     _, sizes, rows = torch.linalg.svd(means - means.mean(0), full_matrices=False)
-    needed = min(most, int((sizes > 1e-9 * sizes[0].clamp(min=1e-12)).sum()), len(means) - 1)
+    needed = int((sizes > 1e-5 * sizes[0].clamp(min=1e-12)).sum())
     found[:needed] = rows[:needed]
     return found

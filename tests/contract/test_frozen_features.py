@@ -117,7 +117,7 @@ def test_features_are_made_once_and_the_scores_are_those_without_the_cache(root,
 def test_the_bundle_is_light_and_its_vectors_standardised(root):
     built(root)
     state = load_file(root / "run" / "model.safetensors")
-    assert (root / "run" / "model.safetensors").stat().st_size < 2000
+    assert (root / "run" / "model.safetensors").stat().st_size < 6000  # no tower
     made = [np.load(file) for file in (root / "cache/inputs").rglob("*.npy")]
     assert {vector.shape for vector in made} == {(32,)}
     assert state["vision.mean"].shape == (32,)

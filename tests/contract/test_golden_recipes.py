@@ -92,11 +92,11 @@ MOVED = {
     },
     "input.0.pool: was 'class', is 'both'": PROBE,
     "vision.length: was 3072, is 9216": PROBE,
-    "vision.erase_groups: was 0, is 8": PROBE,
+    "vision.erase_groups: was 0, is 16": PROBE,
     **{f"input.0.read.{place}: was {place + 1}, is {place + 7}": PAIR for place in range(6)},
     **{f"input.0.read.{place}: was {place + 1}, is 'not there'": PAIR for place in range(6, 12)},
     "detector.member.1.length: was 18432, is 9216": PAIR,
-    "detector.member.1.erase_groups: was 0, is 8": PAIR,
+    "detector.member.1.erase_groups: was 0, is 16": PAIR,
 }
 """The two things in which an assembly is not what it was, and why. Filled-in recipes, and so all
 bundles, name their head and what they read, and keep it."""

@@ -92,12 +92,48 @@ def test_fakes_do_not_move_the_directions_and_order_of_batches_does_not_either()
     torch.testing.assert_close(ours.T @ ours, theirs.T @ theirs, atol=1e-5, rtol=0)
 
 
-def test_with_fewer_directions_than_differences_the_largest_go_first() -> None:
-    means = torch.zeros(3, 5, dtype=torch.float64)
-    means[1, 0], means[2, 1] = 10.0, 1.0
-    assert group_directions(means, 1)[0].abs().argmax() == 0
-    both = group_directions(means, 2)
-    torch.testing.assert_close(both @ both.T, torch.eye(2, dtype=torch.float64))
+def test_directions_span_the_differences_and_no_more() -> None:
+    means = torch.zeros(4, 5)
+    means[1, 0], means[2, 1] = 10.0, 1.0  # the fourth lies where the first does
+    found = group_directions(means, 6)
+    torch.testing.assert_close(found[:2] @ found[:2].T, torch.eye(2))
+    assert not found[2:].any()
+    left = means - means @ found.T @ found
+    assert (left - left[0]).abs().max() < 1e-5
+
+
+def test_training_counts_every_version_that_it_saw() -> None:
+    vectors, label, group = rows()
+    part = encoder(standardise=False, erased=4)
+    part.before_epoch(0, batches(vectors, label, group))
+    changed = vectors + torch.randn(vectors.shape, generator=torch.Generator().manual_seed(2))
+    part.train()
+    for more, one, g in zip(changed.split(9), label.split(9), group.split(9), strict=True):
+        part(IMAGES, clip_features=more, label=one, group=g)
+    both = torch.cat([vectors, changed])
+    real, of = label.repeat(2) == 0, group.repeat(2)
+    means = torch.stack([both[real & (of == g)].mean(0) for g in range(3)])
+    torch.testing.assert_close(part.real_means[:3], means, rtol=1e-4, atol=1e-4)
+    out = means - means @ part.directions.T @ part.directions
+    assert (out - out.mean(0)).abs().max() < 1e-4
+
+
+def test_scoring_changes_nothing() -> None:
+    vectors, label, group = rows()
+    part = encoder(erased=4)
+    part.before_epoch(0, batches(vectors, label, group))
+    kept = {name: tensor.clone() for name, tensor in part.state_dict().items()}
+    part.train()
+    part(IMAGES, clip_features=vectors)
+    part.eval()
+    part(IMAGES, clip_features=vectors, label=label, group=group)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in part.state_dict().items())
+
+
+def test_more_groups_than_there_is_room_for_are_refused() -> None:
+    vectors, label, group = rows()
+    with pytest.raises(PluginError, match=r"erase_groups = 1, .* room for 2 groups; .* have 3"):
+        encoder(erased=1).before_epoch(0, batches(vectors, label, group))
 
 
 @pytest.mark.parametrize("groups", [0, 1])
