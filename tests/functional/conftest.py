@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 import venv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
@@ -21,6 +24,8 @@ from hatchling.builders.wheel import WheelBuilder
 ROOT = Path(__file__).parents[2]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., "Victim"]
+"""``start(program, *words, cwd=folder, err=file)``."""
 
 TINY = """
 recipe = 1
@@ -79,32 +84,89 @@ class Warm:
         self, name: str, words: Sequence[str], cwd: Path | None
     ) -> subprocess.CompletedProcess[str]:
         """One command in a process of its own."""
-        assert self._process.stdin
-        assert self._process.stdout
         out, err = self._folder / "out", self._folder / "err"
         for file in (out, err):
             file.write_text("")
+        code = self._command(name, words, cwd or Path.cwd(), out, err, session=False)
+        return subprocess.CompletedProcess([name, *words], code, out.read_text(), err.read_text())
+
+    def start(self, name: str, words: Sequence[str], cwd: Path, err: Path) -> Victim:
+        """The same, not waited for, in a session of its own; stderr goes to a file."""
+        err.write_text("")
+        out = Path(os.devnull)
+        return Victim(self, self._command(name, words, cwd, out, err, session=True))
+
+    def ended(self, pid: int) -> int | None:
+        """The exit code of what :meth:`start` gave; None while it runs."""
+        code: int | None = self._answer({"ended": pid})
+        return code
+
+    def _command(
+        self, name: str, words: Sequence[str], cwd: Path, out: Path, err: Path, *, session: bool
+    ) -> int:
         argv = [str(Path(sys.executable).with_name(name)), *words]
-        place = {"cwd": str(cwd or Path.cwd()), "out": str(out), "err": str(err)}
-        order = {"name": name, "argv": argv, "env": dict(os.environ), **place}
+        place = {"cwd": str(cwd), "out": str(out), "err": str(err), "session": session}
+        answer: int = self._answer({"name": name, "argv": argv, "env": dict(os.environ), **place})
+        return answer
+
+    def _answer(self, order: Mapping[str, object]) -> Any:
+        assert self._process.stdin
+        assert self._process.stdout
         print(json.dumps(order), file=self._process.stdin, flush=True)
-        code = int(self._process.stdout.readline())
-        return subprocess.CompletedProcess(argv, code, out.read_text(), err.read_text())
+        return json.loads(self._process.stdout.readline())
 
     def end(self) -> None:
         """Close its stdin, which it takes as the end."""
         self._process.communicate()
 
 
+class Victim:
+    """A command that runs and may be stopped; what tests use of ``subprocess.Popen``."""
+
+    def __init__(self, warm: Warm, pid: int) -> None:
+        self.pid, self.returncode = pid, None
+        self._warm = warm
+
+    returncode: int | None
+    """Once :meth:`poll` or :meth:`wait` has seen the end; negative for a signal."""
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        if self.returncode is None:
+            self.returncode = self._warm.ended(self.pid)
+        return self.returncode
+
+    def wait(self, seconds: float = 300) -> int:
+        """Until it ends; TimeoutExpired where it does not."""
+        deadline = time.monotonic() + seconds
+        while (code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(str(self.pid), seconds)
+            time.sleep(0.005)
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
 @pytest.fixture(scope="session")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """The process that commands are forked from."""
+    process = Warm(tmp_path_factory.mktemp("warm"))
+    yield process
+    process.end()
+
+
+@pytest.fixture(scope="session")
+def command(warm: Warm) -> Run:
     """Run one of our commands in a process of its own.
 
     That of a user would load torch first, for some seconds; this one is forked from a process that
     has. What a new process loads, and the installed programs, are tested by those tests that start
     them: of light commands, signals, kills, the doctor and the tutorial.
     """
-    warm = Warm(tmp_path_factory.mktemp("warm"))
 
     def run(
         name: str, *words: object, cwd: Path | None = None, code: int | None = 0
@@ -113,8 +175,20 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         assert code is None or done.returncode == code, done.stdout + done.stderr
         return done
 
-    yield run
-    warm.end()
+    return run
+
+
+@pytest.fixture(scope="session")
+def start(warm: Warm) -> Start:
+    """Start one of our commands, as :func:`command` does, without waiting for its end.
+
+    It leads a session of its own, Ctrl-C reaches it as on a terminal, and it ends as Python does.
+    """
+
+    def begin(name: str, *words: object, cwd: Path, err: Path) -> Victim:
+        return warm.start(name, [str(word) for word in words], cwd, err)
+
+    return begin
 
 
 @pytest.fixture(scope="session")
