@@ -16,18 +16,14 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from naive.vision import NaiveVision
-from patch_selection import natural_like
+from subjects import make_detector, natural_like
 from timing import fastest, machine, native_bf16, table
 from torch import Tensor
 
 from mfclip.data.preprocess import Preprocessor
-from mfclip.detector.assemble import assemble
 from mfclip.detector.model import VisionLanguageDetector
 from mfclip.inference.predict import Predictor
-from mfclip.plugins.discovery import discover
 from mfclip.recipe.model import Recipe
-from mfclip.recipe.read import read_recipe_text
-from mfclip.recipe.registry import read_registry
 
 PLAIN = "plain, fp32"
 TARGET = 8
@@ -54,18 +50,6 @@ def main() -> None:
     result = {"machine": machine(options.device), "batch": options.batch, "rows": rows}
     told = f"{result['machine']}; batches of {options.batch}\n\n{table(rows)}"
     print(json.dumps(result, indent=2) if options.json else told)
-
-
-def make_detector(assembly: str, device: torch.device) -> tuple[Recipe, VisionLanguageDetector]:
-    """Random weights, and batch norms that have seen some images."""
-    torch.manual_seed(0)
-    text = f'recipe = 1\nassembly = "{assembly}"'
-    recipe = read_recipe_text(text, "benchmark", plugins=discover(), registry=read_registry())
-    detector = assemble(recipe, None, text_side=False)
-    assert isinstance(detector, VisionLanguageDetector)
-    with torch.no_grad():
-        detector.train()(natural_like(4, recipe.preprocessing.size, seed=1))
-    return recipe, detector.eval().to(device)
 
 
 def make_predictors(

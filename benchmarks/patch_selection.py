@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import torch
 from naive.vision import richest_patch
+from subjects import natural_like
 from timing import machine, table
 from torch import Tensor
 
@@ -22,15 +23,6 @@ from mfclip_vision.patches import select_patches
 PATCH_SIZES = (16, 28, 32, 56, 112, 224)
 TARGETS = {32: 200, 112: 15}
 """Least wanted speed-up of a patch size."""
-
-
-def natural_like(count: int, size: int, seed: int = 0) -> Tensor:
-    """Smooth shapes with some noise, 8 bits a channel: (count, 3, size, size), 0-1."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, 7, 7, generator=generator)
-    smooth = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")
-    noisy = smooth + 0.02 * torch.randn(smooth.shape, generator=generator)
-    return (noisy.clamp(0, 1) * 255).round() / 255
 
 
 def naive(images: Tensor, patch_size: int) -> Tensor:

@@ -37,9 +37,8 @@ from typing import NamedTuple
 import httpx
 import numpy as np
 import torch
-from inference import make_detector
-from patch_selection import natural_like
 from PIL import Image
+from subjects import make_detector, natural_like
 from timing import machine, table
 
 import mfclip

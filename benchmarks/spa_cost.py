@@ -183,7 +183,7 @@ def peak(way: Way, device: torch.device) -> int:
 
 def detectors() -> list[dict[str, object]]:
     """Table VIII: MACs of one forward pass over 24 pairs, a text encoded for each of them."""
-    from training_step import make_setup
+    from subjects import make_setup
 
     from mfclip.detector.cost import cost
 

@@ -12,42 +12,22 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from naive.text import NaiveText
 from naive.vision import NaiveVision
-from patch_selection import natural_like
+from subjects import Setup, make_setup, our_forward, step
 from timing import fastest, machine, table
 from torch import Tensor
 
 from mfclip.compute.precision import choose_precision, precision_name
-from mfclip.data.labels import HierarchicalLabel
-from mfclip.data.prompts import PromptTable
-from mfclip.detector.assemble import assemble, losses
-from mfclip.detector.model import VisionLanguageDetector
-from mfclip.detector.outputs import Outputs, Targets
-from mfclip.plugins.discovery import discover
-from mfclip.recipe.model import Recipe
-from mfclip.recipe.read import read_recipe_text
-from mfclip.recipe.registry import read_registry
+from mfclip.detector.outputs import Outputs
 from mfclip.recipe.settings import TrainingSettings
-from mfclip.training.objective import Objective, in_float32
 from mfclip.training.optimiser import make_optimiser
 
-LABELS = [HierarchicalLabel("fake", "EFS", "diffusion", "DDPM"), HierarchicalLabel("real")]
 TARGET = 4
 """Least wanted speed-up."""
-
-
-@dataclass
-class Setup:
-    recipe: Recipe
-    detector: VisionLanguageDetector
-    objective: Objective
-    images: Tensor
-    targets: Targets
 
 
 def main() -> None:
@@ -74,23 +54,6 @@ def main() -> None:
     print(json.dumps(result, indent=2) if options.json else told)
 
 
-def make_setup(assembly: str, batch: int, device: torch.device) -> Setup:
-    text = f'recipe = 1\nassembly = "{assembly}"'
-    recipe = read_recipe_text(text, "benchmark", plugins=discover(), registry=read_registry())
-    assert recipe.prompts is not None
-    torch.manual_seed(0)
-    detector = assemble(recipe, PromptTable.make(LABELS, recipe.prompts.build(recipe.context())))
-    assert isinstance(detector, VisionLanguageDetector)
-    prompt = torch.arange(batch, device=device) % 2
-    return Setup(
-        recipe,
-        detector.to(device).train(),
-        Objective(losses(recipe)).to(device),
-        natural_like(batch, recipe.preprocessing.size).to(device),
-        Targets(label=1 - prompt, prompt=prompt),
-    )
-
-
 Way = tuple[Callable[[], Tensor], Callable[[], Tensor]]
 """A whole step, and the losses of its forward pass alone."""
 
@@ -100,27 +63,9 @@ def make_ways(setup: Setup, device: torch.device, precision: torch.dtype) -> dic
     slow_adam = torch.optim.Adam(setup.detector.parameters(), lr=1e-4, weight_decay=1e-3)
     fast_adam = make_optimiser(setup.detector, TrainingSettings())
     return {
-        "plain, fp32": (lambda: step(setup, plain, slow_adam), plain),
-        f"ours, {precision_name(precision)}": (lambda: step(setup, ours, fast_adam), ours),
+        "plain, fp32": (lambda: step(plain, slow_adam), plain),
+        f"ours, {precision_name(precision)}": (lambda: step(ours, fast_adam), ours),
     }
-
-
-def step(setup: Setup, forward: Callable[[], Tensor], adam: torch.optim.Optimizer) -> Tensor:
-    total = forward()
-    adam.zero_grad(set_to_none=True)
-    total.backward()
-    adam.step()
-    return total.detach()
-
-
-def our_forward(setup: Setup, device: torch.device, precision: torch.dtype):
-    def forward() -> Tensor:
-        reduced = precision != torch.float32
-        with torch.autocast(device.type, precision, enabled=reduced):
-            outputs = setup.detector(setup.images, setup.targets.prompt)
-        return setup.objective(in_float32(outputs), setup.targets)[0]
-
-    return forward
 
 
 def plain_forward(setup: Setup):

@@ -33,8 +33,8 @@ def pair_weights(
     # The last axis ends where the patch ends, so no pair crosses its border.
     patches = levels.reshape(batch, rows, patch_size, columns, patch_size)
     difference = (patches[..., 1:] - patches[..., :-1]).float()
-    one = difference.new_tensor(1.0)
-    equal = difference.new_tensor(float(pair_of_equals(patch_size)))
+    one = difference.new_full((), 1.0)
+    equal = difference.new_full((), float(pair_of_equals(patch_size)))
     # In place: 1 + D^2 is a whole number below 2^24, hence exact.
     weight = torch.addcmul(one, difference, difference, out=difference)
     return torch.div(equal, weight, out=weight).to(torch.int32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -18,9 +17,13 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+from .forked import Victim, Warm
+
 ROOT = Path(__file__).parents[2]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., Victim]
+"""``start(program, *words, cwd=folder, err=file)``."""
 
 TINY = """
 recipe = 1
@@ -65,46 +68,22 @@ bootstrap = 100
 """
 
 
-class Warm:
-    """The process of ``warm.py``, started with the first command."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        program = [sys.executable, str(Path(__file__).with_name("warm.py"))]
-        self._process = subprocess.Popen(
-            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def run(
-        self, name: str, words: Sequence[str], cwd: Path | None
-    ) -> subprocess.CompletedProcess[str]:
-        """One command in a process of its own."""
-        assert self._process.stdin
-        assert self._process.stdout
-        out, err = self._folder / "out", self._folder / "err"
-        for file in (out, err):
-            file.write_text("")
-        argv = [str(Path(sys.executable).with_name(name)), *words]
-        place = {"cwd": str(cwd or Path.cwd()), "out": str(out), "err": str(err)}
-        order = {"name": name, "argv": argv, "env": dict(os.environ), **place}
-        print(json.dumps(order), file=self._process.stdin, flush=True)
-        code = int(self._process.stdout.readline())
-        return subprocess.CompletedProcess(argv, code, out.read_text(), err.read_text())
-
-    def end(self) -> None:
-        """Close its stdin, which it takes as the end."""
-        self._process.communicate()
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """The process that commands are forked from."""
+    process = Warm(tmp_path_factory.mktemp("warm"))
+    yield process
+    process.end()
 
 
 @pytest.fixture(scope="session")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def command(warm: Warm) -> Run:
     """Run one of our commands in a process of its own.
 
     That of a user would load torch first, for some seconds; this one is forked from a process that
     has. What a new process loads, and the installed programs, are tested by those tests that start
     them: of light commands, signals, kills, the doctor and the tutorial.
     """
-    warm = Warm(tmp_path_factory.mktemp("warm"))
 
     def run(
         name: str, *words: object, cwd: Path | None = None, code: int | None = 0
@@ -113,8 +92,20 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         assert code is None or done.returncode == code, done.stdout + done.stderr
         return done
 
-    yield run
-    warm.end()
+    return run
+
+
+@pytest.fixture(scope="session")
+def start(warm: Warm) -> Start:
+    """Start one of our commands, as :func:`command` does, without waiting for its end.
+
+    It leads a session of its own, Ctrl-C reaches it as on a terminal, and it ends as Python does.
+    """
+
+    def begin(name: str, *words: object, cwd: Path, err: Path) -> Victim:
+        return warm.start(name, [str(word) for word in words], cwd, err)
+
+    return begin
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -90,30 +92,28 @@ def bundles(place: Path) -> set[Path]:
     return {file.parent for file in (place / "out" / "bundles").glob("*/*/seed-*/bundle.json")}
 
 
-def kill_after(place: Path, count: int) -> None:
+def kill_after(place: Path, count: int, start: Callable[..., Any]) -> None:
     """Run the grid in a process of its own and kill it once so many bundles are there."""
-    program = Path(sys.executable).with_name("mfclip")
-    with (place / "log").open("wb") as log:
-        victim = subprocess.Popen([program, *WORDS], cwd=place, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + SECONDS
-            while len(bundles(place)) < count:
-                assert victim.poll() is None, (place / "log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-        finally:
-            victim.kill()
-            victim.wait()
+    victim = start("mfclip", *WORDS, cwd=place, err=place / "log")
+    try:
+        deadline = time.monotonic() + SECONDS
+        while len(bundles(place)) < count:
+            assert victim.poll() is None, (place / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        victim.kill()
+        victim.wait()
     assert victim.returncode == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
-def grid(place) -> Result:
+def grid(place, start) -> Result:
     """The finished grid, killed once on the way; what it printed."""
     planned = mfclip(place, *WORDS, "--plan")
     assert f"{BUNDLES} trainings, {BUNDLES} to do" in planned.stdout
     assert not (place / "out").exists()
-    kill_after(place, 2)
+    kill_after(place, 2, start)
     before = {folder: (folder / "bundle.json").stat().st_mtime_ns for folder in bundles(place)}
     assert 2 <= len(before) < BUNDLES
     assert not (place / "out" / "tables").exists()

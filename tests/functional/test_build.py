@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -134,19 +133,19 @@ def test_image_side_only_is_smaller_and_scores_the_same(
     assert (slim / "scores-test.csv").read_text() == (bundle / "scores-test.csv").read_text()
 
 
-def test_a_second_build_into_the_same_folder_is_refused_at_once(workplace: Path, command) -> None:
+def test_a_second_build_into_the_same_folder_is_refused_at_once(
+    workplace: Path, command, start
+) -> None:
     words = ("--recipe", "tiny.toml", "--out", "shared", "--set", "training.epochs=4")
-    program = Path(sys.executable).with_name("mfclip-build")
-    with (workplace / "first.log").open("wb") as log:
-        first = subprocess.Popen([program, *words], cwd=workplace, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + 60
-            while not (workplace / ".shared.lock").exists() and time.monotonic() < deadline:
-                time.sleep(0.02)
-            second = command("mfclip-build", *words, cwd=workplace, code=2)
-            dry = command("mfclip-build", *words, "--dry-run", cwd=workplace, code=2)
-        finally:
-            first.wait(timeout=300)
+    first = start("mfclip-build", *words, cwd=workplace, err=workplace / "first.log")
+    try:
+        deadline = time.monotonic() + 60
+        while not (workplace / ".shared.lock").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        second = command("mfclip-build", *words, cwd=workplace, code=2)
+        dry = command("mfclip-build", *words, "--dry-run", cwd=workplace, code=2)
+    finally:
+        first.wait(300)
     for refused in (second, dry):
         assert f"shared is being written by process {first.pid} on " in refused.stderr
         assert "Checking the data" not in refused.stderr

@@ -1,4 +1,8 @@
-"""Commands that are stopped by a signal: one line, its exit code, nothing lost, nothing left."""
+"""Commands that are stopped by a signal: one line, its exit code, nothing lost, nothing left.
+
+Builds and imports are the installed programs in new processes; the others are forked from a process
+that has loaded torch, which is where they are the same, seconds later, when the signal comes.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -20,7 +25,19 @@ SECONDS = 120
 BATCH = 8
 ONWARDS = "the same command with --resume goes on from here"
 
-Running = subprocess.Popen[bytes]
+
+class Running(Protocol):
+    """What is used of a running command, be it new or forked from one that has loaded torch."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float) -> int: ...
+
+
+Begin = Callable[..., Running]
+"""``begin(program, *words, cwd=folder, err=file)``."""
 to_whom = pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
 which = pytest.mark.parametrize("sent", CODES, ids=lambda sent: sent.name)
 
@@ -30,7 +47,21 @@ def as_on_a_terminal() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def installed(program: str, *words: object, cwd: Path, err: Path) -> Running:
+    """The installed program in a new process, as a user starts it."""
+    with err.open("wb") as errors:
+        return subprocess.Popen(
+            [Path(sys.executable).with_name(program), *map(str, words)],
+            cwd=cwd,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+            preexec_fn=as_on_a_terminal,
+        )
+
+
 def stop_in_the_middle(
+    begin: Begin,
     words: list[object],
     folder: Path,
     ready: Callable[[Running, str], bool],
@@ -39,26 +70,17 @@ def stop_in_the_middle(
     group: bool,
 ) -> tuple[int, list[str]]:
     """Exit code and lines on stderr of a command that gets a signal as soon as it is ready."""
-    program, *rest = map(str, words)
     log = folder / "stderr.log"
-    with log.open("wb") as errors:
-        victim = subprocess.Popen(
-            [Path(sys.executable).with_name(program), *rest],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            start_new_session=True,
-            preexec_fn=as_on_a_terminal,
-        )
-        try:
-            wait_until(lambda: ready(victim, log.read_text()), victim)
-            (os.killpg if group else os.kill)(victim.pid, sent)
-            code = victim.wait(SECONDS)
-            wait_until(lambda: not members(victim.pid), None)
-        finally:
-            if members(victim.pid):
-                os.killpg(victim.pid, signal.SIGKILL)
-            victim.wait()
+    victim = begin(*words, cwd=folder, err=log)
+    try:
+        wait_until(lambda: ready(victim, log.read_text()), victim)
+        (os.killpg if group else os.kill)(victim.pid, sent)
+        code = victim.wait(SECONDS)
+        wait_until(lambda: not members(victim.pid), None)
+    finally:
+        if members(victim.pid):
+            os.killpg(victim.pid, signal.SIGKILL)
+        victim.wait(SECONDS)
     lines = log.read_text().splitlines()
     log.unlink()
     assert not [line for line in lines if "Traceback" in line or "rror" in line], lines
@@ -125,13 +147,13 @@ def whole(bundle: Path, many: Path, command, tmp_path_factory: pytest.TempPathFa
 @which
 @to_whom
 def test_scores_go_on_where_they_were_stopped(
-    bundle: Path, many: Path, whole: bytes, tmp_path: Path, command, sent, group
+    bundle: Path, many: Path, whole: bytes, tmp_path: Path, command, start, sent, group
 ) -> None:
     form = ["--batch-size", BATCH, "--workers", 2]
     words = ["score", bundle, many, "--out", "scores.csv", *form]
     rows = tmp_path / "scores.csv.partial" / "rows"
     code, lines = stop_in_the_middle(
-        ["mfclip", *words], tmp_path, grown(rows, 20_000), sent, group=group
+        start, ["mfclip", *words], tmp_path, grown(rows, 20_000), sent, group=group
     )
     assert (code, lines) == (CODES[sent][0], [f"{CODES[sent][1]}; {ONWARDS}"])
     assert [path.name for path in tmp_path.iterdir()] == ["scores.csv.partial"]
@@ -158,7 +180,7 @@ def test_a_build_goes_on_where_it_was_stopped(
     def second_step(*_: object) -> bool:
         return state.exists() and json.loads(state.read_text())["state"]["step"] >= 2
 
-    code, lines = stop_in_the_middle(words, tmp_path, second_step, sent, group=True)
+    code, lines = stop_in_the_middle(installed, words, tmp_path, second_step, sent, group=True)
     assert code == CODES[sent][0]
     assert lines[-1] == f"{CODES[sent][1]}; {ONWARDS}"
     assert {path.name for path in tmp_path.iterdir()} == {"tiny.toml", "stopped.partial"}
@@ -171,7 +193,7 @@ def test_a_build_goes_on_where_it_was_stopped(
 
 
 @which
-def test_a_sample_set_is_not_left_half_made(tmp_path: Path, monkeypatch, sent) -> None:
+def test_a_sample_set_is_not_left_half_made(tmp_path: Path, monkeypatch, start, sent) -> None:
     monkeypatch.setenv("MFCLIP_CACHE", str(tmp_path / "cache"))
     (tmp_path / "r.toml").write_text(
         'recipe = 1\nassembly = "mfclip-small"\n[data]\nuse = "sample"\nimages = 600\n'
@@ -181,7 +203,7 @@ def test_a_sample_set_is_not_left_half_made(tmp_path: Path, monkeypatch, sent) -
     def drawing(*_: object) -> bool:
         return len(list(tmp_path.glob("cache/.*/*/*.jpg"))) > 3
 
-    code, lines = stop_in_the_middle(words, tmp_path, drawing, sent, group=True)
+    code, lines = stop_in_the_middle(start, words, tmp_path, drawing, sent, group=True)
     assert (code, lines[-1]) == CODES[sent]
     assert not list((tmp_path / "cache").iterdir())
 
@@ -190,7 +212,7 @@ def test_a_sample_set_is_not_left_half_made(tmp_path: Path, monkeypatch, sent) -
 @to_whom
 @pytest.mark.parametrize("name", ["evaluate", "explain", "check", "stats"])
 def test_what_reads_images_leaves_nothing(
-    bundle: Path, many: Path, tmp_path: Path, name: str, sent, group
+    bundle: Path, many: Path, tmp_path: Path, name: str, start, sent, group
 ) -> None:
     manifest = many / "manifest.csv"
     words, ready = {
@@ -205,7 +227,8 @@ def test_what_reads_images_leaves_nothing(
         "check": (["data", "check", manifest], said("Checking the data")),
         "stats": (["data", "stats", manifest], said("Reading the files")),
     }[name]
-    code, lines = stop_in_the_middle(["mfclip", *words], tmp_path, ready, sent, group=group)
+    words = ["mfclip", *words]
+    code, lines = stop_in_the_middle(start, words, tmp_path, ready, sent, group=group)
     assert (code, lines[-1]) == CODES[sent]
     assert not list(tmp_path.iterdir())
 
@@ -217,13 +240,17 @@ def test_an_import_leaves_nothing(tmp_path: Path, sent) -> None:
         for number in range(10_000):
             (tmp_path / "data" / label / f"{number}.jpg").touch()
     words = ["mfclip", "data", "import", "folder", "data", "--out", "out.csv"]
-    code, lines = stop_in_the_middle(words, tmp_path, said("Listing the"), sent, group=False)
+    code, lines = stop_in_the_middle(
+        installed, words, tmp_path, said("Listing the"), sent, group=False
+    )
     assert (code, lines[-1]) == CODES[sent]
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 @which
-def test_a_bench_says_that_the_same_command_goes_on(workplace: Path, tmp_path: Path, sent) -> None:
+def test_a_bench_says_that_the_same_command_goes_on(
+    workplace: Path, tmp_path: Path, start, sent
+) -> None:
     shutil.copy(workplace / "tiny.toml", tmp_path)
     words = ["mfclip", "bench", "--recipe", "tiny.toml", "--protocol", "cross-generator"]
     words += ["--train", "toy-deconv", "--out", "out", "--set", "training.checkpoint_steps=1"]
@@ -231,6 +258,6 @@ def test_a_bench_says_that_the_same_command_goes_on(workplace: Path, tmp_path: P
     def training(*_: object) -> bool:
         return bool(list(tmp_path.rglob("state.json")))
 
-    code, lines = stop_in_the_middle(words, tmp_path, training, sent, group=True)
+    code, lines = stop_in_the_middle(start, words, tmp_path, training, sent, group=True)
     assert code == CODES[sent][0]
     assert lines[-1] == f"{CODES[sent][1]}; the same command goes on from here"

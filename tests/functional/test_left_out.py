@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -71,20 +69,18 @@ def test_a_wrong_candidate_is_told_before_torch_is_loaded(place: Path, command) 
     )
 
 
-def test_a_killed_choice_goes_on_and_is_told(place: Path, command) -> None:
-    program = Path(sys.executable).with_name("mfclip-build")
+def test_a_killed_choice_goes_on_and_is_told(place: Path, command, start) -> None:
     folds = place / "chosen.partial" / "left-out"
-    with (place / "killed.log").open("wb") as log:
-        victim = subprocess.Popen([program, *WORDS], cwd=place, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + 300
-            while not list(folds.glob("*/fold-3/training/state.json")):
-                assert victim.poll() is None, "the build ended before its third fold"
-                assert time.monotonic() < deadline, "no third fold"
-                time.sleep(0.01)
-        finally:
-            victim.kill()
-            victim.wait()
+    victim = start("mfclip-build", *WORDS, cwd=place, err=place / "killed.log")
+    try:
+        deadline = time.monotonic() + 300
+        while not list(folds.glob("*/fold-3/training/state.json")):
+            assert victim.poll() is None, "the build ended before its third fold"
+            assert time.monotonic() < deadline, "no third fold"
+            time.sleep(0.01)
+    finally:
+        victim.kill()
+        victim.wait()
     assert victim.returncode == -signal.SIGKILL
 
     done = command("mfclip-build", *WORDS, "--resume", cwd=place)

@@ -1,9 +1,15 @@
 """A process that has loaded what commands load, and becomes one command after the other.
 
-``conftest.py`` starts it as a script. Each line on stdin is one command as JSON; the process forks,
-and the child runs the command to the end of a Python program, exit code included. So a command
-has a process, an environment and files of its own and takes a tenth of a second to start, where
-loading torch and the rest takes some seconds.
+``conftest.py`` starts it as a script. Each line on stdin is an order as JSON, answered by one line:
+
+* a command to run: the process forks, and the child runs the command to the end of a Python
+  program, exit code included; the answer is its exit code, negative for a signal;
+* the same with ``session``: the child leads a session, and so a group of processes, of its own, and
+  ends as Python does, all that is loaded taken apart; the answer is its pid at once;
+* ``ended`` with such a pid: whether it has ended; its exit code, or null.
+
+So a command has a process, an environment and files of its own and takes a tenth of a second to
+start, where loading torch and the rest takes some seconds.
 """
 
 from __future__ import annotations
@@ -30,6 +36,10 @@ SECONDS = 600
 def become(order: dict[str, Any]) -> None:
     """Run the command in this process, which is a child of the warm one."""
     signal.alarm(SECONDS)
+    if order["session"]:
+        os.setsid()
+    # As on a terminal; a shell's background jobs ignore Ctrl-C, and so do their children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
@@ -52,23 +62,43 @@ def leave(ended: SystemExit) -> None:
     os._exit(ended.code)
 
 
+def begin(order: dict[str, Any]) -> int:
+    """Fork; the parent gets the child's pid, the child never returns."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        become(order)
+    except SystemExit as ended:
+        if order["session"]:
+            raise
+        leave(ended)
+    sys.exit()
+
+
+def ended(child: int) -> int | None:
+    """The exit code of a child, negative for a signal; None while it runs."""
+    found, status = os.waitpid(child, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
 def main() -> None:
-    """Until stdin ends, answer every command with its exit code; of a signal it is negative."""
+    """Until stdin ends, answer every order."""
     for name in LOADED:
         importlib.import_module(name)
     for plugin in entry_points(group="mfclip"):
         plugin.load()
     gc.freeze()  # or the first collection of every child copies the memory that they share
     for line in iter(sys.stdin.readline, ""):
-        child = os.fork()
-        if child == 0:
-            try:
-                become(json.loads(line))
-            except SystemExit as ended:
-                leave(ended)
-            return
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        order = json.loads(line)
+        if "ended" in order:
+            answer = ended(order["ended"])
+        else:
+            answer = begin(order)
+            if not order["session"]:
+                _, status = os.waitpid(answer, 0)
+                answer = os.waitstatus_to_exitcode(status)
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
