@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -72,11 +73,16 @@ def run(stage: str, folder: Path, rows: int) -> dict[str, float | str]:
 def measure(stage: str, folder: Path) -> dict[str, float]:
     """Seconds of a stage, and MiB: before it, and at the peak of the whole process."""
     task = STAGES[stage](folder)
-    before, start = resident(), time.perf_counter()
+    before, start, worked = resident(), time.perf_counter(), processor()
     task()
-    seconds = time.perf_counter() - start
+    seconds, worked = time.perf_counter() - start, processor() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "before": before, "peak": peak}
+    return {"seconds": seconds, "processor": worked, "before": before, "peak": peak}
+
+
+def processor() -> float:
+    """Processor seconds of this process and of those that it waited for."""
+    return sum(os.times()[:4])
 
 
 def resident() -> float:
@@ -266,7 +272,7 @@ def table(found: list[dict[str, float | str]]) -> str:
     ]
     for stage in dict.fromkeys(one["stage"] for one in found):
         own = [one for one in found if one["stage"] == stage]
-        cells = [f"{one['seconds']:.3g}" for one in own]
+        cells = [f"{one['processor']:.3g} ({one['seconds']:.3g})" for one in own]
         last = own[-1]
         lines.append(f"| {stage} | {' | '.join(cells)} | {last['peak']:.0f} | {last['before']:.0f} |")
     return "\n".join(lines)

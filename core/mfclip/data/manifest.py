@@ -14,16 +14,15 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
 
+from mfclip.data.bulk import no_collections
 from mfclip.data.labels import HierarchicalLabel
-from mfclip.data.rows import COLUMNS, check_header, check_rows
+from mfclip.data.rows import COLUMNS, RowCheck, check_header
+from mfclip.data.rows import SPLITS as SPLITS
+from mfclip.data.rows import Split as Split
 from mfclip.data.tables import read_table, write_table
 from mfclip.errors import DataError
 
-Split = Literal["", "train", "val", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
-"""Empty where the data name no split."""
 NAMED_SPLITS: tuple[Split, Split, Split] = ("train", "val", "test")
 """The splits of a data set, in their order."""
 
@@ -134,11 +133,12 @@ def read_manifest(file: Path, root: Path | None = None) -> Manifest:
     """
     table = read_table(file)
     check_header(file, table.columns)
-    checked = check_rows(file, table.columns, table.records)
-    if not checked.rows:
+    check = RowCheck(file, table.columns)
+    with no_collections():
+        rows = tuple(Row(Path(path), *others) for path, *others in check.sound(table.records))
+    if not rows:
         raise DataError(f"{file}: names no image; give one row for each image")
-    root = file.parent if root is None else root
-    return Manifest(root, tuple(map(_row, checked.rows)), checked.notes)
+    return Manifest(file.parent if root is None else root, rows, check.notes)
 
 
 def write_manifest(manifest: Manifest, file: Path) -> None:
@@ -153,19 +153,6 @@ def write_manifest(manifest: Manifest, file: Path) -> None:
     blank = dict.fromkeys(further, "")
     cells = ({**blank, **dict(row.further), **row.cells()} for row in manifest.rows)
     write_table(file, (*COLUMNS, *further), cells)
-
-
-def _row(cells: dict[str, str]) -> Row:
-    levels = HierarchicalLabel(
-        label="fake" if cells["label"] == "fake" else "real",
-        forgery=cells["forgery"],
-        family=cells["family"],
-        generator=cells["generator"],
-    )
-    split: Split = next(name for name in SPLITS if name == cells["split"])
-    further = tuple((name, text) for name, text in cells.items() if name not in COLUMNS)
-    known = (cells["identity"], cells["group"], cells["video"])
-    return Row(Path(cells["path"]), levels, split, *known, further)
 
 
 def _printed(row: Row, size: int) -> tuple[str | int, ...]:

@@ -54,7 +54,7 @@ def test_lines_are_those_of_the_file(file: Path) -> None:
 def test_what_is_no_table_says_so(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)
     with pytest.raises(DataError, match=message):
-        read_table(file)
+        cells(file)
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
@@ -78,13 +78,28 @@ def test_parquet_of_other_types(tmp_path: Path) -> None:
 
     file = tmp_path / "t.parquet"
     label = pyarrow.array(["real", None]).dictionary_encode()
-    table = pyarrow.table({"path": ["a.png", "b.png"], "Label": label, "age": [3, None]})
+    columns = {"path": ["a.png", "b.png"], "Label": label, "age": [3, None]}
+    table = pyarrow.table({**columns, "box": [[1, 2], None], "nothing": [None, None]})
     pyarrow.parquet.write_table(table, file)
-    assert read_table(file).columns == ("path", "label", "age")
-    assert read_table(file).records == [
-        ("row 1", ("a.png", "real", "3")),
-        ("row 2", ("b.png", "", "")),
+    assert read_table(file).columns == ("path", "label", "age", "box", "nothing")
+    assert list(read_table(file).records) == [
+        ("row 1", ("a.png", "real", "3", "[1, 2]", "")),
+        ("row 2", ("b.png", "", "", "", "")),
     ]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_more_rows_than_are_held_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("mfclip.data.tables._BATCH", 3)
+    file, rows = tmp_path / name, [{"path": f"{n}.png", "label": "real"} for n in range(10)]
+    write_table(file, ("path", "label"), rows)
+    assert cells(file) == [(row["path"], "real") for row in rows]
+    first = "row 1" if name == "t.parquet" else "line 2"
+    places = [place for place, _ in read_table(file).records]
+    assert places[0] == first
+    assert len(set(places)) == 10
 
 
 def test_damaged_parquet(tmp_path: Path) -> None:
