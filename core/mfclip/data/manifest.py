@@ -11,6 +11,7 @@ refused.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,14 +62,22 @@ class Row:
             return "identity", self.identity
         return ("video", self.video) if self.video else ("image", self.path.as_posix())
 
+    def in_split(self, name: Split) -> Row:
+        """The same image in another split."""
+        names = (self.identity, self.group, self.video)
+        return Row(self.path, self.label, name, *names, self.further)
+
     def cells(self) -> dict[str, str]:
         """The row by column name."""
+        return dict(zip(COLUMNS, self.texts(), strict=True))
+
+    def texts(self) -> tuple[str, ...]:
+        """What it says in each of :data:`mfclip.data.rows.COLUMNS`."""
         levels = self.label
-        values = (
+        return (
             *(self.path.as_posix(), levels.label, levels.forgery, levels.family),
             *(levels.generator, self.split, self.identity, self.group, self.video),
         )
-        return dict(zip(COLUMNS, values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,8 @@ class Manifest:
 
     def labels(self) -> tuple[HierarchicalLabel, ...]:
         """The distinct labels, sorted."""
-        return tuple(sorted({row.label for row in self.rows}))
+        objects = {id(row.label): row.label for row in self.rows}  # quicker than hashing each
+        return tuple(sorted(set(objects.values())))
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the sorted rows and the sizes of their files.
@@ -109,8 +119,8 @@ class Manifest:
         The order of the rows, the place of the root and further columns do not count. Contents are
         not read: a file edited in place to the same length keeps the fingerprint.
         """
-        lines = (repr(_printed(row, _size(self.file(row)))) for row in self.rows)
-        digest = hashlib.sha256()
+        root, digest = str(self.root), hashlib.sha256()
+        lines = (repr(_printed(row, _size(os.path.join(root, row.path)))) for row in self.rows)
         for line in sorted(lines):
             digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
         return digest.hexdigest()
@@ -151,19 +161,22 @@ def write_manifest(manifest: Manifest, file: Path) -> None:
     """
     further = tuple(dict.fromkeys(name for row in manifest.rows for name, _ in row.further))
     blank = dict.fromkeys(further, "")
-    cells = ({**blank, **dict(row.further), **row.cells()} for row in manifest.rows)
+    cells = (
+        (*row.texts(), *({**blank, **dict(row.further)}.values() if further else ()))
+        for row in manifest.rows
+    )
     write_table(file, (*COLUMNS, *further), cells)
 
 
 def _printed(row: Row, size: int) -> tuple[str | int, ...]:
     """What a fingerprint says of a row. Still images have it as before there were videos."""
-    *cells, video = row.cells().values()
+    *cells, video = row.texts()
     return (*cells, size, video) if video else (*cells, size)
 
 
-def _size(file: Path) -> int:
+def _size(file: str) -> int:
     """Bytes; -1 for a file that is not there."""
     try:
-        return file.stat().st_size
+        return os.stat(file).st_size
     except OSError:
         return -1

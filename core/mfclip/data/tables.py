@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -60,8 +60,9 @@ def read_table(file: Path) -> Table:
     return _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_csv(file)
 
 
-def write_table(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write a table by its suffix. A reader sees the old file or the whole new one.
+def write_table(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table by its suffix; a row has a cell for each column. A reader sees the old file or
+    the whole new one.
 
     Raises :class:`DataError` for cells that would not read back: with white space at an end, of no
     valid Unicode, or that say that a value is missing.
@@ -150,9 +151,9 @@ def _text(cell: Any) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _readable(row: Mapping[str, str]) -> Mapping[str, str]:
+def _readable(row: Sequence[str]) -> Sequence[str]:
     """The row, if reading would give it back."""
-    for cell in row.values():
+    for cell in row:
         if cell and not _reads_back(cell):
             raise DataError(_unreadable(cell))
     return row
@@ -174,20 +175,20 @@ def _unreadable(cell: str) -> str:
     return ""
 
 
-def _write_csv(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+def _write_csv(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([row[name] for name in columns] for row in rows)
+        writer.writerows(rows)
 
 
-def _write_parquet(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+def _write_parquet(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     pyarrow, parquet = _pyarrow("writing Parquet")
     schema = pyarrow.schema([(name, pyarrow.string()) for name in columns])
     stream = iter(rows)
     with parquet.ParquetWriter(file, schema) as writer:
         while held := list(islice(stream, _BATCH)):
-            arrays = {name: [row[name] for row in held] for name in columns}
+            arrays = dict(zip(columns, zip(*held, strict=True), strict=True))
             writer.write_table(pyarrow.table(arrays, schema=schema))
 
 
