@@ -41,7 +41,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
     parser.add_argument("--out", type=Path, help="keep the tables and the figures here")
-    parser.add_argument("--picture", type=Path, help="draw seconds and memory over rows: .svg, .png")
+    parser.add_argument(
+        "--picture", type=Path, help="draw seconds and memory over rows: .svg, .png"
+    )
     parser.add_argument("--one", nargs=2, metavar=("STAGE", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -266,15 +268,18 @@ STAGES: dict[str, Callable[[Path], Task]] = {
 def table(found: list[dict[str, float | str]]) -> str:
     """Seconds and peaks, a stage a row."""
     sizes = list(dict.fromkeys(one["rows"] for one in found))
+    heads = " | ".join(f"{size:,} rows, s" for size in sizes)
     lines = [
-        f"| stage | {' | '.join(f'{size:,} rows, s' for size in sizes)} | peak, MiB | before, MiB |",
+        f"| stage | {heads} | peak, MiB | before, MiB |",
         "|---|" + "---:|" * (len(sizes) + 2),
     ]
     for stage in dict.fromkeys(one["stage"] for one in found):
         own = [one for one in found if one["stage"] == stage]
         cells = [f"{one['processor']:.3g} ({one['seconds']:.3g})" for one in own]
         last = own[-1]
-        lines.append(f"| {stage} | {' | '.join(cells)} | {last['peak']:.0f} | {last['before']:.0f} |")
+        lines.append(
+            f"| {stage} | {' | '.join(cells)} | {last['peak']:.0f} | {last['before']:.0f} |"
+        )
     return "\n".join(lines)
 
 

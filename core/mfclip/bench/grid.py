@@ -13,6 +13,7 @@ from mfclip.bench.cells import Cell, CellRecord, Identity
 from mfclip.bench.detectors import Candidate
 from mfclip.bench.experiments import Experiment, Protocol
 from mfclip.building.reading import dataset_of
+from mfclip.data.kinds import Kinds
 from mfclip.data.manifest import Manifest, write_manifest
 from mfclip.errors import PluginError, UsageError
 from mfclip.locks import holding
@@ -85,9 +86,9 @@ def make_grid(
         raise UsageError(
             f"seeds should be whole numbers from 0, each once, such as 0,1,2; got {list(seeds)}"
         )
-    out = out.resolve()
+    out, kinds = out.resolve(), Kinds.of(manifest)
     manifests = {
-        out / "manifests" / f"{experiment.slug}.csv": training_manifest(manifest, experiment)
+        out / "manifests" / f"{experiment.slug}.csv": training_manifest(kinds, experiment)
         for experiment in protocol.experiments
     }
     identities = [Identity(own, plugins) for own in manifests.values()]
@@ -115,17 +116,15 @@ def make_grid(
     return Grid(*grid, absent or {})
 
 
-def training_manifest(manifest: Manifest, experiment: Experiment) -> Manifest:
+def training_manifest(kinds: Kinds, experiment: Experiment) -> Manifest:
     """What a cell is built from: rows of train and val that are selected, and all of test.
 
     The build scores its test split once; each column of a table is a part of those scores.
     """
-    rows = tuple(
-        row
-        for row in manifest.rows
-        if row.split == "test" or (row.split and experiment.train.takes(row))
+    taken = kinds.only(
+        lambda kind: kind.split == "test" or (kind.split != "" and experiment.train.takes(kind))
     )
-    return Manifest(manifest.root.resolve(), rows)
+    return Manifest(taken.root.resolve(), taken.rows)
 
 
 @contextmanager

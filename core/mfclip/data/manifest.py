@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mfclip.data.bulk import no_collections
 from mfclip.data.labels import HierarchicalLabel
-from mfclip.data.rows import COLUMNS, RowCheck, check_header
+from mfclip.data.rows import COLUMNS, Record, RowCheck, check_header
 from mfclip.data.rows import SPLITS as SPLITS
 from mfclip.data.rows import Split as Split
 from mfclip.data.tables import read_table, write_table
@@ -120,7 +120,7 @@ class Manifest:
         not read: a file edited in place to the same length keeps the fingerprint.
         """
         root, digest = str(self.root), hashlib.sha256()
-        lines = (repr(_printed(row, _size(os.path.join(root, row.path)))) for row in self.rows)
+        lines = (repr(_printed(row, _size(root, row.path))) for row in self.rows)
         for line in sorted(lines):
             digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
         return digest.hexdigest()
@@ -145,7 +145,7 @@ def read_manifest(file: Path, root: Path | None = None) -> Manifest:
     check_header(file, table.columns)
     check = RowCheck(file, table.columns)
     with no_collections():
-        rows = tuple(Row(Path(path), *others) for path, *others in check.sound(table.records))
+        rows = tuple(map(_row, check.sound(table.records)))
     if not rows:
         raise DataError(f"{file}: names no image; give one row for each image")
     return Manifest(file.parent if root is None else root, rows, check.notes)
@@ -168,15 +168,20 @@ def write_manifest(manifest: Manifest, file: Path) -> None:
     write_table(file, (*COLUMNS, *further), cells)
 
 
+def _row(cells: Record) -> Row:
+    path, label, split, identity, group, video, further = cells
+    return Row(Path(path), label, split, identity, group, video, further)
+
+
 def _printed(row: Row, size: int) -> tuple[str | int, ...]:
     """What a fingerprint says of a row. Still images have it as before there were videos."""
     *cells, video = row.texts()
     return (*cells, size, video) if video else (*cells, size)
 
 
-def _size(file: str) -> int:
-    """Bytes; -1 for a file that is not there."""
+def _size(root: str, path: Path) -> int:
+    """Bytes; -1 for a file that is not there. Of a million files, paths as text save half."""
     try:
-        return os.stat(file).st_size
+        return os.stat(os.path.join(root, path)).st_size  # noqa: PTH116, PTH118
     except OSError:
         return -1

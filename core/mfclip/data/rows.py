@@ -100,6 +100,7 @@ class RowCheck:
         kind = self._kinds[self._kind_cells(padded)]
         path, *texts = self._name_cells(padded)
         names = [self._names[text] for text in texts]
+        identity, group, video = names
         if kind.blanks or names != texts:
             self._count_blanks(kind, texts)
         if not _is_plain(path):
@@ -114,7 +115,7 @@ class RowCheck:
             self._refuse(place, problems)
             return None
         further = tuple((name, padded[at]) for name, at in self._further) if self._further else ()
-        return Record(path, kind.label, kind.split, *names, further)
+        return Record(path, kind.label, kind.split, identity, group, video, further)
 
     def _count_blanks(self, kind: _Kind, texts: Sequence[str]) -> None:
         self._blanks.update(kind.blanks)

@@ -94,7 +94,7 @@ class _Tally:
     """How many rows of each stratum each split still lacks."""
 
     def __init__(self, rows: Sequence[Row], units: Sequence[Unit], shares: Sequence[float]) -> None:
-        kinds: dict[tuple[Hashable, ...], int] = {}
+        kinds: dict[tuple[str, str, str], int] = {}
         self._kind = [kinds.setdefault(_kind(row), len(kinds)) for row in rows]
         self._strata = [_strata(*kind) for kind in kinds]
         """By the number of a kind."""
