@@ -162,7 +162,8 @@ def training_loader(
     batches = _batches(order, batch_size)
     if not 0 <= start_batch <= len(batches):
         raise UsageError(f"start_batch {start_batch} is not within 0 to {len(batches)}")
-    rest = [rows[Shares(ranks, len(rows)).computed] for rows in batches[start_batch:]]
+    computed = {size: Shares(ranks, size).computed for size in set(map(len, batches))}
+    rest = [rows[computed[len(rows)]] for rows in batches[start_batch:]]
     return ManifestLoader(
         manifest,
         prompts,
@@ -271,8 +272,9 @@ def _targets(
         label: (LABELS.index(label.label), -1 if prompts is None else prompts.row(label))
         for label in manifest.labels()
     }
-    objects = {id(row.label): known[row.label] for row in manifest.rows}
-    found = np.array([objects[id(row.label)] for row in manifest.rows], dtype=np.int64)
+    labels = [row.label for row in manifest.rows]
+    of = {id(label): known[label] for label in {id(one): one for one in labels}.values()}
+    found = np.array([of[id(label)] for label in labels], dtype=np.int64)
     label, prompt = torch.from_numpy(found.reshape(-1, 2)).unbind(1)
     return label, prompt
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from mfclip.data.bulk import no_collections
 from mfclip.data.manifest import Row
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ def epoch_order(
         return drawn
     if sampling == "balanced":
         return _balanced(rows, generator)
-    pairs = _pairs(rows, drawn.tolist())
-    places = torch.tensor(
-        [place for i in _shuffled(len(pairs), generator) for place in pairs[i]], dtype=torch.int64
-    )
+    with no_collections():
+        pairs = _pairs(rows, drawn.tolist())
+        mixed = [place for i in _shuffled(len(pairs), generator) for place in pairs[i]]
+    places = torch.tensor(mixed, dtype=torch.int64)
     batches = torch.split(places, batch_size)
     return torch.cat([batch[_shuffled(len(batch), generator)] for batch in batches])
 
@@ -63,26 +64,28 @@ def _balanced(rows: Sequence[Row], generator: Generator) -> Int64[Tensor, " rows
 
 def _pairs(rows: Sequence[Row], drawn: Sequence[int]) -> list[list[int]]:
     """All places by two, one alone at the most."""
-    by_photo, left = _matched(rows, drawn, lambda row: row.identity or None)
-    by_group, left = _matched(rows, left, lambda row: row.group)
+    fake = [row.is_fake for row in rows]
+    by_photo, left = _matched(fake, [row.identity or None for row in rows], drawn)
+    by_group, left = _matched(fake, [row.group for row in rows], left)
     return by_photo + by_group + [left[i : i + 2] for i in range(0, len(left), 2)]
 
 
 def _matched(
-    rows: Sequence[Row], places: Sequence[int], key: Callable[[Row], Hashable]
+    fake: Sequence[bool], keys: Sequence[str | None], places: Sequence[int]
 ) -> tuple[list[list[int]], list[int]]:
     """Pairs of a real and a fake image with the same key, and the places without a partner."""
-    reals: dict[Hashable, list[int]] = defaultdict(list)
+    reals: dict[str | None, list[int]] = defaultdict(list)
     for place in places:
-        if not rows[place].is_fake:
-            reals[key(rows[place])].append(place)
-    pairs = []
+        if not fake[place]:
+            reals[keys[place]].append(place)
+    pairs, paired = [], bytearray(len(fake))
     for place in places:
-        waiting = reals[key(rows[place])] if key(rows[place]) is not None else []
-        if rows[place].is_fake and waiting:
-            pairs.append([waiting.pop(), place])
-    paired = {place for pair in pairs for place in pair}
-    return pairs, [place for place in places if place not in paired]
+        key = keys[place]
+        if fake[place] and key is not None and (waiting := reals.get(key)):
+            real = waiting.pop()
+            pairs.append([real, place])
+            paired[real] = paired[place] = True
+    return pairs, [place for place in places if not paired[place]]
 
 
 def _shuffled(count: int, generator: Generator) -> list[int]:
