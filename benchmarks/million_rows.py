@@ -33,6 +33,13 @@ GENERATORS = (
     *(("AM", "GAN", name) for name in ("ganimation", "starganv2", "latent-transformer")),
     *(("FS", "GAN", name) for name in ("faceswapper", "mobileswap", "simswap")),
 )
+TO_PARQUET = """
+import sys
+from pathlib import Path
+from mfclip.data.manifest import read_manifest, write_manifest
+folder = Path(sys.argv[1])
+write_manifest(read_manifest(folder / "manifest.csv"), folder / "manifest.parquet")
+"""
 Task = Callable[[], object]
 
 
@@ -151,16 +158,11 @@ def reads_csv(folder: Path) -> Task:
 
 
 def reads_parquet(folder: Path) -> Task:
-    from mfclip.data.manifest import read_manifest, write_manifest
+    from mfclip.data.manifest import read_manifest
 
     file = folder / "manifest.parquet"
-    if not file.exists():  # in another process: this one's memory is measured
-        code = f"import sys; sys.argv = ['', {str(folder)!r}]; "
-        code += "from pathlib import Path; from mfclip.data.manifest import *; "
-        code += "f = Path(sys.argv[1]); "
-        code += "write_manifest(read_manifest(f / 'manifest.csv'), f / 'manifest.parquet')"
-        subprocess.run([sys.executable, "-c", code], check=True)
-    assert write_manifest
+    if not file.exists():  # by another process: this one's memory is measured
+        subprocess.run([sys.executable, "-c", TO_PARQUET, folder], check=True)
     return lambda: read_manifest(file)
 
 
@@ -200,6 +202,13 @@ def checks_rows(folder: Path) -> Task:
             list(one(manifest))
 
     return check
+
+
+def checks_files(folder: Path) -> Task:
+    from mfclip.data.audit import audit
+
+    manifest = read(folder)
+    return lambda: audit(manifest, sample=SAMPLE, looks=True)
 
 
 def folds(folder: Path) -> Task:
@@ -255,6 +264,7 @@ STAGES: dict[str, Callable[[Path], Task]] = {
     "split": splits,
     "counterparts": counterparts,
     "check rows": checks_rows,
+    f"check rows and {SAMPLE:,} files": checks_files,
     "folds": folds,
     "leave-one-out protocol": protocols,
     "prompts": prompts,
@@ -265,8 +275,30 @@ STAGES: dict[str, Callable[[Path], Task]] = {
 }
 
 
+def draw(found: list[dict[str, float | str]], file: Path) -> None:
+    """Processor seconds and peak memory of each stage over the rows, both axes logarithmic."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((10, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    marks = "osD^v<>PX*ph8d"
+    for mark, stage in zip(marks, dict.fromkeys(one["stage"] for one in found), strict=False):
+        own = [one for one in found if one["stage"] == stage]
+        rows = [one["rows"] for one in own]
+        left.plot(rows, [one["processor"] for one in own], marker=mark, label=stage)
+        right.plot(rows, [one["peak"] for one in own], marker=mark)
+    sizes = sorted({float(one["rows"]) for one in found})
+    ends = [sizes[0], sizes[-1]]
+    left.plot(ends, [end / 1e5 for end in ends], color="0.6", ls="--", label="10 µs a row")
+    for axes, title in ((left, "processor seconds"), (right, "peak memory of the process, MiB")):
+        axes.set(xscale="log", yscale="log", xlabel="rows", title=title)
+        axes.grid(alpha=0.3)
+    figure.legend(loc="outside right center", fontsize="small", frameon=False)
+    figure.savefig(file, dpi=110)
+
+
 def table(found: list[dict[str, float | str]]) -> str:
-    """Seconds and peaks, a stage a row."""
+    """Processor seconds (and by the clock), and peaks of the most rows; a stage a row."""
     sizes = list(dict.fromkeys(one["rows"] for one in found))
     heads = " | ".join(f"{size:,} rows, s" for size in sizes)
     lines = [
