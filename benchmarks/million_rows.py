@@ -2,8 +2,8 @@
 
 A synthetic table: 20 frames an identity, of a real video and of one of 12 generators' fakes, in 4
 groups, no split named. Its paths lead, through links to one folder, to 1000 small JPEG files, so a
-million paths can be opened. Each stage runs in a process of its own, which reads the manifest
-first; the memory of that is told as well. Run:
+million paths can be opened. One process a size reads the table and splits it; it forks one for each
+further stage, so that the peak of a stage is its own, the manifest included. Run:
 
     python benchmarks/million_rows.py [--rows 10000 100000 1000000] [--out FOLDER] [--picture FILE]
 """
@@ -20,6 +20,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mfclip.data.manifest import Manifest
+    from mfclip.data.sampling import Sampling
 
 ROWS = (10_000, 100_000, 1_000_000)
 FRAMES, PEOPLE = 20, 50
@@ -33,60 +38,72 @@ GENERATORS = (
     *(("AM", "GAN", name) for name in ("ganimation", "starganv2", "latent-transformer")),
     *(("FS", "GAN", name) for name in ("faceswapper", "mobileswap", "simswap")),
 )
-TO_PARQUET = """
-import sys
-from pathlib import Path
-from mfclip.data.manifest import read_manifest, write_manifest
-folder = Path(sys.argv[1])
-write_manifest(read_manifest(folder / "manifest.csv"), folder / "manifest.parquet")
-"""
 Task = Callable[[], object]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
-    parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
     parser.add_argument("--out", type=Path, help="keep the tables and the figures here")
-    parser.add_argument(
-        "--picture", type=Path, help="draw seconds and memory over rows: .svg, .png"
-    )
-    parser.add_argument("--one", nargs=2, metavar=("STAGE", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--picture", type=Path, help="draw them: .svg or .png")
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        stage, folder = options.one
-        print(json.dumps(measure(stage, Path(folder))))
+        measure_all(options.one)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        found = [
-            run(stage, make_data(options.out or Path(scratch), rows), rows)
-            for rows in options.rows
-            for stage in options.stages
-        ]
-        if options.out:
-            (options.out / "million-rows.json").write_text(json.dumps(found, indent=1) + "\n")
+        out = options.out or Path(scratch)
+        found = [one for rows in options.rows for one in run(make_data(out, rows), rows)]
+        (out / "million-rows.json").write_text(json.dumps(found, indent=1) + "\n")
     print(table(found))
     if options.picture:
         draw(found, options.picture)
 
 
-def run(stage: str, folder: Path, rows: int) -> dict[str, float | str]:
-    """One stage in a process of its own."""
-    command = [sys.executable, __file__, "--one", stage, str(folder)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    told = {"stage": stage, "rows": rows, **json.loads(done.stdout)}
-    print(json.dumps(told), file=sys.stderr)
-    return told
+def run(folder: Path, rows: int) -> list[dict[str, float | str]]:
+    """Every stage of one size, in processes of their own."""
+    command = [sys.executable, __file__, "--one", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        found = [{"rows": rows, **json.loads(line)} for line in running.stdout]
+    if running.returncode:
+        raise SystemExit(f"a stage of {rows} rows failed")
+    return found
 
 
-def measure(stage: str, folder: Path) -> dict[str, float]:
-    """Seconds of a stage, and MiB: before it, and at the peak of the whole process."""
-    task = STAGES[stage](folder)
+def measure_all(folder: Path) -> None:
+    """Print a line of JSON for each stage."""
+    from mfclip.data.manifest import read_manifest
+    from mfclip.data.splits import assign_splits
+
+    read, found = timed(lambda: read_manifest(folder / "manifest.csv"))
+    tell("read CSV", found)
+    split, found = timed(lambda: assign_splits(read, (0.7, 0.15, 0.15), 0))
+    tell("split", found)
+    del read
+    for stage, prepare in STAGES.items():
+        child = os.fork()
+        if not child:
+            tell(stage, timed(prepare(split, folder))[1])
+            sys.stdout.flush()
+            os._exit(0)
+        if os.waitpid(child, 0)[1]:
+            raise SystemExit(f"{stage} failed")
+
+
+def tell(stage: str, found: dict[str, float]) -> None:
+    line = json.dumps({"stage": stage, **found})
+    print(line, flush=True)
+    print(line, file=sys.stderr)
+
+
+def timed(task: Task) -> tuple[Any, dict[str, float]]:
+    """What a task gives; its seconds, and MiB before it and at the peak of the process."""
     before, start, worked = resident(), time.perf_counter(), processor()
-    task()
+    given = task()
     seconds, worked = time.perf_counter() - start, processor() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "processor": worked, "before": before, "peak": peak}
+    return given, {"seconds": seconds, "processor": worked, "before": before, "peak": peak}
 
 
 def processor() -> float:
@@ -142,59 +159,40 @@ def make_files(folder: Path) -> None:
         smooth.save(folder / f"{person:02}-{label}-{frame % (FRAMES // 2):02}.jpg", quality=90)
 
 
-def read(folder: Path, *, split: bool = True):
-    """The manifest as a build has it."""
-    from mfclip.data.manifest import read_manifest
-    from mfclip.data.splits import assign_splits
-
-    manifest = read_manifest(folder / "manifest.csv")
-    return assign_splits(manifest, (0.7, 0.15, 0.15), 0) if split else manifest
-
-
-def reads_csv(folder: Path) -> Task:
-    import mfclip.data.manifest  # noqa: F401 - importing is not timed
-
-    return lambda: read(folder, split=False)
-
-
-def reads_parquet(folder: Path) -> Task:
-    from mfclip.data.manifest import read_manifest
-
-    file = folder / "manifest.parquet"
-    if not file.exists():  # by another process: this one's memory is measured
-        subprocess.run([sys.executable, "-c", TO_PARQUET, folder], check=True)
-    return lambda: read_manifest(file)
-
-
-def writes(folder: Path) -> Task:
+def writes(manifest: Manifest, folder: Path) -> Task:
     from mfclip.data.manifest import write_manifest
 
-    manifest = read(folder)
     return lambda: write_manifest(manifest, folder / "written.csv")
 
 
-def splits(folder: Path) -> Task:
-    from mfclip.data.splits import assign_splits
+def writes_parquet(manifest: Manifest, folder: Path) -> Task:
+    import pyarrow.parquet  # noqa: F401 - importing is not timed
 
-    manifest = read(folder, split=False)
-    return lambda: assign_splits(manifest, (0.7, 0.15, 0.15), 0)
+    from mfclip.data.manifest import write_manifest
+
+    return lambda: write_manifest(manifest, folder / "manifest.parquet")
 
 
-def counterparts(folder: Path) -> Task:
+def reads_parquet(manifest: Manifest, folder: Path) -> Task:
+    import pyarrow.parquet  # noqa: F401 - importing is not timed
+
+    from mfclip.data.manifest import read_manifest
+
+    return lambda: read_manifest(folder / "manifest.parquet")
+
+
+def counterparts(manifest: Manifest, folder: Path) -> Task:
     from mfclip.data.pairs import with_counterparts
 
-    manifest = read(folder)
     return lambda: with_counterparts(manifest)
 
 
-def checks_rows(folder: Path) -> Task:
+def checks_rows(manifest: Manifest, folder: Path) -> Task:
     from mfclip.data.audit.counts import check_counts
     from mfclip.data.audit.identities import check_identities
     from mfclip.data.audit.levels import check_levels
     from mfclip.data.audit.videos import check_videos
     from mfclip.data.manifest import NAMED_SPLITS
-
-    manifest = read(folder)
 
     def check() -> None:
         list(check_counts(manifest, NAMED_SPLITS))
@@ -204,51 +202,44 @@ def checks_rows(folder: Path) -> Task:
     return check
 
 
-def checks_files(folder: Path) -> Task:
+def checks_files(manifest: Manifest, folder: Path) -> Task:
     from mfclip.data.audit import audit
 
-    manifest = read(folder)
     return lambda: audit(manifest, sample=SAMPLE, looks=True)
 
 
-def folds(folder: Path) -> Task:
+def folds(manifest: Manifest, folder: Path) -> Task:
     from mfclip.data.kind_folds import kind_folds
 
-    manifest = read(folder)
     return lambda: kind_folds(manifest, "generator")
 
 
-def protocols(folder: Path) -> Task:
+def protocols(manifest: Manifest, folder: Path) -> Task:
     from mfclip.bench.protocols import make_protocol
 
-    manifest = read(folder)
     return lambda: make_protocol("leave-one-out", manifest)
 
 
-def prompts(folder: Path) -> Task:
+def prompts(manifest: Manifest, folder: Path) -> Task:
     from mfclip.data.prompts import PromptTable
     from mfclip.parts import BuildContext
     from mfclip_text.parts import HierarchicalPrompts
 
-    manifest = read(folder)
     renderer = HierarchicalPrompts().build(BuildContext())
     return lambda: PromptTable.make(manifest.of_split("train").labels(), renderer)
 
 
-def fingerprints(folder: Path) -> Task:
-    manifest = read(folder)
+def fingerprints(manifest: Manifest, folder: Path) -> Task:
     return manifest.fingerprint
 
 
-def loads(sampling: str) -> Callable[[Path], Task]:
-    def stage(folder: Path) -> Task:
+def loads(sampling: Sampling) -> Callable[[Manifest, Path], Task]:
+    def stage(manifest: Manifest, folder: Path) -> Task:
         from mfclip.data.loader import training_loader
-
-        train = read(folder)
 
         def first() -> object:
             loader = training_loader(
-                train, None, batch_size=BATCH, seed=0, epoch=0, sampling=sampling, workers=2
+                manifest, None, batch_size=BATCH, seed=0, epoch=0, sampling=sampling, workers=2
             )
             return next(iter(loader))
 
@@ -257,11 +248,10 @@ def loads(sampling: str) -> Callable[[Path], Task]:
     return stage
 
 
-STAGES: dict[str, Callable[[Path], Task]] = {
-    "read CSV": reads_csv,
-    "read Parquet": reads_parquet,
+STAGES: dict[str, Callable[[Manifest, Path], Task]] = {
     "write CSV": writes,
-    "split": splits,
+    "write Parquet": writes_parquet,
+    "read Parquet": reads_parquet,
     "counterparts": counterparts,
     "check rows": checks_rows,
     f"check rows and {SAMPLE:,} files": checks_files,
