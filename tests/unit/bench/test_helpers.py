@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import pytest
 from typer.main import get_command
 
+from mfclip.bench.grid import write_manifests
 from mfclip.bench.helpers import Helper, run_grid_with, start, take_cells
 from mfclip.bench.run import run
 from mfclip.building.events import Silent
@@ -87,6 +88,7 @@ def test_a_cell_that_fails_stops_no_other_and_is_tried_again(lay, stub, helped):
 def test_cells_that_another_process_is_at_are_left_to_it(lay, stub):
     grid = lay(seeds=(0,))
     busy = grid.cells[1]
+    write_manifests(grid)
     released, held = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -110,7 +112,8 @@ def test_cells_that_another_process_is_at_are_left_to_it(lay, stub):
 
 def test_what_a_helper_was_at_when_it_was_killed_is_told(lay, stub):
     grid, told = lay(seeds=(0,)), []
-    take_cells(lay(seeds=(0,)), stub.engine(), quiet)
+    write_manifests(grid)
+    take_cells(grid, stub.engine(), quiet)
     left = grid.cells[2]
     (left.bundle / "bundle.json").unlink()
     killed = script("import os; os.kill(os.getpid(), 9)")
