@@ -59,8 +59,10 @@ class Record(NamedTuple):
 
 
 class RowCheck:
-    """Checks the rows of one table as they come. In the optional columns, ``nan`` and the like are
-    missing values."""
+    """Checks the rows of one table as they come; each cell that many rows share once.
+
+    In the optional columns, ``nan`` and the like are missing values.
+    """
 
     def __init__(self, file: Path, columns: Sequence[str]) -> None:
         self._file, self._columns = file, tuple(columns)
@@ -103,11 +105,9 @@ class RowCheck:
         identity, group, video = names
         if kind.blanks or names != texts:
             self._count_blanks(kind, texts)
-        if not _is_plain(path):
-            path, wrong = _normal(path)
+        path, wrong = (path, []) if _is_plain(path) else _normal(path)
+        if kind.problems or wrong:
             problems = [*problems, *kind.problems, *wrong]
-        elif kind.problems:
-            problems = [*problems, *kind.problems]
         first = self._seen.setdefault(path, place)
         if first != place and path:
             problems = [*problems, f"path {path!r} was already named in {first}"]
