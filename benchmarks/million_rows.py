@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -267,16 +268,18 @@ STAGES: dict[str, Callable[[Manifest, Path], Task]] = {
 
 def draw(found: list[dict[str, float | str]], file: Path) -> None:
     """Processor seconds and peak memory of each stage over the rows, both axes logarithmic."""
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
+    colours = colormaps["tab20"].colors
     figure = Figure((10, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    marks = "osD^v<>PX*ph8d"
-    for mark, stage in zip(marks, dict.fromkeys(one["stage"] for one in found), strict=False):
+    stages = dict.fromkeys(one["stage"] for one in found)
+    for mark, colour, stage in zip(cycle("osD^v<>PX*ph8dH"), cycle(colours), stages):
         own = [one for one in found if one["stage"] == stage]
         rows = [one["rows"] for one in own]
-        left.plot(rows, [one["processor"] for one in own], marker=mark, label=stage)
-        right.plot(rows, [one["peak"] for one in own], marker=mark)
+        left.plot(rows, [one["processor"] for one in own], marker=mark, color=colour, label=stage)
+        right.plot(rows, [one["peak"] for one in own], marker=mark, color=colour)
     sizes = sorted({float(one["rows"]) for one in found})
     ends = [sizes[0], sizes[-1]]
     left.plot(ends, [end / 1e5 for end in ends], color="0.6", ls="--", label="10 µs a row")
