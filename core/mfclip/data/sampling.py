@@ -67,7 +67,7 @@ def _balanced(rows: Sequence[Row], generator: Generator) -> Int64[Tensor, " rows
 
 def _pairs(rows: Sequence[Row], drawn: Places) -> Places:
     """All places by two, one alone at the most, beside :data:`_NOBODY`."""
-    fake = np.array([row.label.is_fake for row in rows])
+    fake = np.array([row.label.is_fake for row in rows], dtype=bool)
     by_photo, left = _matched(fake, _numbered([row.identity for row in rows], but=""), drawn)
     by_group, left = _matched(fake, _numbered([row.group for row in rows]), left)
     rest = np.append(left, np.full(len(left) % 2, _NOBODY)).reshape(-1, 2)
