@@ -53,7 +53,8 @@ def _tree(name: str, app: typer.Typer) -> Iterator[str]:
 def _command(name: str, command: Any, function: Callable[..., Any] | None) -> Iterator[str]:
     assert function is not None
     hints = get_type_hints(function)
-    rows = [_row(param, hints[param.name], function) for param in command.params]
+    shown = [param for param in command.params if not getattr(param, "hidden", False)]
+    rows = [_row(param, hints[param.name], function) for param in shown]
     positional = [p for p in command.params if p.param_type_name == "argument"]
     words = [_positional(p) for p in positional]
     needed = [f"{p.opts[0]} {_value(p, hints[p.name])}" for p in command.params if _must_name(p)]

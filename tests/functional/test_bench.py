@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -310,6 +311,19 @@ def test_a_level_that_does_not_exist_is_told(place):
     done = mfclip(place, *words, code=2)
     assert "--leave: " in str(done.exception)
     assert "'face'" in str(done.exception)
+
+
+def test_two_processes_give_the_figures_of_one(grid, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
+    words = [word for word in WORDS if word not in ("--seeds", "0,1", "--out", "out")]
+    done = mfclip(place, *words, "--workers", 2, "--out", tmp_path / "apart")
+    assert {"[1] Reading the data", "[2] Reading the data"} <= set(done.stderr.splitlines())
+    found = sorted((tmp_path / "apart").glob("bundles/*/*/seed-0/scores-test.csv"))
+    assert len(found) == BUNDLES / 2
+    for file in found:
+        assert (
+            file.read_bytes() == (place / "out" / file.relative_to(tmp_path / "apart")).read_bytes()
+        )
 
 
 def test_help_does_not_load_torch():

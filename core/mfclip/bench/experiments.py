@@ -6,12 +6,12 @@ several, its columns.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field
 
 from mfclip.bench.selections import Counts, Frozen, Level, Reals, Selection, Where
+from mfclip.data.kinds import Kinds
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
@@ -124,8 +124,7 @@ class Experiment(Frozen):
         if condition is None:
             return test
         taken = [column.selection for column in self.columns if column.condition == condition]
-        rows = tuple(row for row in test.rows if any(one.takes(row) for one in taken))
-        return replace(test, rows=rows)
+        return Kinds.of(test).only(lambda kind: any(one.takes(kind) for one in taken))
 
 
 class Protocol(Frozen):

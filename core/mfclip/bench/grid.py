@@ -13,6 +13,7 @@ from mfclip.bench.cells import Cell, CellRecord, Identity
 from mfclip.bench.detectors import Candidate
 from mfclip.bench.experiments import Experiment, Protocol
 from mfclip.building.reading import dataset_of
+from mfclip.data.kinds import Kinds
 from mfclip.data.manifest import Manifest, write_manifest
 from mfclip.errors import PluginError, UsageError
 from mfclip.locks import holding
@@ -85,9 +86,9 @@ def make_grid(
         raise UsageError(
             f"seeds should be whole numbers from 0, each once, such as 0,1,2; got {list(seeds)}"
         )
-    out = out.resolve()
+    out, kinds = out.resolve(), Kinds.of(manifest)
     manifests = {
-        out / "manifests" / f"{experiment.slug}.csv": training_manifest(manifest, experiment)
+        out / "manifests" / f"{experiment.slug}.csv": training_manifest(kinds, experiment)
         for experiment in protocol.experiments
     }
     identities = [Identity(own, plugins) for own in manifests.values()]
@@ -115,17 +116,15 @@ def make_grid(
     return Grid(*grid, absent or {})
 
 
-def training_manifest(manifest: Manifest, experiment: Experiment) -> Manifest:
+def training_manifest(kinds: Kinds, experiment: Experiment) -> Manifest:
     """What a cell is built from: rows of train and val that are selected, and all of test.
 
     The build scores its test split once; each column of a table is a part of those scores.
     """
-    rows = tuple(
-        row
-        for row in manifest.rows
-        if row.split == "test" or (row.split and experiment.train.takes(row))
+    taken = kinds.only(
+        lambda kind: kind.split == "test" or (kind.split != "" and experiment.train.takes(kind))
     )
-    return Manifest(manifest.root.resolve(), rows)
+    return Manifest(taken.root.resolve(), taken.rows)
 
 
 @contextmanager
@@ -155,31 +154,38 @@ def run_grid(grid: Grid, trainer: Trainer, tell: Tell, *, restart: bool = False)
         Where cells were begun with something else, unless ``restart`` allows to discard those.
     """
     changed = require_unchanged(grid, restart=restart)
-    for file, manifest in grid.manifests.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_manifest(manifest, file)
+    write_manifests(grid)
     for number, cell in enumerate(grid.cells, 1):
         place = f"cell {number} of {len(grid.cells)}: {cell.name}"
         discard = cell.name in changed
         if cell.state() == "finished" and not discard:
             tell(f"{place}: finished before")
-            _complete(cell, None, "")
+            finish_cell(cell)
             continue
         tell(place)
-        if discard or cell.state() == "new":
-            cell.begin(restart=discard)
-        _train(cell, trainer, tell)
+        if discard:
+            cell.begin(restart=True)
+        train_cell(cell, trainer, tell)
 
 
-def _train(cell: Cell, trainer: Trainer, tell: Tell) -> None:
+def write_manifests(grid: Grid) -> None:
+    """Write what is trained on."""
+    for file, manifest in grid.manifests.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_manifest(manifest, file)
+
+
+def train_cell(cell: Cell, trainer: Trainer, tell: Tell) -> None:
     """Train one cell; where that fails, keep the reason and leave the others to their turn."""
+    if cell.state() == "new":
+        cell.begin(restart=False)
     started = time.monotonic()
     try:
         device = trainer(cell)
     except Exception as error:
         tell(f"failed: {cell.name}: {cell.fail(error)}")
     else:
-        _complete(cell, time.monotonic() - started, device)
+        finish_cell(cell, time.monotonic() - started, device)
 
 
 def require_unchanged(grid: Grid, *, restart: bool) -> dict[str, list[str]]:
@@ -190,7 +196,7 @@ def require_unchanged(grid: Grid, *, restart: bool) -> dict[str, list[str]]:
     return changed
 
 
-def _complete(cell: Cell, seconds: float | None, device: str) -> None:
+def finish_cell(cell: Cell, seconds: float | None = None, device: str = "") -> None:
     """Note the end of a cell; one that was killed just before its note is completed later."""
     record, about = cell.record(), cell.about()
     assert record is not None

@@ -27,8 +27,8 @@ def left_out(maker: Maker) -> list[Experiment]:
     names = maker.values(level, fakes)
     if len(names) < 2:
         among = maker.options.among
-        raise DataError(too_few(maker.manifest, level, names, among, "leave one out"))
-    unnamed = sum(row.split == "train" and not kind_of(row, level) for row in fakes)
+        raise DataError(too_few(maker.tally, level, names, among, "leave one out"))
+    unnamed = sum(n for k, n in fakes.items() if k.split == "train" and not kind_of(k, level))
     if unnamed and "" not in names:
         maker.notes.append(
             f"{unnamed} fakes of the split train have no `{level}`: they are trained on every "
@@ -95,14 +95,14 @@ def _but(left: Where) -> Where:
 
 def _values(maker: Maker, left: Where, splits: Sequence[str]) -> set[str]:
     """What the column holds in some splits, the empty content among it."""
-    return {kind_of(row, left.column) for row in maker.fakes() if row.split in splits}
+    return {kind_of(kind, left.column) for kind in maker.fakes() if kind.split in splits}
 
 
 def _same_training(maker: Maker, one: Sequence[Where], other: Sequence[Where]) -> bool:
     """Whether two conditions for fakes lead to the same training and validation images."""
     first, second = (
-        pair(maker.manifest, maker.narrowed(fakes), maker.options.reals, _LEARNT)[0]
+        pair(maker.tally, maker.narrowed(fakes), maker.options.reals, _LEARNT)[0]
         for fakes in (one, other)
     )
-    rows = [row for row in maker.manifest.rows if row.split in _LEARNT]
-    return all(first.takes(row) == second.takes(row) for row in rows)
+    kinds = [kind for kind in maker.tally if kind.split in _LEARNT]
+    return all(first.takes(kind) == second.takes(kind) for kind in kinds)

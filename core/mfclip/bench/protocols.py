@@ -24,7 +24,7 @@ from mfclip.bench.experiments import Name as Name
 from mfclip.bench.experiments import Options as Options
 from mfclip.bench.experiments import Protocol as Protocol
 from mfclip.bench.left_out import left_out
-from mfclip.bench.maker import Maker, tally
+from mfclip.bench.maker import Maker, listed
 from mfclip.bench.naming import apart, full
 from mfclip.bench.naming import slug_of as slug_of
 from mfclip.data.manifest import NAMED_SPLITS
@@ -98,6 +98,6 @@ def _require_splits(manifest: Manifest) -> None:
     if absent:
         raise DataError(
             f"the data have no images in the split {', '.join(absent)}; found: "
-            f"{tally(sizes)}. Name the splits in the column `split`, or leave it empty in all "
+            f"{listed(sizes)}. Name the splits in the column `split`, or leave it empty in all "
             "rows to have them drawn"
         )

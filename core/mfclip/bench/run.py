@@ -12,6 +12,7 @@ from mfclip.bench.detectors import Candidate
 from mfclip.bench.drawings import PAINTER, painter
 from mfclip.bench.engine import Engine
 from mfclip.bench.grid import Grid, holding_seeds, make_grid, require_unchanged, run_grid
+from mfclip.bench.helpers import Helper, run_grid_with
 from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.record import BenchRecord, CellFacts, DetectorCost
 from mfclip.bench.scoring import conditions_of, read_scored, score_grid
@@ -90,6 +91,7 @@ def run(
     *,
     restart: bool = False,
     title: str = "",
+    helpers: Sequence[Helper] = (),
 ) -> Outcome:
     """Check the data, train what is not finished, score, and write the tables.
 
@@ -99,6 +101,8 @@ def run(
         Discard cells that were begun with something else, instead of refusing.
     title
         Of the ablation whose variants the detectors are.
+    helpers
+        Processes that train and score in place of this one.
 
     Raises
     ------
@@ -111,15 +115,18 @@ def run(
         Where every training failed, so that there is no table. Where some did, the record has them.
     """
     with holding_seeds(grid.out, grid.seeds):
-        return _run(grid, events, engine, restart=restart, title=title)
+        require_unchanged(grid, restart=restart)
+        if any(cell.state() != "finished" for cell in grid.cells):
+            check_data(grid, events)
+        if helpers:
+            run_grid_with(grid, helpers, events.stage, restart=restart)
+        else:
+            run_grid(grid, engine.train, events.stage, restart=restart)
+            score_grid(grid, engine.open, events.stage)
+        return _tabulate(grid, events, engine, title)
 
 
-def _run(grid: Grid, events: BuildEvents, engine: Engine, *, restart: bool, title: str) -> Outcome:
-    require_unchanged(grid, restart=restart)
-    if any(cell.state() != "finished" for cell in grid.cells):
-        check_data(grid, events)
-    run_grid(grid, engine.train, events.stage, restart=restart)
-    score_grid(grid, engine.open, events.stage)
+def _tabulate(grid: Grid, events: BuildEvents, engine: Engine, title: str) -> Outcome:
     if all(cell.failed for cell in grid.cells):
         raise SomeCellsFailed("\n".join(["every training failed:", *failures_of(grid.failures())]))
     events.stage("Making the tables")

@@ -88,18 +88,28 @@ def _build(name: str, plugins: Plugins) -> Corrupts:
 def score_grid(grid: Grid, opener: Open, tell: Callable[[str], None]) -> None:
     """Score the corrupted test images of every trained cell, but for what is scored already."""
     for cell in grid.cells:
-        if cell.state() != "finished":  # its training failed
-            continue
-        absent = [one for one in conditions_of(cell) if not _is_scored(grid, cell, one)]
-        if not absent:
-            continue
-        tell(f"scoring {len(absent)} corruptions and levels: {cell.name}")
-        try:
-            score = opener(cell)
-            for condition in absent:
-                _keep(grid, cell, condition, score(condition))
-        except Exception as error:
-            tell(f"failed: {cell.name}: {cell.fail(error)}")
+        score_cell(grid, cell, opener, tell)
+
+
+def score_cell(grid: Grid, cell: Cell, opener: Open, tell: Callable[[str], None]) -> None:
+    """Score what is not scored of one cell; where that fails, keep the reason."""
+    if cell.state() != "finished":  # its training failed
+        return
+    absent = [one for one in conditions_of(cell) if not _is_scored(grid, cell, one)]
+    if not absent:
+        return
+    tell(f"scoring {len(absent)} corruptions and levels: {cell.name}")
+    try:
+        score = opener(cell)
+        for condition in absent:
+            _keep(grid, cell, condition, score(condition))
+    except Exception as error:
+        tell(f"failed: {cell.name}: {cell.fail(error)}")
+
+
+def is_scored(grid: Grid, cell: Cell) -> bool:
+    """Whether a trained cell has the scores of everything that it tests."""
+    return all(_is_scored(grid, cell, one) for one in conditions_of(cell))
 
 
 def _scoring(grid: Grid, cell: Cell) -> Scoring:

@@ -5,18 +5,20 @@ A selection is data and not code, so that a record can hold it and somebody else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from mfclip.data.kind_folds import COLUMNS, Column, kind_of
+from mfclip.data.kinds import reals_and_fakes
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mfclip.data.manifest import Manifest, Row
+    from mfclip.data.kinds import Kind, Takes, Tally
+    from mfclip.data.manifest import Row
     from mfclip.metrics.scores import ScoreTable
 
 Level = Column
@@ -57,7 +59,7 @@ class Where(Frozen):
         """
         return {k: v for k, v in handler(self).items() if k != "equal" or not v}
 
-    def holds(self, row: Row) -> bool:
+    def holds(self, row: Row | Kind) -> bool:
         """Whether a row meets the condition."""
         return (kind_of(row, self.column) == self.value) == self.equal
 
@@ -75,11 +77,11 @@ class Selection(Frozen):
     groups: tuple[str, ...] | None = None
     """Groups that the reals are from; None: every real."""
 
-    def takes_fake(self, row: Row) -> bool:
+    def takes_fake(self, row: Row | Kind) -> bool:
         """Whether a row is a fake of this selection."""
         return row.is_fake and all(where.holds(row) for where in self.fakes)
 
-    def takes(self, row: Row) -> bool:
+    def takes(self, row: Row | Kind) -> bool:
         """Whether a row belongs to this selection."""
         if row.is_fake:
             return self.takes_fake(row)
@@ -112,14 +114,14 @@ class Counts(Frozen):
         return " and ".join(absent)
 
 
-def count(rows: Iterable[Row], takes: Callable[[Row], bool]) -> Counts:
+def count(tally: Tally, takes: Takes) -> Counts:
     """Count the rows that a predicate takes."""
-    labels = [row.label.label for row in rows if takes(row)]
-    return Counts(reals=labels.count("real"), fakes=labels.count("fake"))
+    reals, fakes = reals_and_fakes(tally, takes)
+    return Counts(reals=reals, fakes=fakes)
 
 
 def pair(
-    manifest: Manifest, fakes: Sequence[Where], reals: Reals, splits: Sequence[str]
+    tally: Tally, fakes: Sequence[Where], reals: Reals, splits: Sequence[str]
 ) -> tuple[Selection, str]:
     """Fakes with their reals, and what to beware of, in words; usually nothing.
 
@@ -131,12 +133,12 @@ def pair(
     says.
     """
     barred = {where.value for where in fakes if where.column == "group" and not where.equal}
-    every = Selection(fakes=tuple(fakes), groups=_groups_but(manifest, barred))
-    rows = [row for row in manifest.rows if row.split in splits]
-    groups = sorted({row.group for row in rows if every.takes_fake(row)})
-    if reals == "all" or not any(row.group for row in manifest.rows):
+    every = Selection(fakes=tuple(fakes), groups=_groups_but(tally, barred))
+    kinds = [kind for kind in tally if kind.split in splits]
+    groups = sorted({kind.group for kind in kinds if every.takes_fake(kind)})
+    if reals == "all" or not any(kind.group for kind in tally):
         return every, ""
-    known = {row.group for row in rows if not row.is_fake}
+    known = {kind.group for kind in kinds if not kind.is_fake}
     lacking = [group or "(unnamed)" for group in groups if group not in known]
     if lacking and len(lacking) == len(groups):
         return every, (
@@ -148,8 +150,8 @@ def pair(
     return Selection(fakes=tuple(fakes), groups=tuple(groups)), note if lacking else ""
 
 
-def _groups_but(manifest: Manifest, barred: Collection[str]) -> tuple[str, ...] | None:
+def _groups_but(tally: Tally, barred: Collection[str]) -> tuple[str, ...] | None:
     """The groups of all reals but these; None where all may be taken."""
     if not barred:
         return None
-    return tuple(sorted({row.group for row in manifest.rows if not row.is_fake} - set(barred)))
+    return tuple(sorted({kind.group for kind in tally if not kind.is_fake} - set(barred)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import typer
 
 from mfclip.cli import bench_options
 from mfclip.cli.bench_detectors import Asked, candidates_of
+from mfclip.cli.bench_helpers import helpers_of
 from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, Precision, Registry
 from mfclip.errors import SomeCellsFailed, TablesDiffer, UsageError
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from mfclip.bench.grid import Grid
     from mfclip.bench.protocols import Options
     from mfclip.bench.run import Outcome
-    from mfclip.building.events import BuildEvents
-    from mfclip.detector.protocols import Corrupts
     from mfclip.plugins.discovery import Plugins
     from mfclip.recipe.registry import Registry as Catalogue
 
@@ -29,6 +27,7 @@ OUT = Path("runs/bench")
 
 
 def bench(
+    context: typer.Context,
     recipe: bench_options.Recipes = None,
     protocol: bench_options.ProtocolName = None,
     seeds: bench_options.Seeds = "0",
@@ -49,6 +48,7 @@ def bench(
     size: bench_options.Size = None,
     plan: bench_options.Plan = False,
     restart: bench_options.Restart = False,
+    workers: bench_options.Workers = 1,
     image_side_only: bench_options.ImageSideOnly = False,
     light: bench_options.Light = False,
     verify: bench_options.Verify = None,
@@ -57,12 +57,14 @@ def bench(
     device: Device = "auto",
     precision: Precision = None,
     registry: Registry = None,
+    as_helper: bench_options.Helping = False,
 ) -> None:
     """Train and test a grid of detectors by a protocol of the paper, and print its tables.
 
     Everything is checked before the first training. Finished trainings are used again, an
     unfinished one goes on: interrupt it and run the same command again. A training that fails
     stops no other; it is told in the tables, the next run tries it again, and the exit code is 11.
+    With --workers several processes take the cells in turn.
     Tables are written as Markdown, CSV, LaTeX and HTML, with a record that --verify can check.
     """
     if verify is not None:
@@ -80,7 +82,9 @@ def bench(
     options = _options(
         reals, inside, leave, among or [], train or [], corruption or [], levels, size
     )
-    from mfclip.bench.run import lay_out
+    from mfclip.bench.engine import engine
+    from mfclip.bench.helpers import end_with_parent, take_cells
+    from mfclip.bench.run import lay_out, run
     from mfclip.bench.scoring import build_corruptions
     from mfclip.cli.console import ConsoleEvents
 
@@ -89,18 +93,22 @@ def bench(
         corruptions = build_corruptions(grid.protocol, plugins)
         if plan:
             return _show_plan(grid)
-        outcome = _run(
-            grid,
+        hands = engine(
             plugins,
             corruptions,
+            grid.protocol.options.size,
             events,
             device=device,
             registry=registry,
-            restart=restart,
             text_side=not image_side_only,
             light=light,
-            title=title,
         )
+        if as_helper:
+            end_with_parent()
+            return take_cells(grid, hands, events.stage)
+        helpers = helpers_of(context, workers, device)
+        with goes_on("the same command goes on from here"):
+            outcome = run(grid, events, hands, restart=restart, title=title, helpers=helpers)
     _tell(outcome)
 
 
@@ -110,36 +118,6 @@ def _required(protocol: str | None) -> str:
             f"--protocol is missing: {bench_options.PROTOCOLS}; or check tables with --verify DIR"
         )
     return protocol
-
-
-def _run(
-    grid: Grid,
-    plugins: Plugins,
-    corruptions: Mapping[str, Corrupts],
-    events: BuildEvents,
-    *,
-    device: str,
-    registry: str | None,
-    restart: bool,
-    text_side: bool,
-    light: bool,
-    title: str,
-) -> Outcome:
-    from mfclip.bench.engine import engine
-    from mfclip.bench.run import run
-
-    hands = engine(
-        plugins,
-        corruptions,
-        grid.protocol.options.size,
-        events,
-        device=device,
-        registry=registry,
-        text_side=text_side,
-        light=light,
-    )
-    with goes_on("the same command goes on from here"):
-        return run(grid, events, hands, restart=restart, title=title)
 
 
 def _plugins(registry: str | None) -> tuple[Catalogue, Plugins]:

@@ -110,3 +110,10 @@ Root = Annotated[
     Path | None, typer.Option("--root", help="With --verify: where the images are now.")
 ]
 Tolerance = Annotated[float, typer.Option("--tolerance", min=0, help="With --verify: of log-odds.")]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers", min=1, help="Processes that train cells at the same time; on GPUs in turn."
+    ),
+]
+Helping = Annotated[bool, typer.Option("--as-helper", hidden=True)]

@@ -32,12 +32,19 @@ def check(
     quick: Annotated[
         bool, typer.Option("--quick", help="Decode no image: no brightness, no near-duplicates.")
     ] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", min=1, help="Read so many of the files.  [default: all]"),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="With --sample: of the draw.")] = 0,
     registry: Registry = None,
 ) -> None:
     """Say everything that is wrong with data, and what to do; exit code 5 on errors.
 
     Missing and broken files, identities and videos in two splits, duplicates and near-duplicates
-    across splits and labels, and the AUC that each property of the files alone would reach.
+    across splits and labels, and the AUC that each property of the files alone would reach. Of very
+    many files --sample reads some, drawn from --seed, and says how many of how many; the rows are
+    checked all the same.
     """
     from mfclip.cli.console import ConsoleEvents
     from mfclip.data.audit import audit
@@ -46,7 +53,9 @@ def check(
     with ConsoleEvents() as events, _plain_warnings():
         manifest, wanted = _wanted(target, registry, events)
         events.stage("Checking the data")
-        found = audit(manifest, progress=events.step, looks=not quick, **wanted)
+        found = audit(
+            manifest, progress=events.step, looks=not quick, sample=sample, seed=seed, **wanted
+        )
         if not as_json:
             events.audit(found)
     if as_json:

@@ -28,6 +28,16 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def devices_for(name: str, processes: int) -> list[str]:
+    """The device of each of several processes that compute apart: GPUs in turn, else the one named.
+
+    Raises :class:`UsageError` as :func:`choose_device`.
+    """
+    if choose_device(name).type == "cpu" or ":" in name:
+        return [name] * processes
+    return [f"cuda:{number % torch.cuda.device_count()}" for number in range(processes)]
+
+
 def _require_gpu(name: str, number: int) -> None:
     if not torch.cuda.is_available():
         why = "sees no GPU" if torch.version.cuda else "was installed without CUDA"

@@ -82,12 +82,7 @@ def crop_faces(
         folder / LEFT_OUT,
         ("path", "label", "status", "reason"),
         (
-            {
-                "path": _source(manifest, row),
-                "label": row.label.label,
-                "status": str(error.status),
-                "reason": error.reason,
-            }
+            (_source(manifest, row), row.label.label, str(error.status), error.reason)
             for row, error in left_out
         ),
     )

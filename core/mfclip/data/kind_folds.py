@@ -7,10 +7,10 @@ Here are the rows of each fold; who trains and scores on them is told elsewhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
+from mfclip.data.kinds import Kind, Kinds, Tally, reals_and_fakes
 from mfclip.data.manifest import Manifest, Row
 from mfclip.errors import DataError
 from mfclip.text import counted
@@ -36,7 +36,7 @@ class KindFold:
     """What to beware of in its figures; usually nothing."""
 
 
-def kind_of(row: Row, column: Column) -> str:
+def kind_of(row: Row | Kind, column: Column) -> str:
     """The content of one of the columns of :data:`COLUMNS`."""
     kind: str = row.group if column == "group" else getattr(row.label, column)
     return kind
@@ -59,9 +59,9 @@ def kind_folds(manifest: Manifest, column: Column) -> tuple[KindFold, ...]:
         Where a fake of train or val does not say what kind it is; for fewer than two kinds; where
         a fold lacks real or fake rows to train on or to be judged by. Every such fold is told.
     """
-    train, val = manifest.of_split("train"), manifest.of_split("val")
-    _require_named((*train, *val), column)
-    kinds = Counter(kind_of(row, column) for row in train if row.is_fake)
+    train, val = Kinds.of(manifest.of_split("train")), Kinds.of(manifest.of_split("val"))
+    _require_named(train, val, column)
+    kinds = _fakes_by(train.tally, column)
     if len(kinds) < 2:
         found = ", ".join(f"{kind!r} ({counted(n, 'image')})" for kind, n in kinds.items())
         raise DataError(
@@ -69,79 +69,108 @@ def kind_folds(manifest: Manifest, column: Column) -> tuple[KindFold, ...]:
             f"and column {column!r} has {len(kinds)}: {found or 'no fake at all'}; leave out by "
             "another column, or validate on 'val'"
         )
-    folds = tuple(_fold(train, val, column, kind) for kind in sorted(kinds))
-    if wanting := [line for fold in folds for line in _wanting(fold)]:
+    rules = [_Rule.of(kind, column, val.tally) for kind in sorted(kinds)]
+    if wanting := [line for rule in rules for line in rule.wanting(train.tally, val.tally)]:
         raise DataError(
             "\n".join([f"{_named(column)}: some folds lack images:", *wanting])
             + "\neach kind needs fakes in train and in val, and reals on both sides; split the "
             "data so, or leave out by another column"
         )
-    return folds
+    return tuple(rule.fold(train, val) for rule in rules)
 
 
 def never_left_out(manifest: Manifest, column: Column) -> dict[str, int]:
     """Kinds of val that train has none of, with their fakes: no fold judges them."""
-    known = {kind_of(row, column) for row in manifest.of_split("train") if row.is_fake}
-    fakes = (row for row in manifest.of_split("val") if row.is_fake)
-    found = Counter(kind for row in fakes if (kind := kind_of(row, column)) not in known)
-    return dict(sorted(found.items()))
-
-
-def _fold(train: Manifest, val: Manifest, column: Column, kind: str) -> KindFold:
-    def is_left_out(row: Row) -> bool:
-        return kind_of(row, column) == kind and (row.is_fake or column == "group")
-
-    fakes = {i for i, row in enumerate(val) if row.is_fake and kind_of(row, column) == kind}
-    reals, caution = _counterpart(val.rows, fakes)
-    places = sorted(fakes | reals)
-    return KindFold(
-        kind,
-        train=_only(train, lambda row: not is_left_out(row)),
-        judged=replace(val, rows=tuple(val.rows[i] for i in places)),
-        places=tuple(places),
-        caution=caution,
+    tally = Kinds.of(manifest).tally
+    train, val = (
+        _fakes_by({kind: n for kind, n in tally.items() if kind.split == split}, column)
+        for split in ("train", "val")
     )
+    return dict(sorted((name, n) for name, n in val.items() if name not in train))
 
 
-def _counterpart(rows: Sequence[Row], fakes: set[int]) -> tuple[set[int], str]:
-    """Positions of the reals that some fakes are compared with, and what to beware of."""
-    groups = {rows[i].group for i in fakes}
-    reals = {i for i, row in enumerate(rows) if not row.is_fake}
-    same = {i for i in reals if rows[i].group in groups}
-    if same or not fakes:
-        return same, ""
-    names = ", ".join(group or "(unnamed)" for group in sorted(groups))
-    return reals, (
-        f"no reals of {names} in val: compared with the reals of all groups, so the figure mixes "
-        "forgery with any other difference between the groups"
-    )
+@dataclass(frozen=True)
+class _Rule:
+    """What a fold takes."""
+
+    kind: str
+    column: Column
+    groups: frozenset[str] | None
+    """Of the reals that its fakes are compared with; None: all of them."""
+    caution: str
+
+    @staticmethod
+    def of(kind: str, column: Column, val: Tally) -> _Rule:
+        groups = {one.group for one in val if one.is_fake and kind_of(one, column) == kind}
+        if not groups or any(not one.is_fake and one.group in groups for one in val):
+            return _Rule(kind, column, frozenset(groups), "")
+        names = ", ".join(group or "(unnamed)" for group in sorted(groups))
+        caution = (
+            f"no reals of {names} in val: compared with the reals of all groups, so the figure "
+            "mixes forgery with any other difference between the groups"
+        )
+        return _Rule(kind, column, None, caution)
+
+    def trains(self, one: Kind) -> bool:
+        """Whether the fold is trained with it."""
+        return not (kind_of(one, self.column) == self.kind and (one.is_fake or self._whole))
+
+    def judges(self, one: Kind) -> bool:
+        """Whether the fold is judged by it."""
+        if one.is_fake:
+            return kind_of(one, self.column) == self.kind
+        return self.groups is None or one.group in self.groups
+
+    @property
+    def _whole(self) -> bool:
+        """Whether reals are left out as well."""
+        return self.column == "group"
+
+    def fold(self, train: Kinds, val: Kinds) -> KindFold:
+        return KindFold(
+            self.kind,
+            train=train.only(self.trains),
+            judged=val.only(self.judges),
+            places=val.places(self.judges),
+            caution=self.caution,
+        )
+
+    def wanting(self, train: Tally, val: Tally) -> list[str]:
+        """What the fold lacks, in words."""
+        lines = []
+        parts = (("trained without it", train, self.trains), ("judged by it", val, self.judges))
+        for doing, tally, takes in parts:
+            reals, fakes = reals_and_fakes(tally, takes)
+            if not (reals and fakes):
+                lines.append(f"  {self.kind!r}, {doing}: {reals} real and {fakes} fake images")
+        return lines
 
 
-def _only(manifest: Manifest, keep: Callable[[Row], bool]) -> Manifest:
-    return replace(manifest, rows=tuple(row for row in manifest if keep(row)))
+def _fakes_by(tally: Tally, column: Column) -> Counter[str]:
+    """Fakes by their content of a column."""
+    found: Counter[str] = Counter()
+    for kind, number in tally.items():
+        if kind.is_fake:
+            found[kind_of(kind, column)] += number
+    return found
 
 
-def _require_named(rows: Sequence[Row], column: Column) -> None:
-    fakes = [row for row in rows if row.is_fake]
-    silent = [row for row in fakes if not kind_of(row, column)]
+def _require_named(train: Kinds, val: Kinds, column: Column) -> None:
+    both = [*train.tally.items(), *val.tally.items()]
+    fakes = sum(number for kind, number in both if kind.is_fake)
+    silent = sum(number for kind, number in both if _is_silent(kind, column))
     if silent:
+        rows = (row for part in (train, val) for row in part.manifest if _is_silent(row, column))
         raise DataError(
-            f"{_named(column)}: {len(silent)} of {counted(len(fakes), 'fake')} in train and val "
-            f"have nothing in column {column!r}, such as {silent[0].path}: nobody can tell "
+            f"{_named(column)}: {silent} of {counted(fakes, 'fake')} in train and val "
+            f"have nothing in column {column!r}, such as {next(rows).path}: nobody can tell "
             "whether they are of a kind that is left out; fill in the column, or leave out by "
             "another one"
         )
 
 
-def _wanting(fold: KindFold) -> list[str]:
-    """What a fold lacks, in words."""
-    lines = []
-    for doing, manifest in (("trained without it", fold.train), ("judged by it", fold.judged)):
-        fakes = sum(row.is_fake for row in manifest)
-        reals = len(manifest) - fakes
-        if not (reals and fakes):
-            lines.append(f"  {fold.kind!r}, {doing}: {reals} real and {fakes} fake images")
-    return lines
+def _is_silent(row: Row | Kind, column: Column) -> bool:
+    return row.is_fake and not kind_of(row, column)
 
 
 def _named(column: Column) -> str:

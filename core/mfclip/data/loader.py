@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
@@ -81,10 +82,8 @@ class ManifestLoader:
         frames: int | None = None,
         finder: FaceFinder | None = None,
     ) -> None:
-        self._files = manifest.files()
-        labels = [row.label for row in manifest.rows]
-        self._label = torch.tensor([LABELS.index(label.label) for label in labels])
-        self._prompt = _prompt_rows(manifest, prompts)
+        self._manifest = manifest
+        self._label, self._prompt = _targets(manifest, prompts)
         self._batches = batches
         self._workers = worker_count(workers, len(batches))
         self._pin_memory, self._frames, self._finder = pin_memory, frames, finder
@@ -94,7 +93,7 @@ class ManifestLoader:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        tasks = ([self._files[row] for row in rows.tolist()] for rows in self._batches)
+        tasks = (self._files(rows) for rows in self._batches)
         stream = decode_batches(
             tasks,
             workers=self._workers,
@@ -107,6 +106,10 @@ class ManifestLoader:
                 for error in decoded.failures.values():
                     raise error
                 yield Batch(decoded.images(), self._label[rows], self._prompt[rows], rows)
+
+    def _files(self, places: Int64[Tensor, " batch"]) -> list[Path]:
+        rows = self._manifest.rows
+        return [self._manifest.file(rows[place]) for place in places.tolist()]
 
 
 def training_loader(
@@ -159,7 +162,8 @@ def training_loader(
     batches = _batches(order, batch_size)
     if not 0 <= start_batch <= len(batches):
         raise UsageError(f"start_batch {start_batch} is not within 0 to {len(batches)}")
-    rest = [rows[Shares(ranks, len(rows)).computed] for rows in batches[start_batch:]]
+    computed = {size: Shares(ranks, size).computed for size in set(map(len, batches))}
+    rest = [rows[computed[len(rows)]] for rows in batches[start_batch:]]
     return ManifestLoader(
         manifest,
         prompts,
@@ -260,11 +264,19 @@ def _told(decoded: Decoded, place: int) -> tuple[ImageStatus, str]:
     return status, reason or decoded.notes.get(place, "")
 
 
-def _prompt_rows(manifest: Manifest, prompts: PromptTable | None) -> Int64[Tensor, " rows"]:
-    if prompts is None:
-        return torch.full((len(manifest),), -1)
-    row_of = {label: prompts.row(label) for label in manifest.labels()}
-    return torch.tensor([row_of[row.label] for row in manifest.rows])
+def _targets(
+    manifest: Manifest, prompts: PromptTable | None
+) -> tuple[Int64[Tensor, " rows"], Int64[Tensor, " rows"]]:
+    """Of each row: 0 real, 1 fake; its row of the prompt table, -1 without one."""
+    known = {
+        label: (LABELS.index(label.label), -1 if prompts is None else prompts.row(label))
+        for label in manifest.labels()
+    }
+    labels = [row.label for row in manifest.rows]
+    of = {id(label): known[label] for label in {id(one): one for one in labels}.values()}
+    found = np.array([of[id(label)] for label in labels], dtype=np.int64)
+    label, prompt = torch.from_numpy(found.reshape(-1, 2)).unbind(1)
+    return label, prompt
 
 
 def _batches(order: Int64[Tensor, " rows"], batch_size: int) -> tuple[Int64[Tensor, " batch"], ...]:

@@ -11,19 +11,19 @@ refused.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
 
+from mfclip.data.bulk import no_collections
 from mfclip.data.labels import HierarchicalLabel
-from mfclip.data.rows import COLUMNS, check_header, check_rows
+from mfclip.data.rows import COLUMNS, Record, RowCheck, check_header
+from mfclip.data.rows import SPLITS as SPLITS
+from mfclip.data.rows import Split as Split
 from mfclip.data.tables import read_table, write_table
 from mfclip.errors import DataError
 
-Split = Literal["", "train", "val", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
-"""Empty where the data name no split."""
 NAMED_SPLITS: tuple[Split, Split, Split] = ("train", "val", "test")
 """The splits of a data set, in their order."""
 
@@ -62,14 +62,22 @@ class Row:
             return "identity", self.identity
         return ("video", self.video) if self.video else ("image", self.path.as_posix())
 
+    def in_split(self, name: Split) -> Row:
+        """The same image in another split."""
+        names = (self.identity, self.group, self.video)
+        return Row(self.path, self.label, name, *names, self.further)
+
     def cells(self) -> dict[str, str]:
         """The row by column name."""
+        return dict(zip(COLUMNS, self.texts(), strict=True))
+
+    def texts(self) -> tuple[str, ...]:
+        """What it says in each of :data:`mfclip.data.rows.COLUMNS`."""
         levels = self.label
-        values = (
+        return (
             *(self.path.as_posix(), levels.label, levels.forgery, levels.family),
             *(levels.generator, self.split, self.identity, self.group, self.video),
         )
-        return dict(zip(COLUMNS, values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,8 @@ class Manifest:
 
     def labels(self) -> tuple[HierarchicalLabel, ...]:
         """The distinct labels, sorted."""
-        return tuple(sorted({row.label for row in self.rows}))
+        objects = {id(row.label): row.label for row in self.rows}  # quicker than hashing each
+        return tuple(sorted(set(objects.values())))
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) over the sorted rows and the sizes of their files.
@@ -110,8 +119,8 @@ class Manifest:
         The order of the rows, the place of the root and further columns do not count. Contents are
         not read: a file edited in place to the same length keeps the fingerprint.
         """
-        lines = (repr(_printed(row, _size(self.file(row)))) for row in self.rows)
-        digest = hashlib.sha256()
+        root, digest = str(self.root), hashlib.sha256()
+        lines = (repr(_printed(row, _size(root, row.path))) for row in self.rows)
         for line in sorted(lines):
             digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
         return digest.hexdigest()
@@ -134,11 +143,12 @@ def read_manifest(file: Path, root: Path | None = None) -> Manifest:
     """
     table = read_table(file)
     check_header(file, table.columns)
-    checked = check_rows(file, table.columns, table.records)
-    if not checked.rows:
+    check = RowCheck(file, table.columns)
+    with no_collections():
+        rows = tuple(map(_row, check.sound(table.records)))
+    if not rows:
         raise DataError(f"{file}: names no image; give one row for each image")
-    root = file.parent if root is None else root
-    return Manifest(root, tuple(map(_row, checked.rows)), checked.notes)
+    return Manifest(file.parent if root is None else root, rows, check.notes)
 
 
 def write_manifest(manifest: Manifest, file: Path) -> None:
@@ -151,32 +161,27 @@ def write_manifest(manifest: Manifest, file: Path) -> None:
     """
     further = tuple(dict.fromkeys(name for row in manifest.rows for name, _ in row.further))
     blank = dict.fromkeys(further, "")
-    cells = ({**blank, **dict(row.further), **row.cells()} for row in manifest.rows)
+    cells = (
+        (*row.texts(), *({**blank, **dict(row.further)}.values() if further else ()))
+        for row in manifest.rows
+    )
     write_table(file, (*COLUMNS, *further), cells)
 
 
-def _row(cells: dict[str, str]) -> Row:
-    levels = HierarchicalLabel(
-        label="fake" if cells["label"] == "fake" else "real",
-        forgery=cells["forgery"],
-        family=cells["family"],
-        generator=cells["generator"],
-    )
-    split: Split = next(name for name in SPLITS if name == cells["split"])
-    further = tuple((name, text) for name, text in cells.items() if name not in COLUMNS)
-    known = (cells["identity"], cells["group"], cells["video"])
-    return Row(Path(cells["path"]), levels, split, *known, further)
+def _row(cells: Record) -> Row:
+    path, label, split, identity, group, video, further = cells
+    return Row(Path(path), label, split, identity, group, video, further)
 
 
 def _printed(row: Row, size: int) -> tuple[str | int, ...]:
     """What a fingerprint says of a row. Still images have it as before there were videos."""
-    *cells, video = row.cells().values()
+    *cells, video = row.texts()
     return (*cells, size, video) if video else (*cells, size)
 
 
-def _size(file: Path) -> int:
-    """Bytes; -1 for a file that is not there."""
+def _size(root: str, path: Path) -> int:
+    """Bytes; -1 for a file that is not there. Of a million files, paths as text save half."""
     try:
-        return file.stat().st_size
+        return os.stat(os.path.join(root, path)).st_size  # noqa: PTH116, PTH118
     except OSError:
         return -1

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
+from mfclip.data.bulk import no_collections
 from mfclip.data.manifest import Manifest, Row
 
 COUNTERPART = "counterpart"
@@ -26,12 +27,9 @@ def with_counterparts(manifest: Manifest) -> Manifest:
     """
     if any(name == COUNTERPART for row in manifest for name, _ in row.further):
         return manifest
-    reals: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in manifest:
-        if row.identity and not row.is_fake:
-            reals[row.identity, row.split].append(row)
-    rows = tuple(_paired(row, reals.get((row.identity, row.split), ())) for row in manifest)
-    return replace(manifest, rows=rows)
+    with no_collections():
+        photos = _Photos(manifest)
+        return replace(manifest, rows=tuple(_paired(row, photos) for row in manifest))
 
 
 def counterpart_of(row: Row) -> str:
@@ -58,19 +56,34 @@ def frame_number(stem: str) -> int | None:
     return int(found[-1]) if found else None
 
 
-def _paired(row: Row, reals: Sequence[Row]) -> Row:
-    photo = _photo(row, reals) if row.is_fake else None
+class _Photos:
+    """The real images, by what a fake shares with the photo it is made from."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._of: dict[Hashable, list[Row]] = defaultdict(list)
+        for row in manifest:
+            if row.identity and not row.is_fake:
+                person = (row.identity, row.split)
+                self._of[person].append(row)
+                self._of[*person, row.path.stem].append(row)
+                if row.video:
+                    self._of[*person, frame_number(row.path.stem)].append(row)
+
+    def of(self, fake: Row) -> Row | None:
+        """The one it is made from; None where there is a doubt."""
+        person, stem = (fake.identity, fake.split), fake.path.stem
+        if fake.video:
+            number = frame_number(stem)
+            return None if number is None else self._only((*person, number))
+        return self._only((*person, stem)) or self._only(person)
+
+    def _only(self, key: Hashable) -> Row | None:
+        found = self._of.get(key, ())
+        return found[0] if len(found) == 1 else None
+
+
+def _paired(row: Row, photos: _Photos) -> Row:
+    photo = photos.of(row) if row.is_fake else None
     if photo is None:
         return row
     return replace(row, further=(*row.further, (COUNTERPART, photo.path.as_posix())))
-
-
-def _photo(fake: Row, reals: Sequence[Row]) -> Row | None:
-    if fake.video:
-        number = frame_number(fake.path.stem)
-        same = [one for one in reals if one.video and frame_number(one.path.stem) == number]
-        return same[0] if len(same) == 1 and number is not None else None
-    same = [one for one in reals if one.path.stem == fake.path.stem]
-    if len(same) == 1:
-        return same[0]
-    return reals[0] if len(reals) == 1 else None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
 import torch
 from jaxtyping import Int64
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mfclip.data.manifest import Row
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from torch import Generator
 
 Sampling: TypeAlias = Literal["shuffled", "pairs", "balanced"]
+Places: TypeAlias = NDArray[np.int64]
+_NOBODY = -1
+"""Stands for no place, and for no name."""
 
 
 def epoch_order(
@@ -36,10 +41,9 @@ def epoch_order(
         return drawn
     if sampling == "balanced":
         return _balanced(rows, generator)
-    pairs = _pairs(rows, drawn.tolist())
-    places = torch.tensor(
-        [place for i in _shuffled(len(pairs), generator) for place in pairs[i]], dtype=torch.int64
-    )
+    pairs = _pairs(rows, drawn.numpy())
+    mixed = pairs[_shuffled(len(pairs), generator)].ravel()
+    places = torch.from_numpy(mixed[mixed != _NOBODY])
     batches = torch.split(places, batch_size)
     return torch.cat([batch[_shuffled(len(batch), generator)] for batch in batches])
 
@@ -61,28 +65,46 @@ def _balanced(rows: Sequence[Row], generator: Generator) -> Int64[Tensor, " rows
     return torch.tensor(drawn, dtype=torch.int64)[_shuffled(len(drawn), generator)]
 
 
-def _pairs(rows: Sequence[Row], drawn: Sequence[int]) -> list[list[int]]:
-    """All places by two, one alone at the most."""
-    by_photo, left = _matched(rows, drawn, lambda row: row.identity or None)
-    by_group, left = _matched(rows, left, lambda row: row.group)
-    return by_photo + by_group + [left[i : i + 2] for i in range(0, len(left), 2)]
+def _pairs(rows: Sequence[Row], drawn: Places) -> Places:
+    """All places by two, one alone at the most, beside :data:`_NOBODY`."""
+    fake = np.array([row.label.is_fake for row in rows], dtype=bool)
+    by_photo, left = _matched(fake, _numbered([row.identity for row in rows], but=""), drawn)
+    by_group, left = _matched(fake, _numbered([row.group for row in rows]), left)
+    rest = np.append(left, np.full(len(left) % 2, _NOBODY)).reshape(-1, 2)
+    return np.concatenate([by_photo, by_group, rest])
 
 
-def _matched(
-    rows: Sequence[Row], places: Sequence[int], key: Callable[[Row], Hashable]
-) -> tuple[list[list[int]], list[int]]:
-    """Pairs of a real and a fake image with the same key, and the places without a partner."""
-    reals: dict[Hashable, list[int]] = defaultdict(list)
-    for place in places:
-        if not rows[place].is_fake:
-            reals[key(rows[place])].append(place)
-    pairs = []
-    for place in places:
-        waiting = reals[key(rows[place])] if key(rows[place]) is not None else []
-        if rows[place].is_fake and waiting:
-            pairs.append([waiting.pop(), place])
-    paired = {place for pair in pairs for place in pair}
-    return pairs, [place for place in places if place not in paired]
+def _numbered(names: Sequence[str], but: str | None = None) -> Places:
+    """A number for each distinct name; :data:`_NOBODY` for one that is none."""
+    numbers: dict[str | None, int] = {but: _NOBODY}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+
+
+def _matched(fake: NDArray[np.bool_], keys: Places, places: Places) -> tuple[Places, Places]:
+    """Pairs of a real and a fake image with the same key, and the places without a partner.
+
+    The first fake of a key takes its last real image, the next one the last but one, and so on.
+    """
+    keyed = places[keys[places] != _NOBODY]
+    fakes, reals = keyed[fake[keyed]], keyed[~fake[keyed]][::-1]
+    wanted, given = (_of_key(keys[these], len(keys)) for these in (fakes, reals))
+    order = np.argsort(given)
+    at = np.searchsorted(given, wanted, sorter=order)
+    found = np.isin(wanted, given)
+    pairs = np.stack([reals[order[at[found]]], fakes[found]], axis=1)
+    alone = np.ones(len(fake), dtype=bool)
+    alone[pairs] = False
+    return pairs, places[alone[places]]
+
+
+def _of_key(keys: Places, count: int) -> Places:
+    """One number for each: of its key, and of how many of the key stand before it."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    before = np.arange(len(keys)) - np.searchsorted(ordered, ordered)
+    found = np.empty_like(keys)
+    found[order] = ordered * count + before
+    return found
 
 
 def _shuffled(count: int, generator: Generator) -> list[int]:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
+from mfclip.data.bulk import no_collections
 from mfclip.data.manifest import NAMED_SPLITS, Manifest, Row, Split
 from mfclip.errors import UsageError
 
@@ -40,16 +41,19 @@ def assign_splits(manifest: Manifest, shares: Sequence[float], seed: int) -> Man
         For shares that are none.
     """
     _check(shares)
-    units = _units(manifest.rows, seed)
-    tally = _Tally(manifest.rows, units, shares)
-    known = _known_splits(manifest.rows)
-    rows = list(manifest.rows)
-    for unit in units:
-        name = known.get(rows[unit[0]].unit) or tally.neediest(unit)
-        tally.give(unit, name)
-        for position in unit:
-            rows[position] = replace(rows[position], split=name)
-    return replace(manifest, rows=tuple(rows))
+    if all(row.split for row in manifest.rows):
+        return manifest
+    with no_collections():
+        units = _units(manifest.rows, seed)
+        tally = _Tally(manifest.rows, units, shares)
+        known = _known_splits(manifest.rows)
+        rows = list(manifest.rows)
+        for unit in units:
+            name = known.get(rows[unit[0]].unit) or tally.neediest(unit)
+            tally.give(unit, name)
+            for position in unit:
+                rows[position] = rows[position].in_split(name)
+        return replace(manifest, rows=tuple(rows))
 
 
 def _check(shares: Sequence[float]) -> None:
@@ -77,19 +81,24 @@ def _known_splits(rows: Iterable[Row]) -> dict[Hashable, Split]:
     return {row.unit: row.split for row in rows if row.split}
 
 
-def _strata(row: Row) -> tuple[Hashable, ...]:
+def _kind(row: Row) -> tuple[str, str, str]:
+    return row.label.label, row.label.generator, row.group
+
+
+def _strata(label: str, generator: str, group: str) -> tuple[Hashable, ...]:
     """What is kept in proportion, coarse to fine: label, generator, and that within a group."""
-    label, generator = row.label.label, row.label.generator
-    return label, (label, generator), (label, generator, row.group)
+    return label, (label, generator), (label, generator, group)
 
 
 class _Tally:
     """How many rows of each stratum each split still lacks."""
 
     def __init__(self, rows: Sequence[Row], units: Sequence[Unit], shares: Sequence[float]) -> None:
-        self._labels = [row.label.label for row in rows]
-        self._strata = [_strata(row) for row in rows]
-        self._size = Counter(self._of(position for unit in units for position in unit))
+        kinds: dict[tuple[str, str, str], int] = {}
+        self._kind = [kinds.setdefault(_kind(row), len(kinds)) for row in rows]
+        self._strata = [_strata(*kind) for kind in kinds]
+        """By the number of a kind."""
+        self._size = self._of(position for unit in units for position in unit)
         self._units_left = Counter(label for unit in units for label in self._labels_of(unit))
         self._lack = {
             (name, stratum): share * size
@@ -105,7 +114,7 @@ class _Tally:
 
     def neediest(self, unit: Unit) -> Split:
         """The split that lacks most of what the unit holds, each stratum relative to its size."""
-        held = Counter(self._of(unit))
+        held = self._of(unit)
 
         def need(name: Split) -> float:
             return sum(
@@ -117,22 +126,30 @@ class _Tally:
 
     def give(self, unit: Unit, name: Split) -> None:
         """Count the unit's rows as the split's."""
-        for stratum in self._of(unit):
-            self._lack[name, stratum] -= 1
+        for stratum, count in self._of(unit).items():
+            lack = self._lack[name, stratum]
+            for _ in range(count):  # at once it would round otherwise, and split otherwise
+                lack -= 1
+            self._lack[name, stratum] = lack
         for label in self._labels_of(unit):
             self._units_left[label] -= 1
             self._bare[label] = [other for other in self._bare[label] if other != name]
 
     def _open_to(self, unit: Unit) -> Sequence[Split]:
         """All splits, unless these are the last units with which to give each its labels."""
-        for label in sorted(self._labels_of(unit)):
+        for label in sorted(self._labels_of(unit), key=str):
             bare = self._bare[label]
             if bare and self._units_left[label] <= len(bare):
                 return bare
         return self._names
 
-    def _labels_of(self, unit: Unit) -> set[str]:
-        return {self._labels[position] for position in unit}
+    def _labels_of(self, unit: Unit) -> set[Hashable]:
+        return {self._strata[kind][0] for kind in {self._kind[position] for position in unit}}
 
-    def _of(self, positions: Iterable[int]) -> Iterable[Hashable]:
-        return (stratum for position in positions for stratum in self._strata[position])
+    def _of(self, positions: Iterable[int]) -> Counter[Hashable]:
+        """Rows by stratum."""
+        found: Counter[Hashable] = Counter()
+        for kind, count in Counter(map(self._kind.__getitem__, positions)).items():
+            for stratum in self._strata[kind]:
+                found[stratum] += count
+        return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from mfclip.files import replace_file
 DELIMITERS = (",", ";", "\t")
 """What may stand between the cells of a CSV; read off its header."""
 
+_BATCH = 1 << 16
+"""Rows of Parquet that are in memory at once."""
 
 MISSING = frozenset({"", "nan", "na", "n/a", "<na>", "#n/a", "nat", "none", "null"})
 """Cells, in lower case, that say that a value is not known: what programs write for that."""
@@ -33,8 +37,9 @@ class Table:
 
     columns: tuple[str, ...]
     """Header cells, stripped and in lower case."""
-    records: Sequence[tuple[str, Sequence[str]]]
-    """For each row where it stands (``line 3``) and its cells, stripped."""
+    records: Iterator[tuple[str, Sequence[str]]]
+    """For each row where it stands (``line 3``) and its cells, stripped; read as they are taken.
+    Taking them raises :class:`DataError` where the file is damaged further down."""
 
 
 def read_table(file: Path) -> Table:
@@ -55,8 +60,9 @@ def read_table(file: Path) -> Table:
     return _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_csv(file)
 
 
-def write_table(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write a table by its suffix. A reader sees the old file or the whole new one.
+def write_table(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table by its suffix; a row has a cell for each column. A reader sees the old file or
+    the whole new one.
 
     Raises :class:`DataError` for cells that would not read back: with white space at an end, of no
     valid Unicode, or that say that a value is missing.
@@ -68,45 +74,74 @@ def write_table(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 
 
 def _read_csv(file: Path) -> Table:
+    records = _csv_records(file)
+    first = next(records, None)
+    if first is None:
+        raise DataError(f"{file}: is empty; the first line must name the columns")
+    return Table(tuple(cell.lower() for cell in first[1]), records)
+
+
+def _csv_records(file: Path) -> Iterator[tuple[str, Sequence[str]]]:
+    """The rows that have any text, the header among them."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             header = stream.readline()
             stream.seek(0)
             reader = csv.reader(stream, delimiter=_delimiter(header), strict=True)
-            lines = [(f"line {reader.line_num}", _stripped(cells)) for cells in reader]
+            for raw in reader:
+                cells = tuple(map(str.strip, raw))
+                text = "".join(cells)
+                if "\0" in text:
+                    place = f"line {reader.line_num}"
+                    raise DataError(f"{file}: {place}: holds a NUL byte: no text; save it as UTF-8")
+                if text:
+                    yield f"line {reader.line_num}", cells
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from error
     except csv.Error as error:
         raise DataError(f"{file}: line {reader.line_num}: not CSV: {error}") from error
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from error
-    records = [(place, cells) for place, cells in lines if any(cells)]
-    for place, cells in records:
-        if any("\0" in cell for cell in cells):
-            raise DataError(f"{file}: {place}: holds a NUL byte: no text; save it as UTF-8")
-    if not records:
-        raise DataError(f"{file}: is empty; the first line must name the columns")
-    return Table(tuple(cell.lower() for cell in records[0][1]), records[1:])
 
 
 def _delimiter(header: str) -> str:
     return max(DELIMITERS, key=header.count)
 
 
-def _stripped(cells: Iterable[str]) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in cells)
-
-
 def _read_parquet(file: Path) -> Table:
     pyarrow, parquet = _pyarrow(f"reading {file}")
     try:
-        table = parquet.read_table(file)
+        names = parquet.read_schema(file).names
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{file}: cannot be read as Parquet: {error}") from error
-    columns = [table.column(name).to_pylist() for name in range(table.num_columns)]
-    rows = enumerate(zip(*columns, strict=True), start=1)
-    records = [(f"row {number}", tuple(map(_text, cells))) for number, cells in rows]
-    return Table(tuple(name.strip().lower() for name in table.column_names), records)
+        raise _not_parquet(file, error) from error
+    return Table(tuple(name.strip().lower() for name in names), _parquet_records(file))
+
+
+def _parquet_records(file: Path) -> Iterator[tuple[str, Sequence[str]]]:
+    pyarrow, parquet = _pyarrow(f"reading {file}")
+    number = 0
+    try:
+        with parquet.ParquetFile(file) as opened:
+            for batch in opened.iter_batches(_BATCH):
+                for cells in zip(*map(_texts, batch.columns), strict=True):
+                    number += 1
+                    yield f"row {number}", cells
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _not_parquet(file, error) from error
+
+
+def _not_parquet(file: Path, error: Exception) -> DataError:
+    return DataError(f"{file}: cannot be read as Parquet: {error}")
+
+
+def _texts(column: Any) -> list[str]:
+    """A column's cells; of few distinct values, each is made once."""
+    pyarrow, _ = _pyarrow("reading Parquet")
+    if pyarrow.types.is_nested(column.type):  # lists and the like have no dictionary
+        return list(map(_text, column.to_pylist()))
+    encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
+    words = [_text(word) for word in encoded.dictionary.to_pylist()]
+    return ["" if at is None else words[at] for at in encoded.indices.to_pylist()]
 
 
 def _text(cell: Any) -> str:
@@ -116,31 +151,45 @@ def _text(cell: Any) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _readable(row: Mapping[str, str]) -> Mapping[str, str]:
+def _readable(row: Sequence[str]) -> Sequence[str]:
     """The row, if reading would give it back."""
-    for cell in row.values():
-        if cell != cell.strip():
-            raise DataError(f"the name {cell!r} begins or ends with white space; rename it")
-        if cell and is_missing(cell):
-            raise DataError(f"the name {cell!r} would read as a missing value; rename it")
-        if not cell.isascii() and cell.encode(errors="ignore").decode() != cell:
-            raise DataError(f"the name {cell!r} is not valid Unicode; rename the file")
+    for cell in row:
+        if cell and not _reads_back(cell):
+            raise DataError(_unreadable(cell))
     return row
 
 
-def _write_csv(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+@lru_cache(maxsize=1 << 16)
+def _reads_back(cell: str) -> bool:
+    return not _unreadable(cell)
+
+
+def _unreadable(cell: str) -> str:
+    """Why reading would not give a cell back; empty where it would."""
+    if cell != cell.strip():
+        return f"the name {cell!r} begins or ends with white space; rename it"
+    if cell and is_missing(cell):
+        return f"the name {cell!r} would read as a missing value; rename it"
+    if not cell.isascii() and cell.encode(errors="ignore").decode() != cell:
+        return f"the name {cell!r} is not valid Unicode; rename the file"
+    return ""
+
+
+def _write_csv(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
         writer.writerows(rows)
 
 
-def _write_parquet(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+def _write_parquet(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     pyarrow, parquet = _pyarrow("writing Parquet")
-    held = list(rows)
-    arrays = {name: [row[name] for row in held] for name in columns}
     schema = pyarrow.schema([(name, pyarrow.string()) for name in columns])
-    parquet.write_table(pyarrow.table(arrays, schema=schema), file)
+    stream = iter(rows)
+    with parquet.ParquetWriter(file, schema) as writer:
+        while held := list(islice(stream, _BATCH)):
+            arrays = dict(zip(columns, zip(*held, strict=True), strict=True))
+            writer.write_table(pyarrow.table(arrays, schema=schema))
 
 
 def _pyarrow(what: str) -> tuple[Any, Any]:

@@ -39,8 +39,12 @@ def mixed_videos(
 
 def columns_of(manifest: Manifest) -> dict[str, list[str]]:
     """The columns of :data:`SHARED`, and ``video`` and ``split``."""
-    cells = [row.cells() for row in manifest.rows]
-    return {name: [row[name] for row in cells] for name in (*SHARED, "video", "split")}
+    levels = ("label", "forgery", "family", "generator")
+    own = ("group", "identity", "video", "split")
+    return {
+        **{name: [getattr(row.label, name) for row in manifest.rows] for name in levels},
+        **{name: [getattr(row, name) for row in manifest.rows] for name in own},
+    }
 
 
 def require_videos(video: Iterable[str], columns: Mapping[str, Iterable[str]]) -> None:

@@ -8,6 +8,7 @@ from mfclip.bench.grid import training_manifest
 from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.selections import LEVELS, Where
 from mfclip.data.kind_folds import kind_of
+from mfclip.data.kinds import Kinds
 from mfclip.errors import DataError, UsageError
 
 from .conftest import REAL, data, rows
@@ -37,7 +38,7 @@ def kinds(some):
 
 
 def trained(manifest, experiment, split):
-    own = training_manifest(manifest, experiment).of_split(split).rows
+    own = training_manifest(Kinds.of(manifest), experiment).of_split(split).rows
     assert {row.split for row in own} <= {split}
     return kinds(own)
 
@@ -112,7 +113,9 @@ def test_nothing_of_what_is_left_out_is_seen_before_the_test(grouped, level, rea
     assert len(found.experiments) == len({kind_of(r, level) for r in grouped if r.is_fake})
     for one in found.experiments:
         left = one.columns[0].row
-        seen = [r for r in training_manifest(grouped, one).rows if r.split in ("train", "val")]
+        seen = [
+            r for r in training_manifest(Kinds.of(grouped), one).rows if r.split in ("train", "val")
+        ]
         assert seen
         same = [r for r in seen if kind_of(r, level) == left]
         assert same == []
@@ -129,7 +132,7 @@ def test_a_kind_of_the_test_split_alone_is_left_out_of_everything(grouped):
     last = found.experiments[-1]
     assert last.slug == "all"
     whole = make_protocol("within", more).experiments[0]
-    assert training_manifest(more, last) == training_manifest(more, whole)
+    assert training_manifest(Kinds.of(more), last) == training_manifest(Kinds.of(more), whole)
     assert columns_of(more, last) == {
         ("late", "left out"): {"real y", "late y"},
         ("late", "the rest"): {"real x", "alpha x", "real y", "beta y", "gamma y"},
@@ -166,9 +169,9 @@ def test_without_one_of_two_is_the_training_on_the_other(grouped, level, protoco
     assert len(found) == 2
     assert {one.slug for one in found} == set(other)
     for one in found:
-        shared = training_manifest(grouped, other[one.slug])
-        assert training_manifest(grouped, one) == shared
-        assert training_manifest(grouped, one).fingerprint() == shared.fingerprint()
+        shared = training_manifest(Kinds.of(grouped), other[one.slug])
+        assert training_manifest(Kinds.of(grouped), one) == shared
+        assert training_manifest(Kinds.of(grouped), one).fingerprint() == shared.fingerprint()
 
 
 def test_other_reals_are_another_training(grouped):

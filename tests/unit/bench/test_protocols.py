@@ -13,6 +13,7 @@ from mfclip.bench.protocols import (
     slug_of,
 )
 from mfclip.bench.selections import Counts, Where
+from mfclip.data.kinds import Kinds
 from mfclip.errors import DataError, UsageError
 
 from .conftest import REAL, data, rows
@@ -199,7 +200,7 @@ def test_no_test_row_trains_and_no_training_row_tests(crossed, name):
     from mfclip.bench.grid import training_manifest
 
     for one in make_protocol(name, crossed).experiments:
-        made = training_manifest(crossed, one)
+        made = training_manifest(Kinds.of(crossed), one)
         by_split = {s: made.of_split(s).rows for s in ("train", "val", "test")}
         assert by_split["test"] == crossed.of_split("test").rows
         assert {r.split for r in by_split["train"]} == {"train"}

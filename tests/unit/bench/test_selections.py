@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfclip.bench.selections import LEVELS, Selection, Where, count, pair
+from mfclip.data.kinds import Kinds
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.metrics.scores import ScoreTable
@@ -32,7 +33,7 @@ def names(manifest, selection):
 
 
 def test_reals_come_from_the_groups_of_the_fakes(grouped):
-    selection, note = pair(grouped, ON_ALPHA, "same-group", ("test",))
+    selection, note = pair(Kinds.of(grouped).tally, ON_ALPHA, "same-group", ("test",))
     assert selection.groups == ("x",)
     assert note == ""
     assert names(grouped, selection) == {"real-x", "fake-EFS-GAN-alpha-x"}
@@ -40,22 +41,25 @@ def test_reals_come_from_the_groups_of_the_fakes(grouped):
 
 def test_only_the_splits_asked_for_say_which_groups(grouped):
     more = data(list(grouped.rows), rows(ALPHA, "z", ("test",)))
-    assert pair(more, ON_ALPHA, "same-group", ("train", "val"))[0].groups == ("x",)
-    assert pair(more, ON_ALPHA, "same-group", ("test",))[0].groups == ("x", "z")
+    assert pair(Kinds.of(more).tally, ON_ALPHA, "same-group", ("train", "val"))[0].groups == ("x",)
+    assert pair(Kinds.of(more).tally, ON_ALPHA, "same-group", ("test",))[0].groups == ("x", "z")
 
 
 def test_all_reals_where_asked_for(grouped):
-    selection, _ = pair(grouped, ON_ALPHA, "all", ("test",))
+    selection, _ = pair(Kinds.of(grouped).tally, ON_ALPHA, "all", ("test",))
     assert names(grouped, selection) == {"real-x", "real-y", "real-z", "fake-EFS-GAN-alpha-x"}
 
 
 def test_all_reals_and_no_warning_where_the_data_have_no_groups(crossed):
-    assert pair(crossed, ON_ALPHA, "same-group", ("test",)) == (Selection(fakes=ON_ALPHA), "")
+    assert pair(Kinds.of(crossed).tally, ON_ALPHA, "same-group", ("test",)) == (
+        Selection(fakes=ON_ALPHA),
+        "",
+    )
 
 
 def test_a_group_without_reals_is_told():
     alone = data(rows(REAL, "x"), rows(ALPHA, "y"))
-    selection, note = pair(alone, ON_ALPHA, "same-group", ("test",))
+    selection, note = pair(Kinds.of(alone).tally, ON_ALPHA, "same-group", ("test",))
     assert selection.groups is None
     assert "no reals in y" in note
     assert "any other difference between the groups" in note
@@ -63,7 +67,7 @@ def test_a_group_without_reals_is_told():
 
 def test_one_group_of_two_without_reals_is_told():
     some = data(rows(REAL, "x"), rows(ALPHA, "x"), rows(ALPHA, "y"))
-    selection, note = pair(some, ON_ALPHA, "same-group", ("test",))
+    selection, note = pair(Kinds.of(some).tally, ON_ALPHA, "same-group", ("test",))
     assert selection.groups == ("x", "y")
     assert note.startswith("no reals in y")
 
@@ -78,13 +82,13 @@ def test_a_table_of_scores_is_cut_as_the_manifest_is(grouped, column, groups):
 
 
 def test_counts_say_what_is_lacking(crossed):
-    assert count(crossed.rows, Selection().takes).lacks == ""
-    assert count(crossed.rows, lambda row: row.label.label == "fake").lacks == "real"
-    assert count([], Selection().takes).lacks == "real and fake"
+    assert count(Kinds.of(crossed).tally, Selection().takes).lacks == ""
+    assert count(Kinds.of(crossed).tally, lambda row: row.label.label == "fake").lacks == "real"
+    assert count({}, Selection().takes).lacks == "real and fake"
 
 
 def test_a_selection_survives_json(grouped):
-    selection, _ = pair(grouped, ON_ALPHA, "same-group", ("test",))
+    selection, _ = pair(Kinds.of(grouped).tally, ON_ALPHA, "same-group", ("test",))
     assert Selection.model_validate_json(selection.model_dump_json()) == selection
 
 
@@ -140,7 +144,7 @@ def test_the_text_of_an_earlier_selection_is_as_it_was():
 @pytest.mark.parametrize("reals", ["same-group", "all"])
 def test_fakes_of_no_group_x_go_without_the_reals_of_x(grouped, reals):
     fakes = (Where(column="group", value="x", equal=False),)
-    selection, note = pair(grouped, fakes, reals, ("test",))
+    selection, note = pair(Kinds.of(grouped).tally, fakes, reals, ("test",))
     assert note == ""
     more = {"real-z"} if reals == "all" else set()
     assert names(grouped, selection) == {"real-y", "fake-EFS-GAN-beta-y", *more}

@@ -155,3 +155,10 @@ def test_files_that_further_columns_name_are_seen_from_the_manifest(celeb: Path)
         assert (manifest.root / photo).samefile(celeb / "Celeb-real/frames/id0_0000/3.png")
         assert photo.is_absolute() == (out != "celeb.csv")
         assert named["00170"] == ""
+
+
+def test_check_can_read_some_of_the_files(celeb: Path) -> None:
+    data("import", "celeb-df", "Celeb-DF", "--set", "frames=2", "--out", "celeb.csv")
+    done = data("check", "celeb.csv", "--quick", "--sample", "3", "--seed", "1")
+    assert "note: 3 of 8 files were read, drawn with seed 1" in " ".join(done.stderr.split())
+    assert data("check", "celeb.csv", "--sample", "0").exit_code == 2

@@ -2,15 +2,19 @@ from pathlib import Path
 
 import pytest
 
-from mfclip.data.rows import COLUMNS, check_header, check_rows
+from mfclip.data.rows import COLUMNS, Record, RowCheck, check_header
 from mfclip.errors import DataError
 
 FILE = Path("m.csv")
 
 
-def rows(*paths_and_labels: tuple[str, str]) -> list[dict[str, str]]:
-    records = [(f"line {line}", cells) for line, cells in enumerate(paths_and_labels, start=2)]
-    return check_rows(FILE, ("path", "label"), records).rows
+def checked(columns: tuple[str, ...], *cells: tuple[str, ...]) -> list[Record]:
+    records = [(f"line {line}", one) for line, one in enumerate(cells, start=2)]
+    return list(RowCheck(FILE, columns).sound(records))
+
+
+def rows(*paths_and_labels: tuple[str, str]) -> list[Record]:
+    return checked(("path", "label"), *paths_and_labels)
 
 
 def problem(*paths_and_labels: tuple[str, str]) -> str:
@@ -83,18 +87,17 @@ def test_paths_may_not_leave_the_root(path: str) -> None:
 
 
 def test_spellings_of_one_path_are_the_same_path() -> None:
-    assert [row["path"] for row in rows(("./a//b.png", "real"))] == ["a/b.png"]
+    assert [row.path for row in rows(("./a//b.png", "real"))] == ["a/b.png"]
     assert "already named in line 2" in problem(("a/b.png", "real"), ("./a//b.png", "real"))
 
 
 def test_unknown_splits_are_errors() -> None:
-    records = [("line 2", ("a.png", "real", "dev"))]
     with pytest.raises(DataError, match="split 'dev' is not one of: train, val, test, or empty"):
-        check_rows(FILE, ("path", "label", "split"), records)
+        checked(("path", "label", "split"), ("a.png", "real", "dev"))
 
 
 def test_too_many_cells_are_an_error_and_missing_ones_are_empty() -> None:
     with pytest.raises(DataError, match="3 cells, but the header names 2 columns"):
-        check_rows(FILE, ("path", "label"), [("line 2", ("a.png", "real", "x"))])
-    (row,) = check_rows(FILE, ("path", "label", "group"), [("line 2", ("a.png", "Real"))]).rows
-    assert (row["label"], row["group"], row["identity"]) == ("real", "", "")
+        checked(("path", "label"), ("a.png", "real", "x"))
+    (row,) = checked(("path", "label", "group"), ("a.png", "Real"))
+    assert (row.label.label, row.group, row.identity) == ("real", "", "")

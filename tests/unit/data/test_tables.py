@@ -54,7 +54,7 @@ def test_lines_are_those_of_the_file(file: Path) -> None:
 def test_what_is_no_table_says_so(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)
     with pytest.raises(DataError, match=message):
-        read_table(file)
+        cells(file)
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
 def test_awkward_names_survive(tmp_path: Path, name: str) -> None:
     paths = ["a,b.png", 'say "x".png', "Müller/顔.png", "a;b\tc.png"]
     file = tmp_path / "new" / name
-    write_table(file, ("path",), [{"path": path} for path in paths])
+    write_table(file, ("path",), [(path,) for path in paths])
     assert cells(file) == [(path,) for path in paths]
 
 
@@ -78,13 +78,28 @@ def test_parquet_of_other_types(tmp_path: Path) -> None:
 
     file = tmp_path / "t.parquet"
     label = pyarrow.array(["real", None]).dictionary_encode()
-    table = pyarrow.table({"path": ["a.png", "b.png"], "Label": label, "age": [3, None]})
+    columns = {"path": ["a.png", "b.png"], "Label": label, "age": [3, None]}
+    table = pyarrow.table({**columns, "box": [[1, 2], None], "nothing": [None, None]})
     pyarrow.parquet.write_table(table, file)
-    assert read_table(file).columns == ("path", "label", "age")
-    assert read_table(file).records == [
-        ("row 1", ("a.png", "real", "3")),
-        ("row 2", ("b.png", "", "")),
+    assert read_table(file).columns == ("path", "label", "age", "box", "nothing")
+    assert list(read_table(file).records) == [
+        ("row 1", ("a.png", "real", "3", "[1, 2]", "")),
+        ("row 2", ("b.png", "", "", "", "")),
     ]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_more_rows_than_are_held_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("mfclip.data.tables._BATCH", 3)
+    file, rows = tmp_path / name, [(f"{n}.png", "real") for n in range(10)]
+    write_table(file, ("path", "label"), rows)
+    assert cells(file) == rows
+    first = "row 1" if name == "t.parquet" else "line 2"
+    places = [place for place, _ in read_table(file).records]
+    assert places[0] == first
+    assert len(set(places)) == 10
 
 
 def test_damaged_parquet(tmp_path: Path) -> None:
@@ -105,16 +120,16 @@ def test_without_pyarrow_the_extra_is_named(
 
 
 def test_a_failed_write_leaves_the_old_table(file: Path) -> None:
-    write_table(file, ("path",), [{"path": "old.png"}])
+    write_table(file, ("path",), [("old.png",)])
     with pytest.raises(DataError, match="not valid Unicode"):
-        write_table(file, ("path",), [{"path": "new.png"}, {"path": "bad\udcff.png"}])
+        write_table(file, ("path",), [("new.png",), ("bad\udcff.png",)])
     assert cells(file) == [("old.png",)]
     assert [path.name for path in file.parent.iterdir()] == ["t.csv"]
 
 
 def test_names_that_would_not_read_back_are_refused(file: Path) -> None:
     with pytest.raises(DataError, match="'None' would read as a missing value"):
-        write_table(file, ("generator",), [{"generator": "None"}])
+        write_table(file, ("generator",), [("None",)])
     with pytest.raises(DataError, match=r"' a\.png' begins or ends with white space"):
-        write_table(file, ("path",), [{"path": " a.png"}])
+        write_table(file, ("path",), [(" a.png",)])
     assert not file.exists()

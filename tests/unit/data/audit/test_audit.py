@@ -99,3 +99,32 @@ def test_no_rows(tmp_path: Path, codes: Codes) -> None:
 def test_a_folder_given_as_image(tmp_path: Path, codes: Codes) -> None:
     rows = (Row(Path(), HierarchicalLabel("real")),)
     assert "error file-unreadable" in codes(audit(Manifest(tmp_path, rows)).errors)
+
+
+def test_of_many_files_some_are_read_and_all_rows_checked(
+    make_manifest: MakeManifest, codes: Codes
+) -> None:
+    manifest = good(make_manifest)
+    for file in manifest.files():
+        file.write_bytes(b"")
+    rows = (*manifest.rows[:-1], replace(manifest.rows[-1], identity=manifest.rows[0].identity))
+    manifest = replace(manifest, rows=rows)
+    steps: list[tuple[int, int]] = []
+    checked = audit(
+        manifest, sample=5, seed=3, progress=lambda done, total: steps.append((done, total))
+    )
+    (told,) = [one.message for one in checked.findings if one.code == "sampled"]
+    assert told.startswith("5 of 36 files were read, drawn with seed 3: ")
+    (empty,) = [one for one in checked.errors if one.code == "file-empty"]
+    assert empty.message.startswith("5 files of 5: empty")
+    assert "error identity-in-two-splits" in codes(checked.findings)
+    assert steps[-1] == (10, 10)
+    again = audit(manifest, sample=5, seed=3)
+    assert again == checked
+    others = [one.examples for one in audit(manifest, sample=5, seed=4).errors]
+    assert empty.examples not in others
+
+
+def test_a_sample_of_all_files_is_no_sample(make_manifest: MakeManifest) -> None:
+    manifest = good(make_manifest)
+    assert audit(manifest, sample=len(manifest)) == audit(manifest)
