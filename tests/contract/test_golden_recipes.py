@@ -73,8 +73,8 @@ ADDED: dict[str, str] = {
 """Options that came later, ``"cvit.option"``, ``"training.option"`` or ``".table"``, and why their
 default does what was done before. Such an option is the one allowed change."""
 PROBE = (
-    "the assembly clip-probe read the class tokens of four blocks; it reads the upper six, and their "
-    "patches too; see CHANGELOG.md"
+    "the assembly clip-probe read the class tokens of four blocks; it reads the upper six, and "
+    "their patches too; see CHANGELOG.md"
 )
 PAIR = "a member of the assembly clip-pair read all twelve blocks; it reads what clip-probe reads"
 MOVED = {
