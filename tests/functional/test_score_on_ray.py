@@ -214,9 +214,7 @@ def test_a_pipeline_of_ray_data(cluster: str, faces: Path, expected: Rows) -> No
         score([str(faces)], BUNDLE)  # type: ignore[arg-type]
 
 
-def test_what_is_wrong_is_said_as_in_one_process(
-    cluster: str, faces: Path, tmp_path: Path
-) -> None:
+def test_what_is_wrong_is_said_as_in_one_process(cluster: str, faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="threshold 'often' is no operating point"):
         write_scores([faces], BUNDLE, out, How(threshold="often"))
