@@ -97,25 +97,25 @@ def peak(who: int) -> float:
     return resource.getrusage(who).ru_maxrss / 1024
 
 
-def make_bundle(scratch: Path) -> Path:
+def make_bundle(scratch: Path, text: str = RECIPE) -> Path:
     folder = scratch / "bundle"
     if not folder.exists():
         torch.manual_seed(0)
         plugins = discover()
-        recipe = read_recipe_text(RECIPE, "benchmark", plugins=plugins, registry=read_registry())
+        recipe = read_recipe_text(text, "benchmark", plugins=plugins, registry=read_registry())
         needs = needs_of(recipe, plugins)
         write_bundle(folder, BundleContents(assemble(recipe, None), recipe, needs=needs))
     return folder
 
 
-def make_files(scratch: Path, count: int) -> Path:
+def make_files(scratch: Path, count: int, side: int = 64) -> Path:
     folder = scratch / str(count)
     folder.mkdir()
     draw = np.random.default_rng(0)
     for number in range(count):
         path = folder / f"{number:06}.jpg"
         if number < PICTURES:
-            pixels = draw.integers(0, 256, (64, 64, 3), np.uint8)
+            pixels = draw.integers(0, 256, (side, side, 3), np.uint8)
             Image.fromarray(pixels).save(path)
         else:
             path.hardlink_to(folder / f"{number % PICTURES:06}.jpg")

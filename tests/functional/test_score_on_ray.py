@@ -26,6 +26,7 @@ from mfclip.inference.mixed import score_files
 from mfclip.inference.rows import COLUMNS, rows_of
 from mfclip.inference.watching import Plan
 from mfclip.scale import How, score, write_scores
+from mfclip.scale.crew import SETTINGS
 
 from .conftest import Run
 from .served import BUNDLE
@@ -47,7 +48,7 @@ def cluster() -> Iterator[str]:
     """The address of the cluster; this process is connected to it."""
     from ray.cluster_utils import Cluster
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.update(SETTINGS)
     node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     for _ in range(NODES - 1):
@@ -245,11 +246,11 @@ def test_the_command(
     cluster: str, faces: Path, tmp_path: Path, command: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster)
-    words = ["score", "--engine", "ray", str(BUNDLE), str(faces), "--out", "out"]
-    broken_off(faces, tmp_path / "out", after=1)
-    options = ["--batch-size", "4", "--precision", "fp32"]
-    done = command("mfclip", *words, *options, "--resume", "--actors", "1", code=9, cwd=tmp_path)
-    assert "from before\n55 files: 1 blank, 1 empty, " in done.stderr
+    words = ["--out", "out", "--actors", "1", "--batch-size", "4", "--precision", "fp32"]
+    done = command(
+        "mfclip", "score", "--engine", "ray", BUNDLE, faces, *words, code=9, cwd=tmp_path
+    )
+    assert done.stderr.startswith("partitions in out: 1 new, 0 from before\n55 files: 1 blank, ")
     assert "5 of 55 files could not be scored" in done.stderr
     assert len(rows_in(tmp_path / "out")) == 55
 

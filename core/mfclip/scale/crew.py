@@ -21,6 +21,10 @@ from mfclip.text import differences
 ATTEMPTS = 3
 """Times that a partition is tried, and that an actor may end while it starts."""
 
+SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
+"""Ray's own, where the user has not set them: nothing is told to its makers, and a busy machine
+has time to start."""
+
 
 class Done(NamedTuple):
     """A partition that is finished, or given up."""
@@ -37,15 +41,23 @@ def connected() -> Iterator[Any]:
     """Ray, connected: as the caller has it, else to ``RAY_ADDRESS``, a cluster that runs on this
     machine, or one that is started here and ends with the block.
 
-    Raises :class:`mfclip.errors.MissingExtraError`.
+    Raises :class:`UsageError` where none can be reached or started, and
+    :class:`mfclip.errors.MissingExtraError`.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     (ray,) = needed("ray", "scoring on a cluster", "ray")
     if ray.is_initialized():
         yield ray
         return
-    with _own_signals():
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        with _own_signals():
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # Ray raises a bare one where a process of its own does not start
+        raise UsageError(
+            f"Ray cannot be reached or started: {in_one_line(error)}; RAY_ADDRESS says where a "
+            "cluster is, without it one is started here"
+        ) from error
     try:
         yield ray
     finally:

@@ -1,0 +1,145 @@
+"""Scoring on Ray: each input once, throughput against actors, memory of the driver.
+
+Each row is a run of `write_scores` in a fresh process, which starts Ray on this machine with as
+many cores as it has actors, and scores hard links of 50 JPEG files. The rows that are written are
+counted: every path must be there once. Run on an otherwise idle machine:
+
+    python benchmarks/ray_score.py [--inputs 1000 100000] [--actors 1 2] [--partition 2400]
+        [--assembly small] [--side 64] [--json]
+
+`small` is a detector so small that all else is what costs; `mfclip` is the paper's, untrained.
+
+* inputs/s: from the end of the first partition to the end of the last one, so without the start of
+  Ray and of the actors.
+* inputs per processor second: of the actors alone, whatever else the machine did. Times cores, it
+  is what an idle machine of so many cores would give.
+* driver: peak of this process' resident memory, and how much it grew after the first partition.
+  Ray's own processes are not in it; their object store holds nothing but the bundle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+MFCLIP = 'recipe = 1\nassembly = "mfclip"\n'
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--inputs", type=int, nargs="+", default=[1000, 100_000])
+    parser.add_argument("--actors", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--partition", type=int, default=2400)
+    parser.add_argument("--assembly", choices=["small", "mfclip"], default="small")
+    parser.add_argument("--side", type=int, default=64, help="pixels of the JPEG files")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--one", nargs=2, metavar=("BUNDLE", "FOLDER"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(*options.one, options.actors[0], options.partition)))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = [
+            run(Path(scratch), inputs, actors, options)
+            for inputs in options.inputs
+            for actors in options.actors
+        ]
+    # Imported late: with torch in it, the driver's memory would say little.
+    import torch
+    from timing import machine, table
+
+    about = machine(torch.device("cpu"))
+    print(json.dumps(rows, indent=2) if options.json else f"{about}\n\n{table(rows)}")
+
+
+def run(scratch: Path, inputs: int, actors: int, options: argparse.Namespace) -> dict[str, float]:
+    """One run in a process of its own."""
+    from scoring_memory import RECIPE, make_bundle, make_files
+
+    bundle = make_bundle(scratch, RECIPE if options.assembly == "small" else MFCLIP)
+    folder = scratch / str(inputs)
+    if not folder.exists():
+        make_files(scratch, inputs, options.side)
+    command = [sys.executable, __file__, "--actors", str(actors)]
+    command += ["--partition", str(options.partition), "--one", bundle, folder]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(bundle: str, folder: str, actors: int, partition: int) -> dict[str, float]:
+    """Score, count what was written, and say what it took."""
+    import ray
+
+    from mfclip.scale import How, write_scores
+    from mfclip.scale.crew import SETTINGS
+
+    os.environ.update(SETTINGS)
+    ray.init(num_cpus=actors, log_to_driver=False, include_dashboard=False)
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as out:
+        start = time.perf_counter()
+        write_scores(
+            [folder], bundle, out, How(), actors=actors, partition=partition, progress=watch
+        )
+        whole = time.perf_counter() - start
+        peak = resident_peak()
+        ray.shutdown()
+        paths = paths_in(out)
+    inputs = sum(1 for _ in os.scandir(folder))
+    assert len(paths) == len(set(paths)) == inputs, "every input has one row"
+    (first, before), (last, done) = watch.moments[0], watch.moments[-1]
+    return {
+        "inputs": inputs,
+        "actors": actors,
+        "s": round(whole, 1),
+        "inputs/s": round((done - before) / max(last - first, 1e-9), 1),
+        "per processor s": round((done - before) / max(watch.work[-1] - watch.work[0], 1e-9), 1),
+        "driver, MiB": round(peak, 1),
+        "of it grown, MiB": round(peak - watch.planned, 1),
+    }
+
+
+class Watch:
+    """Takes notes at each partition: when it ended, and the actors' processor time so far."""
+
+    def __init__(self) -> None:
+        self.moments: list[tuple[float, int]] = []
+        self.work: list[float] = []
+        self.planned = 0.0
+        self._of: dict[int, float] = {}
+
+    def __call__(self, done: int, total: int) -> None:
+        import psutil
+
+        for one in psutil.Process().children(recursive=True):
+            try:
+                if "".join(one.cmdline()[:1]).startswith("ray::Worker"):
+                    times = one.cpu_times()
+                    self._of[one.pid] = times.user + times.system
+            except psutil.NoSuchProcess:
+                continue
+        self.planned = self.planned or resident_peak()
+        self.moments.append((time.perf_counter(), done))
+        self.work.append(sum(self._of.values()))
+
+
+def resident_peak() -> float:
+    """MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def paths_in(out: str) -> list[str]:
+    from pyarrow import dataset
+
+    return list(dataset.dataset(out).to_table(columns=["path"])["path"].to_pylist())
+
+
+if __name__ == "__main__":
+    main()
