@@ -6,7 +6,6 @@ broken off and gone on with; what is written must be what one process gives.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -26,16 +25,17 @@ from mfclip.inference.mixed import score_files
 from mfclip.inference.rows import COLUMNS, rows_of
 from mfclip.inference.watching import Plan
 from mfclip.scale import How, score, write_scores
-from mfclip.scale.crew import SETTINGS
+from mfclip.scale.crew import ray_library
 
 from .conftest import Run
 from .served import BUNDLE
 
-ray = pytest.importorskip("ray", reason="needs mfclip[ray], which this Python has no wheel of")
+pytest.importorskip("ray", reason="needs mfclip[ray], which this Python has no wheel of")
 dataset = pytest.importorskip("pyarrow.dataset", reason="needs mfclip[ray]")
 arrow = pytest.importorskip("pyarrow", reason="needs mfclip[ray]")
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs mfclip[ray]")
 
+ray = ray_library()
 NODES = 2
 HOW = How(batch_size=4, precision="fp32")
 SIZE = 8
@@ -48,7 +48,6 @@ def cluster() -> Iterator[str]:
     """The address of the cluster; this process is connected to it."""
     from ray.cluster_utils import Cluster
 
-    os.environ.update(SETTINGS)
     node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     for _ in range(NODES - 1):

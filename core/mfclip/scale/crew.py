@@ -36,6 +36,14 @@ class Done(NamedTuple):
     """Why."""
 
 
+def ray_library() -> Any:
+    """Ray, not connected. Raises :class:`mfclip.errors.MissingExtraError`."""
+    for name, value in SETTINGS.items():  # read while it is imported
+        os.environ.setdefault(name, value)
+    (ray,) = needed("ray", "scoring on a cluster", "ray")
+    return ray
+
+
 @contextmanager
 def connected() -> Iterator[Any]:
     """Ray, connected: as the caller has it, else to ``RAY_ADDRESS``, a cluster that runs on this
@@ -44,9 +52,7 @@ def connected() -> Iterator[Any]:
     Raises :class:`UsageError` where none can be reached or started, and
     :class:`mfclip.errors.MissingExtraError`.
     """
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
-    (ray,) = needed("ray", "scoring on a cluster", "ray")
+    ray = ray_library()
     if ray.is_initialized():
         yield ray
         return

@@ -42,7 +42,8 @@ def without_options(name: str) -> tuple[str, str]:
             "an address with credentials in it would be written into every row; give them as the "
             "store's own environment variables or files do (AWS_ACCESS_KEY_ID, ...)"
         )
-    return address.rstrip("/") if address.count("/") > 2 else address, options
+    named = address.split("://", 1)[1].strip("/")
+    return address.rstrip("/") if named else address, options
 
 
 def opened(name: str, options: str = "", folder: str = "") -> tuple[Any, str]:
@@ -56,7 +57,7 @@ def opened(name: str, options: str = "", folder: str = "") -> tuple[Any, str]:
     scheme, _, rest = name.partition("://")
     host, _, path = rest.partition("/")
     system, base = _file_system(f"{scheme}://{host}/", options)
-    return system, f"{base.rstrip('/')}/{path}"
+    return system, f"{base.rstrip('/')}/{path}".rstrip("/") or "/"
 
 
 @lru_cache(maxsize=64)

@@ -13,10 +13,9 @@ from pathlib import Path
 
 from mfclip.data.left_out import LeftOut
 from mfclip.errors import UsageError
-from mfclip.exporting.packages import needed
 from mfclip.locks import holding
 from mfclip.scale.carried import Carried
-from mfclip.scale.crew import Crew, Done, connected
+from mfclip.scale.crew import Crew, Done, connected, ray_library
 from mfclip.scale.folder import clear, counts_of, finished, require_own
 from mfclip.scale.places import Place, is_address
 from mfclip.scale.plan import PARTITION, Plan
@@ -100,7 +99,7 @@ def write_scores(
         As :func:`mfclip.load`.
     """
     _require_some(actors, gpus_per_actor, partition)
-    needed("ray", "scoring on a cluster", "ray", "pyarrow")
+    ray_library()  # says at once where the extra is missing
     place, source = Place.of(str(out)), Source([str(name) for name in sources])
     require_own(place, resume=resume, restart=restart)
     carried = Carried.of(Path(bundle), None if registry is None else Path(registry))

@@ -230,6 +230,7 @@ def test_addresses() -> None:
         opened("gopher://hole/x")
     _, path = opened("file:///a/b%20c.png")
     assert path == "/a/b%20c.png"
+    assert opened(without_options("file:///")[0])[1] == "/"
 
 
 def _scored(paths: list[Path]) -> list[Score]:
