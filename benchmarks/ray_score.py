@@ -5,7 +5,7 @@ many cores as it has actors, and scores hard links of 50 JPEG files. The rows th
 counted: every path must be there once. Run on an otherwise idle machine:
 
     python benchmarks/ray_score.py [--inputs 1000 100000] [--actors 1 2] [--partition 2400]
-        [--assembly small] [--side 64] [--json]
+        [--assembly small] [--side 64] [--decoding] [--json]
 
 `small` is a detector so small that all else is what costs; `mfclip` is the paper's, untrained.
 
@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 MFCLIP = 'recipe = 1\nassembly = "mfclip"\n'
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--partition", type=int, default=2400)
     parser.add_argument("--assembly", choices=["small", "mfclip"], default="small")
     parser.add_argument("--side", type=int, default=64, help="pixels of the JPEG files")
+    parser.add_argument("--decoding", action="store_true", help="measure JPEG decoding alone")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", nargs=2, metavar=("BUNDLE", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -46,17 +48,43 @@ def main() -> None:
         print(json.dumps(measure(*options.one, options.actors[0], options.partition)))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        rows = [
-            run(Path(scratch), inputs, actors, options)
-            for inputs in options.inputs
-            for actors in options.actors
-        ]
+        rows = (
+            list(decoding(Path(scratch)))
+            if options.decoding
+            else [
+                run(Path(scratch), inputs, actors, options)
+                for inputs in options.inputs
+                for actors in options.actors
+            ]
+        )
     # Imported late: with torch in it, the driver's memory would say little.
     import torch
     from timing import machine, table
 
     about = machine(torch.device("cpu"))
     print(json.dumps(rows, indent=2) if options.json else f"{about}\n\n{table(rows)}")
+
+
+def decoding(folder: Path) -> Iterator[dict[str, float]]:
+    """JPEG files that a core decodes a second, by its processor time; soft pictures with noise."""
+    import numpy as np
+    from PIL import Image
+
+    from mfclip.data.images import read_picture
+
+    draw = np.random.default_rng(0)
+    for width, height, times in ((224, 224, 400), (1024, 1024, 30), (4000, 3000, 3)):
+        soft = draw.integers(0, 256, (height // 16, width // 16, 3), np.uint8)
+        large = np.asarray(Image.fromarray(soft).resize((width, height), Image.Resampling.BICUBIC))
+        noisy = large.astype(np.int16) + draw.integers(-8, 9, large.shape)
+        file = folder / f"{width}.jpg"
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(file, quality=85)
+        start = time.process_time()
+        for _ in range(times):
+            read_picture(file)
+        spent = time.process_time() - start
+        size = file.stat().st_size / 1024
+        yield {"width": width, "height": height, "KiB": size, "files a core second": times / spent}
 
 
 def run(scratch: Path, inputs: int, actors: int, options: argparse.Namespace) -> dict[str, float]:
