@@ -13,7 +13,7 @@ counted: every path must be there once. Run on an otherwise idle machine:
   Ray and of the actors.
 * inputs per processor second: of the actors alone, whatever else the machine did. Times cores, it
   is what an idle machine of so many cores would give.
-* driver: peak of this process' resident memory, and how much it grew after the first partition.
+* driver: resident memory of this process after the first partition, after the last, and at most.
   Ray's own processes are not in it; their object store holds nothing but the bundle.
 """
 
@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -115,7 +114,6 @@ def measure(bundle: str, folder: str, actors: int, partition: int) -> dict[str, 
             [folder], bundle, out, How(), actors=actors, partition=partition, progress=watch
         )
         whole = time.perf_counter() - start
-        peak = resident_peak()
         ray.shutdown()
         paths = paths_in(out)
     inputs = sum(1 for _ in os.scandir(folder))
@@ -128,8 +126,10 @@ def measure(bundle: str, folder: str, actors: int, partition: int) -> dict[str, 
         "inputs/s": round((done - before) / max(last - first, 1e-9), 1),
         "per processor s": round((done - before) / max(watch.work[-1] - watch.work[0], 1e-9), 1),
         "driver ms a partition": round(1000 * watch.own / len(watch.moments), 2),
-        "driver, MiB": round(peak, 1),
-        "of it grown, MiB": round(peak - watch.planned, 1),
+        "partitions": len(watch.moments),
+        "driver, MiB": round(watch.memory[0], 1),
+        "at the end": round(watch.memory[-1], 1),
+        "at most": round(max(watch.memory), 1),
     }
 
 
@@ -139,7 +139,8 @@ class Watch:
     def __init__(self) -> None:
         self.moments: list[tuple[float, int]] = []
         self.work: list[float] = []
-        self.planned = 0.0
+        self.memory: list[float] = []
+        """MiB, of this process."""
         self.own = 0.0
         """Processor seconds of this process, without those of taking notes."""
         self._since = time.process_time()
@@ -156,15 +157,10 @@ class Watch:
                     self._of[one.pid] = times.user + times.system
             except psutil.NoSuchProcess:
                 continue
-        self.planned = self.planned or resident_peak()
+        self.memory.append(psutil.Process().memory_info().rss / 2**20)
         self.moments.append((time.perf_counter(), done))
         self.work.append(sum(self._of.values()))
         self._since = time.process_time()
-
-
-def resident_peak() -> float:
-    """MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def paths_in(out: str) -> list[str]:
