@@ -29,8 +29,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-MFCLIP = 'recipe = 1\nassembly = "mfclip"\n'
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -88,9 +86,12 @@ def decoding(folder: Path) -> Iterator[dict[str, float]]:
 
 def run(scratch: Path, inputs: int, actors: int, options: argparse.Namespace) -> dict[str, float]:
     """One run in a process of its own."""
-    from scoring_memory import RECIPE, make_bundle, make_files
+    from scoring_memory import make_bundle, make_files
+    from serving import untrained
 
-    bundle = make_bundle(scratch, RECIPE if options.assembly == "small" else MFCLIP)
+    bundle = scratch / "bundle"
+    if not bundle.exists():
+        make_bundle(scratch) if options.assembly == "small" else untrained(bundle, "cpu")
     folder = scratch / str(inputs)
     if not folder.exists():
         make_files(scratch, inputs, options.side)

@@ -97,12 +97,12 @@ def peak(who: int) -> float:
     return resource.getrusage(who).ru_maxrss / 1024
 
 
-def make_bundle(scratch: Path, text: str = RECIPE) -> Path:
+def make_bundle(scratch: Path) -> Path:
     folder = scratch / "bundle"
     if not folder.exists():
         torch.manual_seed(0)
         plugins = discover()
-        recipe = read_recipe_text(text, "benchmark", plugins=plugins, registry=read_registry())
+        recipe = read_recipe_text(RECIPE, "benchmark", plugins=plugins, registry=read_registry())
         needs = needs_of(recipe, plugins)
         write_bundle(folder, BundleContents(assemble(recipe, None), recipe, needs=needs))
     return folder
