@@ -136,17 +136,17 @@ def score(
     ends with exit code 9 and says how many there were. Files of folders that are no images are
     left out and counted. With faces there is a row for each face, and a picture's verdict is that
     of the face with the largest p_fake. Of a film, frames that are evenly spaced in time are
-    scored; with faces there is a row for each face that is followed through it.
-    With --engine ray the rows are Parquet, a file for each partition of the inputs.
+    scored; with faces there is a row for each face that is followed through it. With --engine ray
+    the rows are Parquet, a file for each partition of the inputs.
     """
     on_ray = OnRay(actors, gpus_per_actor, partition)
     if engine == "ray":
         own = {"--format": form, "--timeline": timeline, "--annotate": annotate, "--device": device}
         refuse_here(own | {"--credentials": credentials, "--trust-anchors": anchors})
-        if strict:
-            require_images(paths)
         from mfclip.scale.work import How
 
+        if strict:
+            require_images(paths)
         wanted = face_choice(faces, face_settings, registry)
         how = How(threshold, batch_size, workers or 0, precision, wanted, frames, rate)
         score_on_ray(bundle, paths, out, how, on_ray, resume, restart, registry)

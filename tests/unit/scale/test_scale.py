@@ -18,7 +18,7 @@ from mfclip.scale.carried import MARKS, Carried
 from mfclip.scale.folder import clear, counts_of, finished, require_own
 from mfclip.scale.inputs import FETCHES, Bringing
 from mfclip.scale.places import Place, opened, without_options
-from mfclip.scale.plan import PLAN, Partition, Plan
+from mfclip.scale.plan import PLAN, Plan
 from mfclip.scale.planning import SHARD, make_plan, require_same
 from mfclip.scale.sources import Source
 from mfclip.scale.tables import (
@@ -67,7 +67,7 @@ def test_a_plan_holds_every_input_once(faces: Path, tmp_path: Path, as_address: 
     left_out = LeftOut()
     plan = make_plan(out, Source([name]), 3, CONDITIONS, left_out)
     assert [part.inputs for part in plan] == [3, 3, 1]
-    assert [part.number for part in plan] == [0, 1, 2]
+    assert [part.file for part in plan] == [f"part-0000000{number}.parquet" for number in range(3)]
     names = [f"{name}/{'a' if number < 4 else 'b'}/{number}.png" for number in range(7)]
     assert listing(plan) == [names[:3], names[3:6], names[6:]]
     assert str(left_out) == "1 .txt, 1 hidden"
@@ -147,7 +147,7 @@ def test_what_is_no_table_of_images_is_refused(tmp_path: Path) -> None:
         make_plan(out, Source([str(file)]), 9, {}, LeftOut())
     with pytest.raises(UsageError, match="one after the other"):
         Source([str(file), str(tmp_path / "a.png")])
-    with pytest.raises(UsageError, match="there is no Parquet file"):
+    with pytest.raises(UsageError, match="no Parquet file"):
         list(Source([str(tmp_path / "other.parquet")]).entries(LeftOut()))
 
 
@@ -299,7 +299,3 @@ def test_the_driver_needs_no_torch() -> None:
     code = "import sys, mfclip.scale.run; print({'torch', 'ray', 'pyarrow'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-def test_partitions_are_called_by_their_number() -> None:
-    assert Partition(7, "x", 0, 1).file == "part-00000007.parquet"
