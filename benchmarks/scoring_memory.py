@@ -108,14 +108,14 @@ def make_bundle(scratch: Path) -> Path:
     return folder
 
 
-def make_files(scratch: Path, count: int) -> Path:
+def make_files(scratch: Path, count: int, side: int = 64) -> Path:
     folder = scratch / str(count)
     folder.mkdir()
     draw = np.random.default_rng(0)
     for number in range(count):
         path = folder / f"{number:06}.jpg"
         if number < PICTURES:
-            pixels = draw.integers(0, 256, (64, 64, 3), np.uint8)
+            pixels = draw.integers(0, 256, (side, side, 3), np.uint8)
             Image.fromarray(pixels).save(path)
         else:
             path.hardlink_to(folder / f"{number % PICTURES:06}.jpg")

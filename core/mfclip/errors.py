@@ -80,6 +80,12 @@ class ExportDiffers(MfclipError):
     exit_code = 12
 
 
+class SomePartitionsFailed(MfclipError):
+    """Some partitions of a run on a cluster could not be scored; the others are there."""
+
+    exit_code = 13
+
+
 def in_one_line(error: BaseException) -> str:
     """The error in one line; where it was raised, unless it says so already."""
     text = f"{type(error).__name__}: {' '.join(_text_of(error).split())}".removesuffix(": ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
@@ -67,3 +67,12 @@ def numbered(names: Iterable[str]) -> list[str]:
         seen[name] += 1
         found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     return found
+
+
+def differences(then: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """A line for each name whose value is another now, or only in one of the two; else empty."""
+    return "\n".join(
+        f"  {name}: {then.get(name)!r} then, {now.get(name)!r} now"
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
+    )

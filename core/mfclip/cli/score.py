@@ -9,27 +9,30 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import Device, FaceSettings, Precision, Registry, TrustAnchors
+from mfclip.cli.score_end import require_verdicts, tell
 from mfclip.cli.score_films import Annotate, Films, Frames, Rate, TimelineFile, films_of
-from mfclip.cli.score_rows import (
-    COLUMNS,
-    CREDENTIALS_COLUMNS,
-    FACE_COLUMNS,
-    Format,
-    pour,
-    sink_for,
+from mfclip.cli.score_ray import (
+    Actors,
+    EngineOption,
+    GpusPerActor,
+    OnRay,
+    PartitionSize,
+    refuse_here,
+    require_images,
+    score_on_ray,
 )
+from mfclip.cli.score_rows import CREDENTIALS_COLUMNS, Format, pour, sink_for
+from mfclip.inference.rows import COLUMNS, FACE_COLUMNS
 
 if TYPE_CHECKING:
     from mfclip.data.credentials import CredentialsReader
-    from mfclip.data.left_out import LeftOut
-    from mfclip.exporting.exported import ExportedDetector
-    from mfclip.inference.loaded import LoadedDetector
+    from mfclip.exporting.scorers import Scorer
     from mfclip.inference.points import Point
     from mfclip.inference.score import Score
     from mfclip.recipe.settings import FacesSettings
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 class Job:
     """What to score, and how."""
 
-    loaded: LoadedDetector | ExportedDetector
+    loaded: Scorer
     paths: Sequence[str]
     threshold: str | None
     point: Point
@@ -60,12 +63,24 @@ def score(
     bundle: Annotated[
         Path, typer.Argument(help="Folder that mfclip-build wrote, or a model exported from it.")
     ],
-    paths: Annotated[list[str], typer.Argument(help="Images, films, folders and globs.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Images, films, folders and globs; with --engine ray also Parquet and addresses."
+        ),
+    ],
     form: Annotated[
         Format | None,
         typer.Option("--format", help="Default: a table on a terminal, CSV elsewhere."),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the rows to this file.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="PATH",
+            help="Write the rows to this file; with --engine ray into this folder or address.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished --out, if there is one.")
     ] = False,
@@ -110,6 +125,10 @@ def score(
     device: Device = "auto",
     precision: Precision = None,
     registry: Registry = None,
+    engine: EngineOption = "local",
+    actors: Actors = None,
+    gpus_per_actor: GpusPerActor = None,
+    partition: PartitionSize = None,
 ) -> None:
     """Score images and films: p_fake is the calibrated probability that a face is forged (0-1).
 
@@ -117,13 +136,28 @@ def score(
     ends with exit code 9 and says how many there were. Files of folders that are no images are
     left out and counted. With faces there is a row for each face, and a picture's verdict is that
     of the face with the largest p_fake. Of a film, frames that are evenly spaced in time are
-    scored; with faces there is a row for each face that is followed through it.
+    scored; with faces there is a row for each face that is followed through it. With --engine ray
+    the rows are Parquet, a file for each partition of the inputs.
     """
+    on_ray = OnRay(actors, gpus_per_actor, partition)
+    if engine == "ray":
+        own = {"--format": form, "--timeline": timeline, "--annotate": annotate, "--device": device}
+        refuse_here(own | {"--credentials": credentials, "--trust-anchors": anchors})
+        from mfclip.scale.work import How
+
+        if strict:
+            require_images(paths)
+        wanted = face_choice(faces, face_settings, registry)
+        how = How(threshold, batch_size, workers or 0, precision, wanted, frames, rate)
+        score_on_ray(bundle, paths, out, how, on_ray, resume, restart, registry)
+        return
+    on_ray.require_none()
     from mfclip.cli.score_run import check_place
     from mfclip.data.finding import find_images, require_all
     from mfclip.data.left_out import LeftOut
 
-    check_place(out, resume=resume, restart=restart)
+    file = None if out is None else Path(out)
+    check_place(file, resume=resume, restart=restart)
     signed = credentials_choice(credentials, anchors)
     films = films_of(paths, frames, rate, timeline, annotate, resume=resume)
     if strict:
@@ -131,15 +165,17 @@ def score(
     left_out = LeftOut()
     found = find_images(paths, left_out, films=True)
 
+    from mfclip.exporting.scorers import load_scorer
     from mfclip.inference.points import choose_point
 
     wanted = face_choice(faces, face_settings, registry)
-    loaded = _load(bundle, device, precision, registry, wanted)
+    loaded = load_scorer(bundle, device, precision, registry, wanted)
     point = choose_point(loaded.operating, threshold)
     job = Job(loaded, paths, threshold, point, batch_size, workers, films, signed)
-    counts = _print(job, found, form) if out is None else _save(job, found, form, out, resume)
+    counts = _print(job, found, form) if file is None else _save(job, found, form, file, resume)
     films.write()
-    _finish(counts, left_out, str(loaded.arithmetic))
+    tell(counts, left_out, str(loaded.arithmetic))
+    require_verdicts(counts)
 
 
 def credentials_choice(asked: bool, anchors: Path | None) -> CredentialsReader | None:
@@ -165,22 +201,6 @@ def face_choice(
     if not asked:
         raise UsageError("--face-set says how faces are found; it goes with --faces")
     return read_faces(settings, read_registry(Path(registry) if registry else None))
-
-
-def _load(
-    bundle: Path,
-    device: str,
-    precision: str | None,
-    registry: str | None,
-    faces: FacesSettings | bool | None,
-) -> LoadedDetector | ExportedDetector:
-    """A bundle, or a model that was exported from one."""
-    from mfclip.exporting.exported import is_exported, load_exported
-    from mfclip.inference.loaded import load
-
-    if is_exported(bundle):
-        return load_exported(bundle, device, precision, registry=registry, faces=faces)
-    return load(bundle, device=device, precision=precision, registry=registry, faces=faces)
 
 
 def _print(job: Job, found: Iterator[Path], form: Format | None) -> Counter[str]:
@@ -230,58 +250,17 @@ def _save(
 
 def _conditions(job: Job, form: Format) -> dict[str, Any]:
     """What the rows depend on, besides the files."""
-    from mfclip.inference.points import Banded
-    from mfclip.version import __version__
+    from mfclip.exporting.scorers import conditions_of
 
-    films = job.loaded.operating.films
     relative = any(not Path(pattern).is_absolute() for pattern in job.paths)
     return {
-        "mfclip": __version__,
-        "weights": job.loaded.weights_sha256,
-        "preprocessing": job.loaded.preprocessing.model_dump(mode="json"),
-        "reencode": job.loaded.predictor.preprocessor.reencode,
-        "temperature": job.loaded.operating.temperature,
-        "films": films.model_dump(mode="json") if films else None,
-        "threshold": job.point.threshold,
-        "operating_point": job.point.name,
-        "uncertain_from": job.point.band.low if isinstance(job.point, Banded) else None,
-        "device": job.loaded.device.type,
-        "precision": str(job.loaded.predictor.precision),
+        **conditions_of(job.loaded, job.point),
         "format": form,
         "columns": list(job.columns),
-        **_how_faces(job.loaded),
         **job.films.conditions(),
         "paths": list(job.paths),
         "folder": str(Path.cwd()) if relative else "",
     }
-
-
-def _how_faces(loaded: LoadedDetector | ExportedDetector) -> dict[str, Any]:
-    """How faces are found, with what network; nothing where they are not."""
-    from mfclip.weights.files import hash_of
-
-    if loaded.faces is None:
-        return {}
-    weights = getattr(loaded.faces.locator, "weights", None)
-    network = {} if weights is None else {"locator_weights": hash_of(weights)}
-    return {"faces": loaded.faces.model_dump(mode="json"), **network}
-
-
-def _finish(counts: Counter[str], left_out: LeftOut, arithmetic: str) -> None:
-    """Say what there was; a file that could not be scored makes the exit code tell of it."""
-    from mfclip.data.labels import Verdict
-    from mfclip.errors import SomeFilesFailed
-
-    total = counts.total()
-    told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    typer.echo(f"{total} files: {told}; {arithmetic}" if total else "no files", err=True)
-    if left_out:
-        typer.echo(f"left out: {left_out} (no images, no films)", err=True)
-    failed = total - sum(counts[verdict] for verdict in get_args(Verdict))
-    if failed:
-        raise SomeFilesFailed(
-            f"{failed} of {total} files could not be scored; see their status and reason"
-        )
 
 
 def _scores(job: Job, found: Iterator[Path], tell: Callable[[int], None]) -> Iterator[Score]:

@@ -19,9 +19,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from mfclip.cli.score_rows import COLUMNS, Format, sink_for
+from mfclip.cli.score_rows import Format, sink_for
 from mfclip.errors import UsageError
 from mfclip.files import sync, write_text
+from mfclip.inference.rows import COLUMNS
+from mfclip.text import differences
 
 ROWS, RUN = "rows", "run.json"
 ENCODING: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
@@ -145,15 +147,9 @@ def _check_conditions(partial: Path, now: Mapping[str, Any]) -> None:
         raise UsageError(
             f"{partial / RUN} cannot be read ({error}); discard the unfinished run with --restart"
         ) from error
-    changed = [
-        f"  {name}: {then.get(name)!r} then, {now.get(name)!r} now"
-        for name in sorted({*then, *now})
-        if then.get(name) != now.get(name)
-    ]
-    if changed:
-        told = "\n".join(changed)
+    if changed := differences(then, now):
         raise UsageError(
-            f"the unfinished run in {partial} was another:\n{told}\n"
+            f"the unfinished run in {partial} was another:\n{changed}\n"
             "  run it as it was, or discard it with --restart"
         )
 
