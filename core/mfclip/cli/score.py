@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from mfclip.inference.points import Point
     from mfclip.inference.score import Score
     from mfclip.recipe.settings import FacesSettings
+
+
+ScoringRuntime = Literal["auto", "fused", "torch", "openvino", "onnx"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,14 @@ def score(
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
     precision: Precision = None,
+    runtime: Annotated[
+        ScoringRuntime,
+        typer.Option(
+            "--runtime",
+            help="What runs the layers. Default: the fastest that can run here. For openvino and "
+            "onnx the bundle is exported first, and the model kept.",
+        ),
+    ] = "auto",
     registry: Registry = None,
 ) -> None:
     """Score images and films: p_fake is the calibrated probability that a face is forged (0-1).
@@ -134,12 +145,12 @@ def score(
     from mfclip.inference.points import choose_point
 
     wanted = face_choice(faces, face_settings, registry)
-    loaded = _load(bundle, device, precision, registry, wanted)
+    loaded = _load(bundle, device, precision, registry, wanted, runtime)
     point = choose_point(loaded.operating, threshold)
     job = Job(loaded, paths, threshold, point, batch_size, workers, films, signed)
     counts = _print(job, found, form) if out is None else _save(job, found, form, out, resume)
     films.write()
-    _finish(counts, left_out, str(loaded.arithmetic))
+    _finish(counts, left_out, loaded.computed)
 
 
 def credentials_choice(asked: bool, anchors: Path | None) -> CredentialsReader | None:
@@ -173,14 +184,22 @@ def _load(
     precision: str | None,
     registry: str | None,
     faces: FacesSettings | bool | None,
+    runtime: ScoringRuntime,
 ) -> LoadedDetector | ExportedDetector:
     """A bundle, or a model that was exported from one."""
+    from mfclip.compute.allocator import keep_freed_memory
     from mfclip.exporting.exported import is_exported, load_exported
+    from mfclip.exporting.through import load_through
     from mfclip.inference.loaded import load
 
+    keep_freed_memory()
     if is_exported(bundle):
-        return load_exported(bundle, device, precision, registry=registry, faces=faces)
-    return load(bundle, device=device, precision=precision, registry=registry, faces=faces)
+        return load_exported(
+            bundle, device, precision, registry=registry, faces=faces, runtime=runtime
+        )
+    if runtime in ("onnx", "openvino"):
+        return load_through(runtime, bundle, device, precision, registry=registry, faces=faces)
+    return load(bundle, device, precision, registry=registry, faces=faces, runtime=runtime)
 
 
 def _print(job: Job, found: Iterator[Path], form: Format | None) -> Counter[str]:
@@ -247,6 +266,7 @@ def _conditions(job: Job, form: Format) -> dict[str, Any]:
         "uncertain_from": job.point.band.low if isinstance(job.point, Banded) else None,
         "device": job.loaded.device.type,
         "precision": str(job.loaded.predictor.precision),
+        "runtime": job.loaded.predictor.runtime.name,
         "format": form,
         "columns": list(job.columns),
         **_how_faces(job.loaded),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mfclip.cli.options import Device, FaceSettings, Precision, Registry, TrustAnchors
+from mfclip.cli.options import Device, FaceSettings, Precision, Registry, Runtime, TrustAnchors
 
 if TYPE_CHECKING:
     from mfclip.recipe.settings import FacesSettings
@@ -105,6 +105,7 @@ def serve(
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     device: Device = "auto",
     precision: Precision = None,
+    runtime: Runtime = "auto",
     registry: Registry = None,
 ) -> None:
     """Score images and films over HTTP, with a page at / and a description at /openapi.json.
@@ -128,6 +129,7 @@ def serve(
         bundles,
         device=device,
         precision=precision,
+        runtime=runtime,
         registry=registry,
         faces=wanted,
         threshold=threshold,

@@ -107,14 +107,15 @@ class NeighbourMaxPool(nn.MaxPool2d):
         batch, channels, height, width = images.shape
         pixels = images.permute(0, 2, 3, 1)
         if torch.is_grad_enabled() or height % 2 or width % 2 or not pixels.is_contiguous():
-            return super().forward(images)
+            largest: Tensor = super().forward(images)
+            return largest
         if images.dtype == torch.bfloat16:
             # Floats that are not negative are ordered as their bits are, which compare faster.
             pixels = pixels.view(torch.int16)
         pairs = pixels.view(batch, height // 2, 2, width // 2, 2 * channels)
         rows = torch.maximum(pairs[:, :, 0], pairs[:, :, 1])
         found = torch.maximum(rows[..., :channels], rows[..., channels:])
-        largest: Tensor = found.view(images.dtype).permute(0, 3, 1, 2)
+        largest = found.view(images.dtype).permute(0, 3, 1, 2)
         return largest
 
 

@@ -9,8 +9,11 @@ import torch
 from mfclip.compute import onednn
 from mfclip.errors import UsageError
 
-Runtime = Literal["fused", "torch"]
-"""``fused``: see :mod:`mfclip.inference.fuse`; ``torch``: the layers as they are."""
+Runtime = Literal["fused", "torch", "openvino", "onnx"]
+"""``fused``: see :mod:`mfclip.inference.fuse`; ``torch``: the layers as they are; the others run
+exported models."""
+OWN = ("auto", "fused", "torch")
+"""Names that a bundle can be loaded with."""
 NOT_CAST = "a part of it computes in a precision of its own, whose layers are left as they are"
 
 
@@ -27,10 +30,15 @@ class Chosen(NamedTuple):
 
 
 def check_runtime(asked: str) -> None:
-    """Raise :class:`UsageError` where there is none of this name."""
-    names = ("auto", *get_args(Runtime))
-    if asked not in names:
-        raise UsageError(f"no runtime is called {asked!r}; allowed: {', '.join(names)}")
+    """Raise :class:`UsageError` where a bundle cannot be loaded with one of this name."""
+    if asked in OWN:
+        return
+    if asked in get_args(Runtime):
+        raise UsageError(
+            f"runtime {asked} runs exported models: score with `mfclip score --runtime {asked}`, "
+            "or export the bundle with `mfclip export`"
+        )
+    raise UsageError(f"no runtime is called {asked!r}; allowed: {', '.join(OWN)}, openvino, onnx")
 
 
 def choose_runtime(
