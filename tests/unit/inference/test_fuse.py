@@ -77,11 +77,11 @@ def wide(batch, side):
     return plain, images(batch, side, 64)
 
 
-def test_wide_convolutions_multiply_less(monkeypatch):
+def test_wide_convolutions_multiply_less():
     plain, given = wide(2, 28)
     fused = fuse(plain)
     with torch.inference_mode():
-        torch.testing.assert_close(fused(given), plain(given), rtol=0, atol=1e-5)
+        torch.testing.assert_close(fused(given), plain(given), rtol=0, atol=5e-5)
     assert fused[0]._transformed is not None
     assert fused[0]._packed is None
 
