@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from itertools import chain
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -119,14 +119,30 @@ class NeighbourMaxPool(nn.MaxPool2d):
         return largest
 
 
-def fuse(module: Module) -> Module:
+@runtime_checkable
+class MadeForScoring(Protocol):
+    """A module that has another form of itself for scoring."""
+
+    def made_for_scoring(self, dtype: torch.dtype) -> None:
+        """Take that form, in place: the same function, without gradients or training mode.
+
+        It is called on a copy that shares its tensors with the original, so those stay as they
+        are. Plain linear and convolutional layers that it makes hold weights of ``dtype``.
+        """
+
+
+def fuse(module: Module, dtype: torch.dtype) -> Module:
     """The same function for a CPU, sharing the weights; ``module`` stays as it is.
 
-    Modules that are shared, hooked or subclassed stay as they are. Give a module as
-    :func:`mfclip.inference.fold.fold` makes it, its weights already in the dtype to compute in.
+    Modules that are shared, hooked or subclassed stay as they are, unless they are
+    :class:`MadeForScoring`. Give a module as :func:`mfclip.inference.fold.fold` makes it, its
+    weights already in ``dtype``.
     """
     tensors = chain(module.parameters(), module.buffers())
     fused = copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    for one in list(fused.modules()):
+        if isinstance(one, MadeForScoring):
+            one.made_for_scoring(dtype)
     uses = Counter(id(one) for _, one in fused.named_modules(remove_duplicate=False))
     for parent in list(fused.modules()):
         in_order = type(parent).forward is nn.Sequential.forward

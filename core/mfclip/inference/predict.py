@@ -71,7 +71,7 @@ class Predictor:
         self.runtime = choose_runtime(runtime, device, precision, cast=reducible)
         """What runs the layers."""
         if self.runtime.name == "fused":
-            self._running = fuse(self.module)
+            self._running = fuse(self.module, precision)
 
     def __call__(
         self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], *, keep: bool = False

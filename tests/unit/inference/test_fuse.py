@@ -28,7 +28,7 @@ def test_fused_is_the_same_function(dtype):
     plain = network()
     plain(images())
     plain = plain.to(dtype)
-    fused = fuse(plain)
+    fused = fuse(plain, dtype)
     kinds = [type(layer) for layer in fused]
     assert kinds[:4] == [FusedConvolution, nn.Identity, nn.Identity, NeighbourMaxPool]
     assert kinds[4:7] == [FusedConvolution, nn.Identity, nn.AvgPool2d]
@@ -44,7 +44,7 @@ def test_fused_is_the_same_function(dtype):
 def test_weights_are_shared_and_the_original_stays():
     plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     before = copy.deepcopy(plain)
-    fused = fuse(plain)
+    fused = fuse(plain, torch.float32)
     assert fused[0].weight is plain[0].weight
     assert set(fused.state_dict()) == set(plain.state_dict())
     assert [type(layer) for layer in plain] == [nn.Conv2d, nn.ReLU]
@@ -53,7 +53,7 @@ def test_weights_are_shared_and_the_original_stays():
 
 def test_gradients_are_those_of_the_plain_layers():
     plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2))
-    fused = fuse(plain)
+    fused = fuse(plain, torch.float32)
     found = []
     for network in (plain, fused):
         given = images().requires_grad_()
@@ -79,7 +79,7 @@ def wide(batch, side):
 
 def test_wide_convolutions_multiply_less():
     plain, given = wide(2, 28)
-    fused = fuse(plain)
+    fused = fuse(plain, torch.float32)
     with torch.inference_mode():
         torch.testing.assert_close(fused(given), plain(given), rtol=0, atol=5e-5)
     assert fused[0]._transformed is not None
@@ -88,7 +88,7 @@ def test_wide_convolutions_multiply_less():
 
 def test_few_tiles_are_left_to_the_definition():
     plain, given = wide(1, 8)
-    fused = fuse(plain)
+    fused = fuse(plain, torch.float32)
     with torch.inference_mode():
         torch.testing.assert_close(fused(given), plain(given), rtol=0, atol=1e-5)
     assert fused[0]._transformed is None
@@ -131,7 +131,7 @@ OTHERS = {
 @pytest.mark.parametrize("case", OTHERS)
 def test_what_may_be_more_than_it_seems_stays(case):
     plain = OTHERS[case].eval()
-    fused = fuse(plain)
+    fused = fuse(plain, torch.float32)
     with torch.inference_mode():
         torch.testing.assert_close(fused(images()), plain(images()), rtol=0, atol=1e-5)
     assert [type(one) for one in plain if isinstance(one, nn.MaxPool2d)] == [
@@ -159,3 +159,22 @@ def test_a_folded_detector_gives_the_same_log_odds_either_way(detector, preproce
         )
     assert any(isinstance(one, FusedConvolution) for one in ways[1]._running.modules())
     assert not any(isinstance(one, FusedConvolution) for one in ways[1].module.modules())
+
+
+class Doubling(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 4)
+
+    def made_for_scoring(self, dtype):
+        self.inner = nn.Sequential(self.inner, nn.Linear(4, 4, dtype=dtype))
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+def test_a_module_may_have_a_form_of_its_own_for_scoring():
+    plain = nn.Sequential(Doubling()).bfloat16()
+    fused = fuse(plain, torch.bfloat16)
+    assert [type(layer) for layer in fused[0].inner] == [FusedLinear, FusedLinear]
+    assert type(plain[0].inner) is nn.Linear
