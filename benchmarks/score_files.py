@@ -111,25 +111,20 @@ def measured(
             found.append(way())
             taken[name].append(Taken(time.perf_counter() - clock, spent() - processor))
         np.testing.assert_array_equal(*found)
-    first, *_ = ways
-    rows = []
-    for name, turns_of in taken.items():
-        by_clock = [
-            one.clock / other.clock for one, other in zip(taken[first], turns_of, strict=True)
-        ]
-        by_processor = [
-            one.processor / other.processor
-            for one, other in zip(taken[first], turns_of, strict=True)
-        ]
-        rows.append(
-            {
-                "way": name,
-                "images/s": files / statistics.median(one.clock for one in turns_of),
-                "share by the clock": statistics.median(by_clock),
-                "share by processor time": statistics.median(by_processor),
-            }
-        )
-    return rows
+    return [row(name, taken, files) for name in ways]
+
+
+def row(name: str, taken: dict[str, list[Taken]], files: int) -> dict[str, object]:
+    """Medians of the turns, beside those of the first way."""
+    turns = list(zip(next(iter(taken.values())), taken[name], strict=True))
+    return {
+        "way": name,
+        "images/s": files / statistics.median(own.clock for _, own in turns),
+        "share by the clock": statistics.median(bare.clock / own.clock for bare, own in turns),
+        "share by processor time": statistics.median(
+            bare.processor / own.processor for bare, own in turns
+        ),
+    }
 
 
 def spent() -> float:

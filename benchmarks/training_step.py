@@ -2,7 +2,8 @@
 
 The plain way is fp32, finds patches image by image with scikit-image, encodes the prompt of
 every row over its whole context, and steps with PyTorch's default Adam, in a process of its own.
-Ours is what `mfclip-build` does, which keeps freed memory. Both must give the same losses first. Run:
+Ours is what `mfclip-build` does, which keeps freed memory. Both must give the same losses first.
+Run:
 
     python benchmarks/training_step.py [--batch 24] [--turns 2] [--device cpu] [--json]
 """
@@ -146,7 +147,7 @@ def plain_forward(setup: Setup):
 
     def forward() -> Tensor:
         visual, language = vision(setup.images), text(every_row)
-        features = F.normalize(visual, dim=-1)
+        features = F.normalize(visual, dim=-1) if detector.normalise else visual
         outputs = Outputs(
             logits=detector.head(features),
             visual=visual,
