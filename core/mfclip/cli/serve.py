@@ -115,12 +115,14 @@ def serve(
     """
     _require_packages()
     from mfclip.cli.score import credentials_choice, face_choice
+    from mfclip.compute.allocator import keep_freed_memory
     from mfclip.serving.app import create_app
     from mfclip.serving.limits import Limits
     from mfclip.serving.models import load_models
     from mfclip.serving.run import serve as listen
     from mfclip.serving.tokens import read_tokens, require_tokens
 
+    keep_freed_memory()
     tokens = read_tokens(token_file) if token_file else None
     require_tokens(host, tokens, without=without_tokens)
     signed = credentials_choice(credentials, anchors)
