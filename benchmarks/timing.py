@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from subprocess import PIPE
 
 import torch
 
@@ -26,6 +31,57 @@ def fastest(ways: Mapping[str, Callable[[], object]], turns: int) -> dict[str, f
             if turn:
                 best[name] = min(best[name], time.perf_counter() - start)
     return best
+
+
+def medians(ways: Mapping[str, Callable[[], object]], turns: int) -> dict[str, float]:
+    """Seconds of each way's middle turn; they take turns, after one to warm up."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(turns + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            wait_for_gpu()
+            if turn:
+                taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(found) for name, found in taken.items()}
+
+
+class Apart:
+    """A way that runs in a process of its own, which keeps its memory as it likes.
+
+    The process is the script with other arguments, and ends in :meth:`serve`.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, *arguments]
+        self._process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True)
+        self.found = json.loads(self._answer())
+        """What it gave at first."""
+
+    def __call__(self) -> None:
+        """One turn."""
+        assert self._process.stdin is not None
+        print("go", file=self._process.stdin, flush=True)
+        self._answer()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+    @staticmethod
+    def serve(way: Callable[[], list[float]]) -> None:
+        """Take turns until the input ends."""
+        print(json.dumps(way()), flush=True)
+        for _ in sys.stdin:
+            way()
+            print("done", flush=True)
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"a process of the benchmark ended with {self._process.wait()}")
+        return line
 
 
 def wait_for_gpu() -> None:

@@ -22,12 +22,54 @@ QUICK = 1.702
 """The constant of CLIP's approximation of the GELU."""
 
 
+class ScoringBlock(nn.Module):
+    """A block without gradients: the same function in plain linear layers, which can be packed.
+
+    CLIP's constant is in the weights for good.
+    """
+
+    def __init__(self, block: ResidualAttentionBlock, dtype: torch.dtype) -> None:
+        super().__init__()
+        attention, layers = block.attn, block.mlp
+        quick = QUICK if isinstance(layers[1], QuickGELU) else 1.0
+        self.heads = attention.num_heads
+        self.ln_1, self.ln_2 = block.ln_1, block.ln_2
+        self.inside = _linear(attention.in_proj_weight, attention.in_proj_bias, dtype)
+        self.outside = _linear(attention.out_proj.weight, attention.out_proj.bias, dtype)
+        self.wide = _linear(layers[0].weight * quick, layers[0].bias * quick, dtype)
+        self.activation = nn.SiLU() if quick != 1.0 else layers[1]
+        self.narrow = _linear(layers[-1].weight / quick, layers[-1].bias, dtype)
+
+    def forward(
+        self, tokens: Float[Tensor, "batch tokens width"]
+    ) -> Float[Tensor, "batch tokens width"]:
+        """What the block gives, without a mask."""
+        batch, length, width = tokens.shape
+        packed = self.inside(self.ln_1(tokens)).view(batch, length, 3, self.heads, -1)
+        mixed = F.scaled_dot_product_attention(*packed.permute(2, 0, 3, 1, 4).unbind(0))
+        tokens = tokens + self.outside(mixed.transpose(1, 2).reshape(batch, length, width))
+        found: Tensor = tokens + self.narrow(self.activation(self.wide(self.ln_2(tokens))))
+        return found
+
+
+def _linear(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> nn.Linear:
+    with torch.device("meta"):
+        layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.weight, layer.bias = (
+        nn.Parameter(one.detach().to(dtype), requires_grad=False) for one in (weight, bias)
+    )
+    return layer
+
+
 def through(
-    block: ResidualAttentionBlock,
+    block: ResidualAttentionBlock | ScoringBlock,
     tokens: Float[Tensor, "batch tokens width"],
     drop: float = 0.0,
 ) -> Float[Tensor, "batch tokens width"]:
     """What ``block(tokens)`` gives, without a mask; ``drop`` is for :func:`_some`."""
+    if isinstance(block, ScoringBlock):
+        found: Tensor = block(tokens)
+        return found
     tokens = tokens + _some(_attention(block.attn, block.ln_1(tokens)), drop)
     return tokens + _some(_perceptron(block.mlp, block.ln_2(tokens)), drop)
 

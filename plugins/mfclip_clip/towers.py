@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint as again
 
 from mfclip import ParameterGroup
-from mfclip_clip.blocks import through
+from mfclip_clip.blocks import ScoringBlock, through
 from mfclip_clip.reading import Pool, vectors
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -124,6 +124,15 @@ class ClipImageEncoder(nn.Module):
         """The tower learns at a rate of its own."""
         learns = any(parameter.requires_grad for parameter in self.tower.parameters())
         return [ParameterGroup("tower.", self.rate)] if learns and self.rate != 1.0 else []
+
+    @torch.no_grad()
+    def made_for_scoring(self, dtype: torch.dtype) -> None:
+        """Exchange the blocks for such as can be packed; see :mod:`mfclip.inference.fuse`."""
+        blocks = self.tower.transformer.resblocks
+        if all(isinstance(block.attn, nn.MultiheadAttention) for block in blocks):
+            self.tower.transformer.resblocks = nn.ModuleList(
+                ScoringBlock(block, dtype) for block in blocks
+            )
 
     def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch width"]:
         """Embeddings, not normalised unless by ``l2``."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mfclip.cli.options import Device, Precision, Registry
+from mfclip.cli.options import Device, Precision, Registry, Runtime
 
 if TYPE_CHECKING:
     from mfclip.data.manifest import Manifest
@@ -36,24 +36,27 @@ def evaluate(
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
     precision: Precision = None,
+    runtime: Runtime = "auto",
     registry: Registry = None,
 ) -> None:
     """Measure a detector on labelled images, at the threshold stored in its bundle.
 
     Nothing is fitted on these data.
     """
+    from mfclip.compute.allocator import keep_freed_memory
     from mfclip.evaluation.markdown import render
     from mfclip.inference.loaded import load
     from mfclip.locks import holding
 
+    keep_freed_memory()
     with holding(out) if out is not None else nullcontext():
         manifest = choose_split(read_data(data, registry), split, data)
         for note in manifest.notes:
             typer.echo(f"note: {data.name}: {note}", err=True)
-        loaded = load(bundle, device=device, precision=precision, registry=registry)
+        loaded = load(bundle, device, precision, registry=registry, runtime=runtime)
         table = _scores(loaded, manifest, batch_size, workers)
         found = _measured(loaded, table)
-        typer.echo(str(loaded.arithmetic), err=True)
+        typer.echo(loaded.computed, err=True)
         typer.echo(found.model_dump_json(indent=2) if as_json else render(found))
         if out is not None:
             from mfclip.building.evaluated import write_evaluation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,6 +20,21 @@ Precision = Annotated[
         "--precision",
         metavar="auto|fp32|bf16",
         help="Arithmetic. Default: that in which the bundle's threshold and figures were made.",
+    ),
+]
+Runtime = Annotated[
+    Literal["auto", "fused", "torch"],
+    typer.Option(
+        "--runtime",
+        help="What runs the layers. Default: the fastest that can run here.",
+    ),
+]
+AnyRuntime = Annotated[
+    Literal["auto", "fused", "torch", "openvino", "onnx"],
+    typer.Option(
+        "--runtime",
+        help="What runs the layers. Default: the fastest that can run here. For openvino and "
+        "onnx the bundle is exported first, and the model kept.",
     ),
 ]
 FaceSettings = Annotated[

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mfclip.cli.interrupts import goes_on
-from mfclip.cli.options import Device, FaceSettings, Precision, Registry, TrustAnchors
+from mfclip.cli.options import (
+    AnyRuntime,
+    Device,
+    FaceSettings,
+    Precision,
+    Registry,
+    TrustAnchors,
+)
 from mfclip.cli.score_end import require_verdicts, tell
 from mfclip.cli.score_films import Annotate, Films, Frames, Rate, TimelineFile, films_of
 from mfclip.cli.score_ray import (
@@ -124,6 +131,7 @@ def score(
     workers: Annotated[int | None, typer.Option(min=0, help="Decoding processes.")] = None,
     device: Device = "auto",
     precision: Precision = None,
+    runtime: AnyRuntime = "auto",
     registry: Registry = None,
     engine: EngineOption = "local",
     actors: Actors = None,
@@ -148,7 +156,7 @@ def score(
         if strict:
             require_images(paths)
         wanted = face_choice(faces, face_settings, registry)
-        how = How(threshold, batch_size, workers or 0, precision, wanted, frames, rate)
+        how = How(threshold, batch_size, workers or 0, precision, wanted, frames, rate, runtime)
         score_on_ray(bundle, paths, out, how, on_ray, resume, restart, registry)
         return
     on_ray.require_none()
@@ -169,12 +177,12 @@ def score(
     from mfclip.inference.points import choose_point
 
     wanted = face_choice(faces, face_settings, registry)
-    loaded = load_scorer(bundle, device, precision, registry, wanted)
+    loaded = load_scorer(bundle, device, precision, registry, wanted, runtime)
     point = choose_point(loaded.operating, threshold)
     job = Job(loaded, paths, threshold, point, batch_size, workers, films, signed)
     counts = _print(job, found, form) if file is None else _save(job, found, form, file, resume)
     films.write()
-    tell(counts, left_out, str(loaded.arithmetic))
+    tell(counts, left_out, loaded.computed)
     require_verdicts(counts)
 
 

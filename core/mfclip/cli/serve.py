@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mfclip.cli.options import Device, FaceSettings, Precision, Registry, TrustAnchors
+from mfclip.cli.options import Device, FaceSettings, Precision, Registry, Runtime, TrustAnchors
 
 if TYPE_CHECKING:
     from mfclip.recipe.settings import FacesSettings
@@ -105,6 +105,7 @@ def serve(
     batch_size: Annotated[int, typer.Option(min=1, help="Images in one forward pass.")] = 24,
     device: Device = "auto",
     precision: Precision = None,
+    runtime: Runtime = "auto",
     registry: Registry = None,
 ) -> None:
     """Score images and films over HTTP, with a page at / and a description at /openapi.json.
@@ -114,12 +115,14 @@ def serve(
     """
     _require_packages()
     from mfclip.cli.score import credentials_choice, face_choice
+    from mfclip.compute.allocator import keep_freed_memory
     from mfclip.serving.app import create_app
     from mfclip.serving.limits import Limits
     from mfclip.serving.models import load_models
     from mfclip.serving.run import serve as listen
     from mfclip.serving.tokens import read_tokens, require_tokens
 
+    keep_freed_memory()
     tokens = read_tokens(token_file) if token_file else None
     require_tokens(host, tokens, without=without_tokens)
     signed = credentials_choice(credentials, anchors)
@@ -128,6 +131,7 @@ def serve(
         bundles,
         device=device,
         precision=precision,
+        runtime=runtime,
         registry=registry,
         faces=wanted,
         threshold=threshold,

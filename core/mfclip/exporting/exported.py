@@ -20,6 +20,7 @@ from mfclip.errors import UsageError
 from mfclip.exporting.about import ExportedModel
 from mfclip.exporting.openvino_model import MODEL
 from mfclip.exporting.sessions import Session, open_session
+from mfclip.inference.runtimes import Chosen
 from mfclip.inference.score import Seen
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.parts import BuildContext
@@ -38,7 +39,7 @@ class SessionPredictor:
     precision = torch.float32
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._session, self.runtime = session, Chosen(session.runtime)
         self.preprocessor = Preprocessor(session.about.preprocessing, session.about.reencode)
 
     def __call__(
@@ -110,6 +111,11 @@ class ExportedDetector:
             return str(Arithmetic(torch.float32, self.about.precision))
         return f"computed in {self.about.arithmetic}, an exported model"
 
+    @property
+    def computed(self) -> str:
+        """A clause for people: in what arithmetic, and with what runtime."""
+        return f"{self.arithmetic}, {self.predictor.runtime}"
+
 
 def is_exported(path: Path) -> bool:
     """Whether the path is of an exported model, and not of a bundle."""
@@ -123,6 +129,7 @@ def load_exported(
     *,
     registry: Path | str | None = None,
     faces: FacesSettings | bool | None = None,
+    runtime: str = "auto",
 ) -> ExportedDetector:
     """Load an ONNX file or an OpenVINO model that ``mfclip export`` wrote.
 
@@ -135,7 +142,8 @@ def load_exported(
     RecipeError
         Where the locator of its faces is not installed.
     UsageError
-        For a device or a precision: it is computed on the CPU, in what it was exported for.
+        For a device, a precision or another runtime: it is computed on the CPU, in what it was
+        exported for.
     MissingExtraError
         Where the runtime is not installed.
     """
@@ -146,6 +154,10 @@ def load_exported(
             "exported for; leave the option out, or score the bundle itself"
         )
     session = open_session(Path(path))
+    if runtime not in ("auto", session.runtime):
+        raise UsageError(
+            f"--runtime {runtime}: {path} is a model for {session.runtime}; leave the option out"
+        )
     predictor = SessionPredictor(session)
     found = _faces(session.about, faces, registry)
     if found is not None:

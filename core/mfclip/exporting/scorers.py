@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, get_args
 
+from mfclip.compute.allocator import keep_freed_memory
 from mfclip.exporting.exported import ExportedDetector, is_exported, load_exported
+from mfclip.exporting.through import Exported, load_through
 from mfclip.inference.loaded import LoadedDetector, load
 from mfclip.inference.points import Banded, Point
 from mfclip.version import __version__
@@ -23,11 +25,23 @@ def load_scorer(
     precision: str | None,
     registry: Path | str | None,
     faces: FacesSettings | bool | None,
+    runtime: str = "auto",
 ) -> Scorer:
-    """A bundle, or an exported model. Arguments and errors are those of :func:`mfclip.load`."""
+    """A bundle, or a model that was exported from one.
+
+    Arguments and errors are those of :func:`mfclip.load`, and of
+    :func:`mfclip.exporting.through.load_through` for the runtimes ``onnx`` and ``openvino``.
+    """
+    keep_freed_memory()
     if is_exported(path):
-        return load_exported(path, device, precision, registry=registry, faces=faces)
-    return load(path, device=device, precision=precision, registry=registry, faces=faces)
+        return load_exported(
+            path, device, precision, registry=registry, faces=faces, runtime=runtime
+        )
+    if runtime in get_args(Exported):
+        return load_through(
+            cast(Exported, runtime), path, device, precision, registry=registry, faces=faces
+        )
+    return load(path, device, precision, registry=registry, faces=faces, runtime=runtime)
 
 
 def conditions_of(loaded: Scorer, point: Point) -> dict[str, Any]:
@@ -45,6 +59,7 @@ def conditions_of(loaded: Scorer, point: Point) -> dict[str, Any]:
         "uncertain_from": point.band.low if isinstance(point, Banded) else None,
         "device": loaded.device.type,
         "precision": str(loaded.predictor.precision),
+        "runtime": loaded.predictor.runtime.name,
         **_how_faces(loaded),
     }
 

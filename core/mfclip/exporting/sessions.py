@@ -13,12 +13,15 @@ from mfclip.errors import BundleError
 from mfclip.exporting.about import INPUT, KEY, LOG_ODDS, Arithmetic, ExportedModel, parse
 from mfclip.exporting.openvino_model import MODEL
 from mfclip.exporting.packages import needed
+from mfclip.inference.runtimes import Runtime
 
 Batch = Float32[NDArray[np.float32], "batch *frames 3 size size"]
 
 
 class Session(Protocol):
     """A model that is ready to run."""
+
+    runtime: Runtime
 
     @property
     def about(self) -> ExportedModel:
@@ -30,6 +33,8 @@ class Session(Protocol):
 
 class OnnxSession:
     """An ONNX file in onnxruntime."""
+
+    runtime: Runtime = "onnx"
 
     def __init__(self, path: Path) -> None:
         (runtime,) = needed("onnx", "scoring with an ONNX model", "onnxruntime")
@@ -48,6 +53,8 @@ class OnnxSession:
 
 class OpenvinoSession:
     """An OpenVINO model, in the arithmetic that it was exported for."""
+
+    runtime: Runtime = "openvino"
 
     def __init__(self, path: Path) -> None:
         (openvino,) = needed("openvino", "scoring with an OpenVINO model", "openvino")

@@ -50,18 +50,16 @@ def with_exact_heads(module: nn.Module) -> None:
     uses = Counter(id(m) for _, m in module.named_modules(remove_duplicate=False))
     for parent in list(module.modules()):
         for name, layer in parent.named_children():
-            if isinstance(layer, nn.Linear) and _is_plain_head(layer, uses):
+            if not isinstance(layer, nn.Linear) or layer.out_features != CLASSES:
+                continue
+            if is_plain(layer, nn.Linear, uses):
                 setattr(parent, name, Head.like(layer))
-
-
-def _is_plain_head(layer: nn.Linear, uses: Counter[int]) -> bool:
-    return type(layer) is nn.Linear and layer.out_features == CLASSES and _plain(layer, uses)
 
 
 def _fold_neighbours(sequence: nn.Sequential, uses: Counter[int]) -> None:
     for place in range(len(sequence) - 1):
         convolution, norm = sequence[place], sequence[place + 1]
-        if _plain(convolution, uses) and _plain(norm, uses) and _match(convolution, norm):
+        if _alone(convolution, uses) and _alone(norm, uses) and _match(convolution, norm):
             sequence[place] = fuse_conv_bn_eval(convolution, norm)  # type: ignore[type-var, arg-type]
             sequence[place + 1] = nn.Identity()
 
@@ -84,6 +82,14 @@ def _match(convolution: nn.Module, norm: nn.Module) -> bool:
     return matched and getattr(norm, "running_mean", None) is not None
 
 
-def _plain(module: nn.Module, uses: Counter[int]) -> bool:
+def is_plain(module: nn.Module, kind: type[nn.Module], uses: Counter[int]) -> bool:
+    """Whether the module does what its type says and nothing more, at one place only.
+
+    ``uses``: of each module, by ``id``, in how many places it stands.
+    """
+    return type(module) is kind and _alone(module, uses)
+
+
+def _alone(module: nn.Module, uses: Counter[int]) -> bool:
     hooks = module._forward_hooks or module._forward_pre_hooks
     return uses[id(module)] == 1 and not hooks and not hasattr(module, "parametrizations")

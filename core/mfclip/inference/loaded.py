@@ -15,6 +15,7 @@ from mfclip.bundle.folder import Bundle, read_bundle
 from mfclip.inference.inputs import ImageInput, each_image
 from mfclip.inference.points import choose_point
 from mfclip.inference.predict import Predictor
+from mfclip.inference.runtimes import check_runtime
 from mfclip.inference.score import Score, score_batch
 from mfclip.metrics.familiar import Familiar
 from mfclip.metrics.operating import OperatingPoints
@@ -45,6 +46,11 @@ class LoadedDetector:
     """How faces are found in pictures and cut out; None: what it scores are ready crops."""
     familiar: Familiar | None = None
     """What the training images were like; None: nothing is remarked on images unlike them."""
+
+    @property
+    def computed(self) -> str:
+        """A clause for people: in what arithmetic, and with what runtime."""
+        return f"{self.arithmetic}, {self.predictor.runtime}"
 
     @property
     def threshold(self) -> float:
@@ -153,6 +159,7 @@ def load(
     *,
     registry: Path | str | None = None,
     faces: FacesSettings | bool | None = None,
+    runtime: str = "auto",
 ) -> LoadedDetector:
     """Load a bundle to score with.
 
@@ -174,6 +181,9 @@ def load(
         None: as the bundle says, pictures whose faces are found or ready crops. True, or settings
         of one's own (:func:`mfclip.recipe.faces.read_faces`): find faces although the detector was
         trained on ready crops. False: what is given are ready crops, whatever the bundle says.
+    runtime
+        ``auto``, ``fused`` or ``torch``: what runs the layers, see
+        :mod:`mfclip.inference.runtimes`.
 
     Raises
     ------
@@ -182,14 +192,15 @@ def load(
     RecipeError
         Where the recipe in it or the registry file is wrong, with file and line.
     UsageError
-        Where the device or the precision cannot be had; for settings of faces where the bundle
-        has its own.
+        Where the device, the precision or the runtime cannot be had; for settings of faces where
+        the bundle has its own.
     """
     from mfclip.compute.devices import choose_device
     from mfclip.compute.precision import arithmetic_for
     from mfclip.recipe.faces import choose_faces
     from mfclip.recipe.registry import read_registry
 
+    check_runtime(runtime)
     place = choose_device(device)
     catalogue = read_registry(None if registry is None else Path(registry))
     bundle = read_bundle(Path(folder), registry=catalogue)
@@ -204,6 +215,7 @@ def load(
         preprocessor,
         device=place,
         precision=arithmetic.used,
+        runtime=runtime,
     )
     return LoadedDetector(
         bundle, predictor, bundle.about.operating, arithmetic, found, bundle.familiar()

@@ -17,6 +17,8 @@ from mfclip.detector.failures import naming_parts
 from mfclip.detector.outputs import FAKE, REAL, Outputs
 from mfclip.detector.reading import select
 from mfclip.inference.fold import fold, with_exact_heads
+from mfclip.inference.fuse import fuse
+from mfclip.inference.runtimes import choose_runtime
 from mfclip.inference.score import Seen
 from mfclip.ranks.world import ALONE, Ranks
 
@@ -40,6 +42,14 @@ class Predictor:
     ----------
     precision
         ``torch.float32``, or ``torch.bfloat16`` where the device computes it natively.
+    runtime
+        ``fused``, ``torch``, or ``auto``: the faster one that can run here; see
+        :mod:`mfclip.inference.runtimes`.
+
+    Raises
+    ------
+    UsageError
+        Where the runtime cannot run here.
     """
 
     def __init__(
@@ -49,13 +59,19 @@ class Predictor:
         *,
         device: torch.device,
         precision: torch.dtype,
+        runtime: str = "auto",
     ) -> None:
         self.preprocessor, self.device, self.precision = preprocessor, device, precision
-        self.module = self._copy(detector)
+        self.module = self._running = self._copy(detector)
+        """The layers as they are, for whoever looks into them or asks for gradients."""
         with naming_parts(self.module):
             reducible = precision == torch.float32 or self._takes_reduced_weights()
         if not reducible:
-            self.module = self._copy(detector)
+            self.module = self._running = self._copy(detector)
+        self.runtime = choose_runtime(runtime, device, precision, cast=reducible)
+        """What runs the layers."""
+        if self.runtime.name == "fused":
+            self._running = fuse(self.module, precision)
 
     def __call__(
         self, images: Sequence[UInt8[Tensor, "*frames 3 h w"]], *, keep: bool = False
@@ -72,7 +88,7 @@ class Predictor:
             return Seen(np.empty(0), None)
         with torch.inference_mode():
             batch, given = self.prepared(images, keep=keep)
-            with naming_parts(self.module):
+            with naming_parts(self._running):
                 outputs = self._outputs(batch, given)
         features = None if outputs.visual is None else outputs.visual.float().cpu().numpy()
         return Seen(_log_odds(outputs).cpu().numpy(), features)
@@ -98,11 +114,13 @@ class Predictor:
     def _outputs(
         self, images: Float[Tensor, "batch *frames 3 size size"], given: Mapping[str, Tensor]
     ) -> Outputs:
-        if images.ndim == 4:
+        if images.ndim == 4 and self.device.type != "cpu":
+            # On a CPU, convolutions take what order they need; arithmetic before them is faster
+            # on whole planes.
             images = images.contiguous(memory_format=torch.channels_last)
         reduced = self.precision != torch.float32
         with torch.autocast(self.device.type, self.precision, enabled=reduced):
-            outputs: Outputs = self.module(images, **select(given, self.module.reads))
+            outputs: Outputs = self._running(images, **select(given, self.module.reads))
         return outputs
 
     def _copy(self, detector: DetectorModule) -> DetectorModule:

@@ -48,6 +48,8 @@ class How:
     """Frames of each film."""
     rate: float | None = None
     """Frames a second of each film, in place of ``frames``."""
+    runtime: str = "auto"
+    """What runs the layers, as of ``mfclip score --runtime``."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Scoring:
 
         bundle, registry = carried.unpacked()
         self._how, self._films = how, plan_of(how.frames, how.rate)
-        self._loaded = load_scorer(bundle, device, how.precision, registry, how.faces)
+        self._loaded = load_scorer(bundle, device, how.precision, registry, how.faces, how.runtime)
         self._point = choose_point(self._loaded.operating, how.threshold)
         self.columns = COLUMNS if self._loaded.faces is None else FACE_COLUMNS
         """Of the rows."""

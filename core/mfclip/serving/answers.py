@@ -228,6 +228,8 @@ class ModelAnswer(BaseModel):
     """Of its weights."""
     precision: str
     """Arithmetic that it computes in, and what its figures were made in."""
+    runtime: str
+    """What runs its layers: ``fused`` or ``torch``."""
     device: str
     """Where it computes."""
     synthetic: bool
@@ -287,6 +289,7 @@ def model_answer(model: Model, *, default: bool) -> ModelAnswer:
         points=[point_answer(point) for point in model.points()],
         weights_sha256=loaded.bundle.about.weights_sha256,
         precision=str(loaded.arithmetic),
+        runtime=loaded.predictor.runtime.name,
         device=str(loaded.device),
         synthetic=model.synthetic,
         cautions=list(model.cautions),

@@ -65,6 +65,7 @@ def load_models(
     *,
     device: str = "auto",
     precision: str | None = None,
+    runtime: str = "auto",
     registry: str | None = None,
     faces: FacesSettings | bool | None = None,
     threshold: str | None = None,
@@ -92,7 +93,7 @@ def load_models(
     explained = find_spec("captum") is not None if explain is None else explain
     models = {}
     for name, folder in zip(names_of(folders), folders, strict=True):
-        loaded = load(folder, device, precision, registry=registry, faces=faces)
+        loaded = load(folder, device, precision, registry=registry, faces=faces, runtime=runtime)
         choose_point(loaded.operating, threshold)
         explainer = None
         if explained and loaded.frames is None:

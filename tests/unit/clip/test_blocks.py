@@ -7,7 +7,7 @@ import torch
 from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import nn
 
-from mfclip_clip.blocks import through
+from mfclip_clip.blocks import ScoringBlock, through
 
 
 @pytest.fixture(params=[nn.GELU, QuickGELU])
@@ -56,3 +56,9 @@ def test_bfloat16_stays_close(block):
     with torch.autocast("cpu", torch.bfloat16):
         reduced = through(block, given.requires_grad_())
     torch.testing.assert_close(reduced.float(), block(given), rtol=0.05, atol=0.1)
+
+
+def test_the_form_for_scoring_gives_the_same(block):
+    with torch.no_grad():
+        scored = through(ScoringBlock(block, torch.float64), tokens())
+    torch.testing.assert_close(scored, block(tokens()))
