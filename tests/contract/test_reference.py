@@ -276,6 +276,8 @@ def options_of(function) -> dict[str, str]:
     found = {}
     for name, hint in get_type_hints(function, include_extras=True).items():
         for info in getattr(hint, "__metadata__", ()):
+            if getattr(info, "hidden", False):
+                continue
             # typer keeps the first name that is declared as the default.
             given = [info.default, *(info.param_decls or ())]
             declared = [d for d in given if isinstance(d, str) and d.startswith("--")]
