@@ -38,6 +38,7 @@ class Caption:
         yield self._reals()
         if self.study.robust:
             yield self._corruption()
+            yield from self._trained_on()
         yield "Training images (real / fake; for validation): " + "; ".join(
             f"{one.name} {one.counts.reals} / {one.counts.fakes} "
             f"({one.validation.reals} / {one.validation.fakes})"
@@ -131,6 +132,19 @@ class Caption:
             f"Corrupted at {place}, before the resize to the detector's input; level 0 is not "
             "corrupted."
         )
+
+    def _trained_on(self) -> Iterator[str]:
+        """Which corruptions are none that a detector meets for the first time."""
+        tested = self.study.protocol.options.corruptions
+        known = {
+            name: [one for one in tested if one in self.study.corrupted_with.get(name, ())]
+            for name in self.study.detectors
+        }
+        for name, met in known.items():
+            if met:
+                yield f"{name} was trained on images some of which had {', '.join(met)}."
+        if not any(known.values()):
+            yield "No detector was trained on images with these corruptions."
 
 
 def seeds_sentence(study: Study) -> str:

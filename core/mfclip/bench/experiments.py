@@ -29,7 +29,7 @@ TITLES: dict[Name, str] = {
     "cross-generator": "Cross-generator generalisation",
     "cross-dataset": "Cross-dataset generalisation",
     "leave-one-out": "Leave-one-out generalisation",
-    "robustness": "Robustness to corruptions never trained on",
+    "robustness": "Robustness to corruptions",
 }
 PAPER: dict[Name, str] = {
     "within": "",

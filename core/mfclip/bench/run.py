@@ -191,7 +191,20 @@ def _study(grid: Grid, title: str) -> Study:
         evaluation=recipe.evaluation,
         grouped=any(row.group for row in grid.manifest.rows),
         synthetic=recipe.data is not None and recipe.data.synthetic,
+        corrupted_with={
+            one.name: corruptions
+            for one in grid.candidates
+            if (corruptions := _corruptions(one.recipe))
+        },
     )
+
+
+def _corruptions(recipe: Recipe) -> tuple[str, ...]:
+    """What the training images are changed by."""
+    settings = recipe.augmentation
+    if settings is None or not settings.corrupted:
+        return ()
+    return tuple(dict.fromkeys(part.use for part in settings.corruptions))
 
 
 def _facts(grid: Grid, cell: Cell) -> CellFacts:

@@ -25,6 +25,8 @@ class Study(Frozen):
     """Whether the data name groups."""
     synthetic: bool
     """Whether the images were drawn by a program."""
+    corrupted_with: dict[str, tuple[str, ...]] = {}
+    """Of each detector the corruptions that its training images were changed by, if any."""
 
     @property
     def slug(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mfclip.bench.captions import Caption
 from mfclip.bench.figures import Scored
 from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.selections import Where
@@ -57,8 +58,19 @@ def test_what_knowing_the_group_alone_would_reach_is_told_once(pooled):
 def test_a_study_of_some_fakes_has_a_folder_and_a_heading_of_its_own(pooled):
     some = study(pooled, among=(Where(column="forgery", value="EFS"),))
     assert some.slug == "robustness-among-efs"
-    assert some.heading == "Robustness to corruptions never trained on (EFS)"
+    assert some.heading == "Robustness to corruptions (EFS)"
     assert study(pooled).slug == "robustness"
+
+
+def test_corruptions_that_a_detector_was_trained_on_are_told(pooled):
+    plain = study(pooled, corruptions=("blur", "noise"))
+    known = {"one": ("jpeg", "noise", "pixelation")}
+    told = [
+        list(Caption(one, one.protocol.experiments, {}, {}).sentences(""))
+        for one in (plain, plain.model_copy(update={"corrupted_with": known}))
+    ]
+    assert "No detector was trained on images with these corruptions." in told[0]
+    assert "one was trained on images some of which had noise." in told[1]
 
 
 KINDS = {name: ("fake", "EFS", "GAN", name) for name in ("alpha", "beta", "gamma")}
