@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from mfclip.bench.experiments import TITLES, Options, Protocol
 from mfclip.bench.naming import slug_of
 from mfclip.bench.selections import KINDS, Frozen
@@ -25,7 +27,7 @@ class Study(Frozen):
     """Whether the data name groups."""
     synthetic: bool
     """Whether the images were drawn by a program."""
-    corrupted_with: dict[str, tuple[str, ...]] = {}
+    corrupted_with: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Of each detector the corruptions that its training images were changed by, if any."""
 
     @property
