@@ -9,10 +9,9 @@ ARITHMETIC := $(addprefix tests/functional/test_commands.py::,\
 	test_figures_and_scores_keep_to_the_arithmetic_of_the_build \
 	test_an_fp32_bundle_is_scored_in_fp32_on_any_cpu) \
 	tests/unit/inference $(addprefix tests/unit/training/,test_accelerator.py test_loop.py)
-# Threads of Ray, and of OpenVINO beside onnxruntime, stay in a process that has used them: decoding processes
-# of tests that come later cannot be forked from it safely. And Ray's nodes want the cores while they start.
+# Threads of Ray stay in a process that has used it: decoding processes of tests that come later cannot be
+# forked from it safely. And its nodes want the cores while they start.
 CLUSTER := tests/functional/test_score_on_ray.py
-RUNTIMES := tests/unit/exporting
 # Hundreds of processes import the framework and the tests: compiled once, also where an image says not to.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -22,8 +21,7 @@ run: $(INSTALLED)  ## install, then build a detector on the embedded sample set
 	$(BIN)/mfclip-build --recipe mfclip.toml --resume
 
 test: $(INSTALLED)  ## install, then run the tests
-	$(BIN)/pytest --numprocesses=auto --ignore=$(CLUSTER) --ignore=$(RUNTIMES)
-	$(BIN)/pytest --numprocesses=0 $(RUNTIMES)
+	$(BIN)/pytest --numprocesses=auto --ignore=$(CLUSTER)
 	$(BIN)/pytest --numprocesses=0 $(CLUSTER)
 
 test-bf16: $(INSTALLED)  ## what depends on the arithmetic, as on a CPU with bfloat16 units

@@ -106,7 +106,7 @@ def require_same(rows: Rows, expected: Rows) -> None:
 
 
 class Killer(Thread):
-    """Kills actors while they score, so many times: at once, with SIGKILL."""
+    """Kills so many actors while they score: each at once, with SIGKILL."""
 
     def __init__(self, times: int) -> None:
         super().__init__(daemon=True)
@@ -116,11 +116,16 @@ class Killer(Thread):
         """Until it has; a process of Ray is called after what it does."""
         while len(self.killed) < self.times:
             for one in psutil.Process().children(recursive=True):
-                with suppress(psutil.Error):
-                    if one.cmdline()[:1] == ["ray::Worker.score"] and one.pid not in self.killed:
-                        one.kill()
-                        self.killed.add(one.pid)
+                if len(self.killed) < self.times:
+                    self.kill_if_scoring(one)
             sleep(0.01)
+
+    def kill_if_scoring(self, one: psutil.Process) -> None:
+        """An actor is killed once."""
+        with suppress(psutil.Error):
+            if one.cmdline()[:1] == ["ray::Worker.score"] and one.pid not in self.killed:
+                one.kill()
+                self.killed.add(one.pid)
 
 
 def test_actors_that_are_killed_lose_and_double_nothing(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mfclip.errors import UsageError
 from mfclip.exporting.about import KEY, ExportedModel
-from mfclip.exporting.packages import needed
+from mfclip.exporting.packages import needed, openvino_core
 
 MODEL = "model.xml"
 """The graph; its weights lie beside it in ``model.bin``."""
@@ -25,8 +25,7 @@ CHOOSING, FILTERING = {"TopK"}, {"Convolution", "GroupConvolution"}
 
 def to_openvino(onnx: Path) -> Any:
     """The model of an ONNX file. Raises :class:`MissingExtraError` without openvino."""
-    (openvino,) = needed("openvino", "an OpenVINO model", "openvino")
-    return openvino.Core().read_model(onnx)
+    return openvino_core().read_model(onnx)
 
 
 def to_int8(model: Any, samples: Sequence[Tensor], prepared: Callable[[Tensor], np.ndarray]) -> Any:

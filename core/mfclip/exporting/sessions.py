@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mfclip.errors import BundleError
 from mfclip.exporting.about import INPUT, KEY, LOG_ODDS, Arithmetic, ExportedModel, parse
 from mfclip.exporting.openvino_model import MODEL
-from mfclip.exporting.packages import needed
+from mfclip.exporting.packages import needed, openvino_core
 from mfclip.inference.runtimes import Runtime
 
 Batch = Float32[NDArray[np.float32], "batch *frames 3 size size"]
@@ -57,10 +57,10 @@ class OpenvinoSession:
     runtime: Runtime = "openvino"
 
     def __init__(self, path: Path) -> None:
-        (openvino,) = needed("openvino", "scoring with an OpenVINO model", "openvino")
+        core = openvino_core()
         file = path / MODEL if path.is_dir() else path
         try:
-            model = openvino.Core().read_model(file)
+            model = core.read_model(file)
         except RuntimeError as error:
             raise BundleError(f"{file} is no model that OpenVINO reads: {error}") from error
         text = model.get_rt_info([KEY]).astype(str) if model.has_rt_info([KEY]) else None
@@ -77,10 +77,9 @@ def compiled(model: Any, arithmetic: Arithmetic) -> Any:
 
     The arithmetic is named: left to itself, OpenVINO takes bfloat16 where the CPU has it.
     """
-    (openvino,) = needed("openvino", "scoring with an OpenVINO model", "openvino")
     hint = "bf16" if arithmetic == "bf16" else "f32"
     settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-    return openvino.Core().compile_model(model, "CPU", settings)
+    return openvino_core().compile_model(model, "CPU", settings)
 
 
 def open_session(path: Path) -> Session:
