@@ -318,6 +318,9 @@ class Vector(ImageEncoder):
     the mean, from those of another; room for so many groups and one more. A group that has no
     fakes, or only fakes of one kind, then does not teach that its pictures are real. Without
     groups nothing is taken out."""
+    project: int | None = Field(default=None, ge=1)
+    """d: length that the vector is brought to by a linear layer that learns, so that it can be
+    added to another embedding or compared with one. Without it: the vector is the embedding."""
 
     @property
     def reads(self) -> frozenset[str]:  # type: ignore[override]  # a setting decides
@@ -331,15 +334,15 @@ class Vector(ImageEncoder):
 
     @property
     def width(self) -> int:
-        """d: as long as the vector."""
-        return self.length
+        """d: length of the embedding."""
+        return self.project or self.length
 
     def build(self, context: BuildContext) -> VectorEncoder:
         """Make the module."""
         from mfclip_vision.vector import VectorEncoder
 
         given = (keyword(self.input), self.length, self.standardise, self.erase_groups)
-        return VectorEncoder(self.input, *given)
+        return VectorEncoder(self.input, *given, project=self.project)
 
 
 class FrameMean(ImageEncoder):

@@ -16,7 +16,7 @@ from mfclip.ranks.shares import gather
 
 
 class VectorEncoder(nn.Module):
-    """A vector (B, n) by keyword -> standardised, and projected where groups are erased (B, n).
+    """A vector (B, n) by keyword -> standardised, freed of the groups (B, n), brought to (B, d).
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ class VectorEncoder(nn.Module):
         has seen, so that a linear layer on top cannot tell the groups of the reals that it is
         taught with. The projection is the one of Haghighatkhah et al. 2022 (a single projection
         along the difference of the means), for more than two groups.
+    project
+        d: what a linear layer makes of it; None: nothing, d is n.
     """
 
     mean: Tensor
@@ -42,7 +44,13 @@ class VectorEncoder(nn.Module):
     directions: Tensor
 
     def __init__(
-        self, name: str, keyword: str, length: int, standardise: bool, erased: int = 0
+        self,
+        name: str,
+        keyword: str,
+        length: int,
+        standardise: bool,
+        erased: int = 0,
+        project: int | None = None,
     ) -> None:
         super().__init__()
         self.name, self.keyword, self.length = name, keyword, length
@@ -53,6 +61,7 @@ class VectorEncoder(nn.Module):
         self.register_buffer("real_means", torch.zeros(erased + 1, length) if erased else None)
         # Rows of length 1 at right angles to each other; those that are not needed stay 0.
         self.register_buffer("directions", torch.zeros(erased, length) if erased else None)
+        self.project = nn.Linear(length, project) if project else nn.Identity()
 
     def before_epoch(self, epoch: int, batches: Iterable[TrainingBatch]) -> None:
         """Before the first epoch: what is subtracted, divided by and taken out, in float64.
@@ -80,17 +89,18 @@ class VectorEncoder(nn.Module):
         label: Int[Tensor, " batch"] | None = None,
         group: Int[Tensor, " batch"] | None = None,
         **given: Any,
-    ) -> Float[Tensor, "batch n"]:
-        """Standardise and project; the images are not looked at.
+    ) -> Float[Tensor, "batch d"]:
+        """Standardise, erase and project; the images are not looked at.
 
         Raises :class:`PluginError` for a vector of another length.
         """
         vectors = (self._checked(given[self.keyword]) - self.mean) / self.deviation
-        if not self.erased:
-            return vectors
-        if self.training and label is not None and group is not None:
-            self._follow(gather(vectors), gather(label), gather(group))
-        return vectors - vectors @ self.directions.T @ self.directions
+        if self.erased:
+            if self.training and label is not None and group is not None:
+                self._follow(gather(vectors), gather(label), gather(group))
+            vectors = vectors - vectors @ self.directions.T @ self.directions
+        embedding: Tensor = self.project(vectors)
+        return embedding
 
     @torch.no_grad()
     def _follow(self, vectors: Tensor, label: Tensor, group: Tensor) -> None:

@@ -55,35 +55,54 @@ learning_rate = 1e-3
 [evaluation]
 bootstrap = 100
 """
+PROBE = RECIPE.replace("mfclip-clip-small", "mfclip-probe").replace(
+    RECIPE[RECIPE.index("[vision.image]") : RECIPE.index("[vision.noise]")],
+    """
+[[input]]
+use = "clip-features"
+weights = "tiny"
+size = 32
+dim = 16
+tower_width = 64
+layers = 3
+heads = 2
+read = [2, 3]
+[vision.image]
+length = 128
+project = 32
+""",
+)
 
 
 @pytest.fixture
 def place(faces_and_tower):
-    """The folder with the recipe in it."""
+    """The folder with the recipes in it."""
     (faces_and_tower / "all.toml").write_text(RECIPE)
+    (faces_and_tower / "probe.toml").write_text(PROBE)
     return faces_and_tower
 
 
-def recorded(place, column):
-    lines = (place / "runs" / "all" / "history.jsonl").read_text().splitlines()
-    return [json.loads(line)["losses"][column] for line in lines]
+def require_that_it_learned(place, name):
+    """All three losses fell."""
+    lines = (place / "runs" / name / "history.jsonl").read_text().splitlines()
+    losses = [json.loads(line)["losses"] for line in lines]
+    for column in ("cross-modal", "language-kl", "cross-entropy", "total"):
+        assert math.isfinite(losses[-1][column]), column
+        assert losses[-1][column] < losses[0][column], column
 
 
-def scores(command, place):
-    done = command("mfclip", "score", "runs/all", "data", "--format", "jsonl", cwd=place)
-    return [json.loads(line)["p_fake"] for line in done.stdout.splitlines()]
+def require_that_it_scores(command, place, name):
+    done = command("mfclip", "score", f"runs/{name}", "data", "--format", "jsonl", cwd=place)
+    found = [json.loads(line)["p_fake"] for line in done.stdout.splitlines()]
+    assert len(found) == 32
+    assert all(map(math.isfinite, found))
+    assert len({*found}) > 10
 
 
 def test_a_light_build_learns_and_scores(command, place):
     command("mfclip-build", "--recipe", "all.toml", "--light", cwd=place)
-    for column in ("cross-modal", "language-kl", "cross-entropy", "total"):
-        first, *_, last = recorded(place, column)
-        assert math.isfinite(last), column
-        assert last < first, column
-    found = scores(command, place)
-    assert len(found) == 32
-    assert all(map(math.isfinite, found))
-    assert len({*found}) > 10
+    require_that_it_learned(place, "all")
+    require_that_it_scores(command, place, "all")
     kept = load_file(place / "runs" / "all" / "model.safetensors")
     tower = {name for name in kept if name.startswith("vision.image.tower.")}
     assert tower, "what was tuned is kept"
@@ -93,6 +112,15 @@ def test_a_light_build_learns_and_scores(command, place):
     file_of("tiny").unlink()
     done = command("mfclip", "score", "runs/all", "data", cwd=place, code=6)
     assert "was built with the weights 'tiny'" in done.stderr
+
+
+def test_a_build_on_kept_features_learns_and_scores(command, place):
+    command("mfclip-build", "--recipe", "probe.toml", cwd=place)
+    require_that_it_learned(place, "probe")
+    require_that_it_scores(command, place, "probe")
+    kept = load_file(place / "runs" / "probe" / "model.safetensors")
+    assert not any("tower" in name for name in kept), "the tower is not in the bundle"
+    assert kept["vision.image.project.weight"].shape == (32, 128)
 
 
 def test_gradients_reach_every_component(place):
@@ -122,17 +150,26 @@ def test_gradients_reach_every_component(place):
     assert any(name.startswith("predictor.") for name in reached)
 
 
-@pytest.mark.parametrize(("name", "width"), [("mfclip-clip", 512), ("mfclip-clip-small", 256)])
-def test_it_is_mfclip_but_for_its_image_encoder(tmp_path, name, width):
+@pytest.mark.parametrize(
+    ("name", "like", "width"),
+    [
+        ("mfclip-clip", "mfclip", 512),
+        ("mfclip-clip-small", "mfclip-small", 256),
+        ("mfclip-probe", "mfclip-small", 256),
+    ],
+)
+def test_it_is_mfclip_but_for_its_image_encoder(tmp_path, name, like, width):
     def read(assembly):
         file = tmp_path / "recipe.toml"
         file.write_text(f'recipe = 1\nassembly = "{assembly}"\n[data]\nuse = "sample"\n')
         return read_recipe(file, plugins=discover(), registry=read_registry())
 
-    own = read(name)
-    like = read(name.replace("-clip", "", 1) if name.endswith("small") else "mfclip")
+    own, other = read(name), read(like)
     for slot in ("text", "prompts", "alignment", "loss"):
-        assert getattr(own, slot) == getattr(like, slot), slot
-    assert own.vision.noise == like.vision.noise
+        assert getattr(own, slot) == getattr(other, slot), slot
+    assert own.vision.noise == other.vision.noise
     assert own.vision.image.width == own.text.width == width
-    assert own.vision.image.read_width == 4 * 768
+    if name == "mfclip-probe":
+        assert own.vision.image.length == own.input[0].length == 6 * 2 * 768
+    else:
+        assert own.vision.image.read_width == 4 * 768

@@ -78,9 +78,15 @@ class DetectorModule(nn.Module):
         """
 
     def pairs(
-        self, images: Float[Tensor, "batch *frames 3 height width"], prompt: Int[Tensor, " batch"]
+        self,
+        images: Float[Tensor, "batch *frames 3 height width"],
+        prompt: Int[Tensor, " batch"],
+        **reads: Any,
     ) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch d"]] | None:
-        """X_v and T_l of pairs, before any alignment; None where no text is embedded."""
+        """X_v and T_l of pairs, before any alignment; None where no text is embedded.
+
+        ``reads`` is what the recipe has beside the images, by name.
+        """
         return None
 
     @property

@@ -171,12 +171,16 @@ class VisionLanguageDetector(DetectorModule):
             yield Pass("predictor", self.predictor, (torch.zeros(1, self.width),), "image")
 
     def pairs(
-        self, images: Float[Tensor, "batch *frames 3 height width"], prompt: Int[Tensor, " batch"]
+        self,
+        images: Float[Tensor, "batch *frames 3 height width"],
+        prompt: Int[Tensor, " batch"],
+        **reads: Any,
     ) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch d"]] | None:
         """X_v and T_l of any number of pairs; None without a text encoder."""
         if self.text is None:
             return None
-        return self._encode_images(images, {}), self.encode_prompts(prompt)
+        given = select(reads, self.vision_reads)
+        return self._encode_images(images, given), self.encode_prompts(prompt)
 
     def _encode_images(
         self, images: Float[Tensor, "batch *frames 3 height width"], reads: Mapping[str, Any]

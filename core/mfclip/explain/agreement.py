@@ -12,7 +12,7 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.detector.protocols import ShowsGate
 from mfclip.evaluation.report.data import SimilarityMatrix
-from mfclip.explain.pictures import PAIRS, cosines, load_images
+from mfclip.explain.pictures import PAIRS, cosines, load_with_beside
 
 if TYPE_CHECKING:
     from mfclip.bundle.folder import Bundle
@@ -61,10 +61,10 @@ def agreement(bundle: Bundle, manifest: Manifest, rows: Sequence[Row]) -> Agreem
     detector, prompts = bundle.detector(text_side=True), bundle.prompts
     assert prompts is not None
     index = torch.tensor([prompts.row(row.label) for row in rows])
-    images = load_images(manifest, rows, bundle.recipe.preprocessor())
+    images, beside = load_with_beside(manifest, rows, bundle.recipe.preprocessor())
     labels = [row.label.generator or row.label.forgery or row.label.label for row in rows]
     with torch.inference_mode():
-        pairs = detector.pairs(images, index)
+        pairs = detector.pairs(images, index, **beside)
         assert pairs is not None, "the bundle has no text side"
         visual, text = pairs
         cosine = cosines(visual, text)

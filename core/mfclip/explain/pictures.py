@@ -18,6 +18,7 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.prompts import PromptTable
+from mfclip.data.source import sources_of
 from mfclip.detector.base import DetectorModule
 from mfclip.detector.protocols import ShowsPatches
 from mfclip.metrics.scores import ScoreTable
@@ -45,6 +46,15 @@ def load_images(
     """Decode and preprocess a few rows of a manifest on the CPU."""
     images = decoded(manifest, rows, preprocessor)
     return preprocessor(images, torch.device("cpu"))
+
+
+def load_with_beside(
+    manifest: Manifest, rows: Sequence[Row], preprocessor: Preprocessor
+) -> tuple[Float[Tensor, "n *frames 3 s s"], dict[str, Float[Tensor, n * shape]]]:
+    """The same, and by name whatever the recipe has beside the image."""
+    images, cpu = decoded(manifest, rows, preprocessor), torch.device("cpu")
+    made = preprocessor.inputs.of(sources_of(images, rows, manifest.root))
+    return preprocessor(images, cpu), preprocessor.beside(made, cpu)
 
 
 def decoded(
@@ -85,8 +95,8 @@ def similarity_matrix(
         return None
     index = torch.tensor([prompts.row(row.label) for row in rows])
     with torch.inference_mode():
-        images = load_images(validation, rows, pre)
-        pairs = detector.cpu().eval().pairs(images, index)
+        images, beside = load_with_beside(validation, rows, pre)
+        pairs = detector.cpu().eval().pairs(images, index, **beside)
         if pairs is None:
             return None
         cosine = cosines(*pairs)

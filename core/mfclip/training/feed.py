@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from mfclip.data.source import Source
+from mfclip.data.source import Source, sources_of
 from mfclip.detector.outputs import Targets
 from mfclip.detector.protocols import TrainingBatch
 from mfclip.training.pseudo import Forged
@@ -140,10 +140,7 @@ class Feed:
 
     def _sources(self, batch: Batch) -> list[Source]:
         rows = [self.train.rows[place] for place in batch.index.tolist()]
-        return [
-            Source(image, self.train.root, dict(row.further), row.is_fake)
-            for image, row in zip(batch.images, rows, strict=True)
-        ]
+        return sources_of(batch.images, rows, self.train.root)
 
 
 def _in_turn(named: Mapping[str, list[Tensor]]) -> dict[str, Iterator[Tensor]]:

@@ -31,8 +31,10 @@ def batches(vectors, label, group, size: int = 7):
     ]
 
 
-def encoder(length: int = 12, standardise: bool = True, erased: int = 0) -> VectorEncoder:
-    return VectorEncoder("clip-features", "clip_features", length, standardise, erased)
+def encoder(
+    length: int = 12, standardise: bool = True, erased: int = 0, project: int | None = None
+) -> VectorEncoder:
+    return VectorEncoder("clip-features", "clip_features", length, standardise, erased, project)
 
 
 def test_moments_of_batches_are_those_of_all_rows() -> None:
@@ -116,6 +118,22 @@ def test_training_counts_every_version_that_it_saw() -> None:
     torch.testing.assert_close(part.real_means[:3], means, rtol=1e-4, atol=1e-4)
     out = means - means @ part.directions.T @ part.directions
     assert (out - out.mean(0)).abs().max() < 1e-4
+
+
+def test_what_is_erased_does_not_come_back_by_the_projection() -> None:
+    vectors, label, group = rows()
+    torch.manual_seed(0)
+    part, plain = encoder(erased=2, project=7), encoder(erased=2)
+    for one in (part, plain):
+        one.before_epoch(0, batches(vectors, label, group))
+    out = part(IMAGES, clip_features=vectors)
+    assert out.shape == (len(vectors), 7)
+    before = plain(IMAGES, clip_features=vectors).double()
+    weight, bias = (one.detach().double() for one in part.project.parameters())
+    torch.testing.assert_close(out.double(), before @ weight.T + bias, rtol=0, atol=1e-5)
+    means = torch.stack([out[(group == g) & (label == 0)].mean(0) for g in range(3)])
+    assert (means - means.mean(0)).abs().max() < 1e-5
+    assert out.std() > 0.1
 
 
 def test_scoring_changes_nothing() -> None:
