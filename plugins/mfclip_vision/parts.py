@@ -318,14 +318,28 @@ class Vector(ImageEncoder):
     the mean, from those of another; room for so many groups and one more. A group that has no
     fakes, or only fakes of one kind, then does not teach that its pictures are real. Without
     groups nothing is taken out."""
+    whiten: int = Field(default=0, ge=0, le=1024)
+    """Bring the so many directions in which images of one ``group`` and label vary most, as
+    persons, poses and light do, down to the variance of the last of them. What remains of a
+    forgery's traces then weighs more. Takes at most 4,096 of the training images."""
     project: int | None = Field(default=None, ge=1)
     """d: length that the vector is brought to by a linear layer that learns, so that it can be
     added to another embedding or compared with one. Without it: the vector is the embedding."""
 
     @property
     def reads(self) -> frozenset[str]:  # type: ignore[override]  # a setting decides
-        """The one input, and in training what erasing groups needs."""
-        return frozenset({self.input, *(("label", "group") if self.erase_groups else ())})
+        """The one input, and in training what erasing and whitening need."""
+        more = ("label", "group") if self.erase_groups or self.whiten else ()
+        return frozenset({self.input, *more})
+
+    @model_validator(mode="after")
+    def _fewer_than_numbers(self) -> Self:
+        if self.whiten >= self.length:
+            raise ValueError(
+                f"whiten must be less than length, got {self.whiten} directions of {self.length} "
+                "numbers"
+            )
+        return self
 
     @property
     def shapes(self) -> dict[str, tuple[str | int, ...]]:
@@ -341,8 +355,15 @@ class Vector(ImageEncoder):
         """Make the module."""
         from mfclip_vision.vector import VectorEncoder
 
-        given = (keyword(self.input), self.length, self.standardise, self.erase_groups)
-        return VectorEncoder(self.input, *given, project=self.project)
+        return VectorEncoder(
+            self.input,
+            keyword(self.input),
+            self.length,
+            standardise=self.standardise,
+            erased=self.erase_groups,
+            whitened=self.whiten,
+            project=self.project,
+        )
 
 
 class FrameMean(ImageEncoder):

@@ -1,4 +1,4 @@
-"""An encoder of a vector beside the image: standardised, and freed of what tells groups apart."""
+"""An encoder of a vector beside the image: standardised, whitened, freed of the groups."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from torch.nn import functional
 from mfclip.detector.protocols import TrainingBatch
 from mfclip.errors import PluginError
 from mfclip.ranks.shares import gather
+from mfclip_vision.whitening import Kept, Whitening
 
 
 class VectorEncoder(nn.Module):
-    """A vector (B, n) by keyword -> standardised, freed of the groups (B, n), brought to (B, d).
+    """A vector (B, n) by keyword -> standardised, whitened, freed of groups, brought to (B, d).
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ class VectorEncoder(nn.Module):
         has seen, so that a linear layer on top cannot tell the groups of the reals that it is
         taught with. The projection is the one of Haghighatkhah et al. 2022 (a single projection
         along the difference of the means), for more than two groups.
+    whitened
+        Directions of :class:`mfclip_vision.whitening.Whitening`, before groups are erased; 0: none.
     project
         d: what a linear layer makes of it; None: nothing, d is n.
     """
@@ -48,8 +51,10 @@ class VectorEncoder(nn.Module):
         name: str,
         keyword: str,
         length: int,
-        standardise: bool,
+        *,
+        standardise: bool = True,
         erased: int = 0,
+        whitened: int = 0,
         project: int | None = None,
     ) -> None:
         super().__init__()
@@ -61,6 +66,7 @@ class VectorEncoder(nn.Module):
         self.register_buffer("real_means", torch.zeros(erased + 1, length) if erased else None)
         # Rows of length 1 at right angles to each other; those that are not needed stay 0.
         self.register_buffer("directions", torch.zeros(erased, length) if erased else None)
+        self.whitening = Whitening(length, whitened) if whitened else None
         self.project = nn.Linear(length, project) if project else nn.Identity()
 
     def before_epoch(self, epoch: int, batches: Iterable[TrainingBatch]) -> None:
@@ -68,19 +74,23 @@ class VectorEncoder(nn.Module):
 
         Raises :class:`PluginError` where the data have more groups than ``erased`` + 1.
         """
-        if epoch or not (self.standardise or self.erased):
+        if epoch or not (self.standardise or self.erased or self.whitening):
             return
-        found = Moments(self.length)
+        found, kept = Moments(self.length), Kept()
         for batch in batches:
-            reads = batch.reads
-            self._require_room(reads["group"])
-            found.add(self._checked(reads[self.name]), reads["label"], reads["group"])
+            vectors, *where = (batch.reads[name] for name in (self.name, "label", "group"))
+            self._require_room(where[1])
+            found.add(self._checked(vectors), *where)
+            if self.whitening:
+                kept.add(vectors, *where)
         if self.standardise:
             self.mean.copy_(found.mean)
             self.deviation.copy_(found.deviation)
+        if self.whitening:
+            self.whitening.fit((kept.vectors - self.mean.cpu()) / self.deviation.cpu(), kept.cells)
         for group, (count, total) in found.reals.items() if self.erased else ():
             self.seen[group] = count
-            self.real_means[group] = (total / count - self.mean.cpu()) / self.deviation.cpu()
+            self.real_means[group] = self._even((total / count).to(self.mean))
         self._direct()
 
     def forward(
@@ -90,17 +100,22 @@ class VectorEncoder(nn.Module):
         group: Int[Tensor, " batch"] | None = None,
         **given: Any,
     ) -> Float[Tensor, "batch d"]:
-        """Standardise, erase and project; the images are not looked at.
+        """Standardise, whiten, erase and project; the images are not looked at.
 
         Raises :class:`PluginError` for a vector of another length.
         """
-        vectors = (self._checked(given[self.keyword]) - self.mean) / self.deviation
-        if self.erased:
-            if self.training and label is not None and group is not None:
-                self._follow(gather(vectors), gather(label), gather(group))
-            vectors = vectors - vectors @ self.directions.T @ self.directions
+        with torch.autocast(images.device.type, enabled=False):
+            vectors = self._even(self._checked(given[self.keyword]))
+            if self.erased:
+                if self.training and label is not None and group is not None:
+                    self._follow(gather(vectors), gather(label), gather(group))
+                vectors = vectors - vectors @ self.directions.T @ self.directions
         embedding: Tensor = self.project(vectors)
         return embedding
+
+    def _even(self, vectors: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
+        vectors = (vectors - self.mean) / self.deviation
+        return self.whitening(vectors) if self.whitening else vectors
 
     @torch.no_grad()
     def _follow(self, vectors: Tensor, label: Tensor, group: Tensor) -> None:

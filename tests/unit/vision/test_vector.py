@@ -32,9 +32,21 @@ def batches(vectors, label, group, size: int = 7):
 
 
 def encoder(
-    length: int = 12, standardise: bool = True, erased: int = 0, project: int | None = None
+    length: int = 12,
+    standardise: bool = True,
+    erased: int = 0,
+    whitened: int = 0,
+    project: int | None = None,
 ) -> VectorEncoder:
-    return VectorEncoder("clip-features", "clip_features", length, standardise, erased, project)
+    return VectorEncoder(
+        "clip-features",
+        "clip_features",
+        length,
+        standardise=standardise,
+        erased=erased,
+        whitened=whitened,
+        project=project,
+    )
 
 
 def test_moments_of_batches_are_those_of_all_rows() -> None:
@@ -118,6 +130,21 @@ def test_training_counts_every_version_that_it_saw() -> None:
     torch.testing.assert_close(part.real_means[:3], means, rtol=1e-4, atol=1e-4)
     out = means - means @ part.directions.T @ part.directions
     assert (out - out.mean(0)).abs().max() < 1e-4
+
+
+def test_groups_are_erased_from_what_is_whitened() -> None:
+    vectors, label, group = rows()
+    part = encoder(erased=2, whitened=5)
+    part.before_epoch(0, batches(vectors, label, group))
+    out = part(IMAGES, clip_features=vectors).double()
+    means = torch.stack([out[(group == g) & (label == 0)].mean(0) for g in range(3)])
+    assert (means - means.mean(0)).abs().max() < 1e-4
+    whole = (vectors.double() - vectors.double().mean(0)) / vectors.double().std(0, correction=0)
+    cells = 2 * group + label
+    apart = [whole[cells == c] - whole[cells == c].mean(0) for c in range(6)]
+    values = torch.linalg.eigvalsh(torch.cat(apart).T @ torch.cat(apart) / len(whole)).flip(0)
+    gain = (values[4] / values[:5]).sqrt()
+    torch.testing.assert_close(part.whitening.gain.double(), gain, rtol=1e-4, atol=0)
 
 
 def test_what_is_erased_does_not_come_back_by_the_projection() -> None:
