@@ -43,6 +43,7 @@ ALL = [
 ]
 BLOCKS = {"all": slice(0, 12), "1-6": slice(0, 6), "7-12": slice(6, 12), "9-12": slice(8, 12)}
 COMPONENTS = 800
+WIDTH = 768
 PSEUDO = "pseudo-fake"
 Vectors = NDArray[np.float32]
 
@@ -137,7 +138,7 @@ def as_they_are(recipe: Recipe, manifest: Manifest) -> Table:
 
 
 def table(found: Sequence[tuple[Row, bool, Any]]) -> Table:
-    vectors = np.stack([vector for _, _, vector in found]).reshape(len(found), 12, -1)
+    vectors = np.stack([vector for _, _, vector in found]).reshape(len(found), -1, 2 * WIDTH)
     return Table(vectors, [row for row, _, _ in found], np.array([p for _, p, _ in found]))
 
 

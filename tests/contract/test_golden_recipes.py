@@ -67,6 +67,7 @@ ADDED: dict[str, str] = {
     "clip-vit.lora_alpha": "read with tune = lora alone",
     "clip-vit.lora_on": "read with tune = lora alone",
     "vector.erase_groups": "nothing is taken out",
+    "vector.whiten": "nothing is brought down",
     "timm.tune": "all of it learns, unless freeze says otherwise",
     "timm.rate": "the recipe's",
 }
@@ -74,7 +75,7 @@ ADDED: dict[str, str] = {
 default does what was done before. Such an option is the one allowed change."""
 PROBE = (
     "the assembly clip-probe read the class tokens of four blocks; it reads the upper six, and "
-    "their patches too; see CHANGELOG.md"
+    "their patches too, and whitens them; see CHANGELOG.md"
 )
 PAIR = "a member of the assembly clip-pair read all twelve blocks; it reads what clip-probe reads"
 MOVED = {
@@ -93,6 +94,7 @@ MOVED = {
     "input.0.pool: was 'class', is 'both'": PROBE,
     "vision.length: was 3072, is 9216": PROBE,
     "vision.erase_groups: was 0, is 16": PROBE,
+    "vision.whiten: was 0, is 256": PROBE,
     **{f"input.0.read.{place}: was {place + 1}, is {place + 7}": PAIR for place in range(6)},
     **{f"input.0.read.{place}: was {place + 1}, is 'not there'": PAIR for place in range(6, 12)},
     "detector.member.1.length: was 18432, is 9216": PAIR,
