@@ -53,12 +53,9 @@ class Setting:
 SETTINGS = (
     Setting("adamw", 1e-3, 3.0, 0, 0.05),
     Setting("sgd", 3e-4, 10.0, 0, 0.05),
-    Setting("sgd", 3e-4, 2.0, 256, 0.05),
     Setting("sgd", 3e-4, 5.0, 256, 0.05),
-    Setting("sgd", 3e-4, 5.0, 256, 0.1),
     Setting("sgd", 3e-4, 10.0, 256, 0.05),
     Setting("sgd", 3e-4, 20.0, 256, 0.05),
-    Setting("sgd", 3e-4, 50.0, 256, 0.05),
 )
 
 

@@ -321,7 +321,8 @@ class Vector(ImageEncoder):
     whiten: int = Field(default=0, ge=0, le=1024)
     """Bring the so many directions in which images of one ``group`` and label vary most, as
     persons, poses and light do, down to the variance of the last of them. What remains of a
-    forgery's traces then weighs more. Takes at most 4,096 of the training images."""
+    forgery's traces then weighs more. As many as there are, where there are less; taken from 4,096
+    of the training images at most."""
     project: int | None = Field(default=None, ge=1)
     """d: length that the vector is brought to by a linear layer that learns, so that it can be
     added to another embedding or compared with one. Without it: the vector is the embedding."""
@@ -331,15 +332,6 @@ class Vector(ImageEncoder):
         """The one input, and in training what erasing and whitening need."""
         more = ("label", "group") if self.erase_groups or self.whiten else ()
         return frozenset({self.input, *more})
-
-    @model_validator(mode="after")
-    def _fewer_than_numbers(self) -> Self:
-        if self.whiten >= self.length:
-            raise ValueError(
-                f"whiten must be less than length, got {self.whiten} directions of {self.length} "
-                "numbers"
-            )
-        return self
 
     @property
     def shapes(self) -> dict[str, tuple[str | int, ...]]:

@@ -44,6 +44,7 @@ read = [1, 2]
 precision = "fp32"
 [vision]
 length = 32
+whiten = 2
 [data]
 use = "manifest"
 root = "ROOT"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from jaxtyping import UInt8
     from torch import Tensor
-
-    from mfclip.data.manifest import Row
 
 
 class Source(NamedTuple):
@@ -24,13 +22,3 @@ class Source(NamedTuple):
     """Further columns of the image's row in the manifest, by name; empty for a file by itself."""
     is_fake: bool | None = None
     """What the row says of the image; None for a file by itself."""
-
-
-def sources_of(
-    images: Iterable[UInt8[Tensor, "*frames 3 height width"]], rows: Iterable[Row], root: Path
-) -> list[Source]:
-    """The images of a manifest's rows, with what else the rows say."""
-    return [
-        Source(image, root, dict(row.further), row.is_fake)
-        for image, row in zip(images, rows, strict=True)
-    ]

@@ -18,7 +18,7 @@ from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest, Row
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.prompts import PromptTable
-from mfclip.data.source import sources_of
+from mfclip.data.source import Source
 from mfclip.detector.base import DetectorModule
 from mfclip.detector.protocols import ShowsPatches
 from mfclip.metrics.scores import ScoreTable
@@ -51,9 +51,9 @@ def load_images(
 def load_with_beside(
     manifest: Manifest, rows: Sequence[Row], preprocessor: Preprocessor
 ) -> tuple[Float[Tensor, "n *frames 3 s s"], dict[str, Float[Tensor, n * shape]]]:
-    """The same, and by name whatever the recipe has beside the image."""
+    """The same, and by name what the recipe makes of an image to stand beside it."""
     images, cpu = decoded(manifest, rows, preprocessor), torch.device("cpu")
-    made = preprocessor.inputs.of(sources_of(images, rows, manifest.root))
+    made = preprocessor.inputs.of([Source(image) for image in images], scoring=True)
     return preprocessor(images, cpu), preprocessor.beside(made, cpu)
 
 

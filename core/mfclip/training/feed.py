@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from mfclip.data.source import Source, sources_of
+from mfclip.data.source import Source
 from mfclip.detector.outputs import Targets
 from mfclip.detector.protocols import TrainingBatch
 from mfclip.training.pseudo import Forged
@@ -140,7 +140,10 @@ class Feed:
 
     def _sources(self, batch: Batch) -> list[Source]:
         rows = [self.train.rows[place] for place in batch.index.tolist()]
-        return sources_of(batch.images, rows, self.train.root)
+        return [
+            Source(image, self.train.root, dict(row.further), row.is_fake)
+            for image, row in zip(batch.images, rows, strict=True)
+        ]
 
 
 def _in_turn(named: Mapping[str, list[Tensor]]) -> dict[str, Iterator[Tensor]]:

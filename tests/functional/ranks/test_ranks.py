@@ -23,8 +23,8 @@ PROGRAM = Path(__file__).with_name("three_processes.py")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 SECONDS = 400
 """Within which anything here ends, on a busy machine too."""
-CLOSE = {"rel": 1e-5, "abs": 1e-6}
-"""Float32 sums in another order, over eight steps."""
+CLOSE = {"rel": 1e-5, "abs": 1e-5}
+"""Float32 sums in another order, over eight steps; some terms are differences of larger ones."""
 
 pytestmark = pytest.mark.skipif(
     not (distributed.is_available() and distributed.is_gloo_available()), reason="needs gloo"
