@@ -72,7 +72,19 @@ class Table:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    recipe, epochs = asked(__doc__, ALL)
+    manifest = read_data(recipe)
+    shown = seen(recipe, manifest.of_split("train"), epochs)
+    plain = [as_they_are(recipe, manifest.of_split(split)) for split in ("train", "val")]
+    fit = shown.only(np.array([not held(row) for row in shown.rows]))
+    judged = joined(plain[0].only(np.array([held(row) for row in plain[0].rows])), plain[1])
+    print(f"{len(fit.rows)} vectors to fit on, {len(judged.rows)} images to judge by")
+    tell(fit, judged)
+
+
+def asked(text: str, first: Sequence[str] = ()) -> tuple[Recipe, int]:
+    """The recipe of the command line, and how many epochs."""
+    parser = argparse.ArgumentParser(description=text.splitlines()[0])
     parser.add_argument("--recipe", type=Path, required=True)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--epochs", type=int, default=6, help="whose changed versions are seen")
@@ -80,17 +92,11 @@ def main() -> None:
     catalogue = read_registry(None)
     recipe = read_recipe(
         options.recipe,
-        overrides=[*ALL, *options.set],
+        overrides=[*first, *options.set],
         plugins=plugins_for(catalogue),
         registry=catalogue,
     )
-    manifest = read_data(recipe)
-    shown = seen(recipe, manifest.of_split("train"), options.epochs)
-    plain = [as_they_are(recipe, manifest.of_split(split)) for split in ("train", "val")]
-    fit = shown.only(np.array([not held(row) for row in shown.rows]))
-    judged = joined(plain[0].only(np.array([held(row) for row in plain[0].rows])), plain[1])
-    print(f"{len(fit.rows)} vectors to fit on, {len(judged.rows)} images to judge by")
-    tell(fit, judged)
+    return recipe, options.epochs
 
 
 def held(row: Row) -> bool:

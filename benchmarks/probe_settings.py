@@ -12,13 +12,11 @@ The test split is left alone.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from kept_features import PSEUDO, Table, as_they_are, held, joined, seen
+from kept_features import PSEUDO, Table, as_they_are, asked, held, joined, seen
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
@@ -26,8 +24,6 @@ from torch.nn import functional
 
 from mfclip.building.reading import read_data
 from mfclip.detector.protocols import TrainingBatch
-from mfclip.recipe.read import read_recipe
-from mfclip.recipe.registry import plugins_for, read_registry
 from mfclip_vision.vector import VectorEncoder
 
 NOTHING = torch.zeros(1, 3, 1, 1)
@@ -60,20 +56,9 @@ SETTINGS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--recipe", type=Path, required=True)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--epochs", type=int, default=6, help="of training, and of what it sees")
-    options = parser.parse_args()
-    catalogue = read_registry(None)
-    recipe = read_recipe(
-        options.recipe,
-        overrides=options.set,
-        plugins=plugins_for(catalogue),
-        registry=catalogue,
-    )
+    recipe, epochs = asked(__doc__)
     manifest = read_data(recipe)
-    shown = seen(recipe, manifest.of_split("train"), options.epochs)
+    shown = seen(recipe, manifest.of_split("train"), epochs)
     plain, other = (as_they_are(recipe, manifest.of_split(split)) for split in ("train", "val"))
     apart = np.array([held(row) for row in shown.rows])
     there = {vector.tobytes() for vector in plain.vectors}
@@ -82,7 +67,7 @@ def main() -> None:
     judged = joined(plain.only(kept), other), shown.only(apart & changed)
     print(f"{int((~apart).sum())} vectors to train on, {len(judged[0].rows)} images to judge by,")
     print(f"{len(judged[1].rows)} changed versions")
-    tell(shown.only(~apart), plain.only(~kept), judged, options.epochs)
+    tell(shown.only(~apart), plain.only(~kept), judged, epochs)
 
 
 def tell(shown: Table, plain: Table, judged: tuple[Table, Table], epochs: int) -> None:

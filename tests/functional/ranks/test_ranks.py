@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from torch import distributed
 
@@ -23,8 +24,10 @@ PROGRAM = Path(__file__).with_name("three_processes.py")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 SECONDS = 400
 """Within which anything here ends, on a busy machine too."""
-CLOSE = {"rel": 1e-4, "abs": 1e-5}
-"""Float32 sums in another order, over eight steps; some terms are differences of larger ones."""
+AVX2 = torch.backends.cpu.get_cpu_capability() == "AVX2"
+"""Whose float32 sums of a batch's parts were seen 2.3e-5 apart from those of the whole."""
+CLOSE = {"rel": 1e-4, "abs": 1e-5} if AVX2 else {"rel": 1e-5, "abs": 1e-6}
+"""Float32 sums in another order, over eight steps."""
 
 pytestmark = pytest.mark.skipif(
     not (distributed.is_available() and distributed.is_gloo_available()), reason="needs gloo"
@@ -120,7 +123,8 @@ def assert_same_bundle(found: Path, wanted: Path, history: Callable[[Path], Any]
         largest = float(expected[name].abs().max())
         difference = float((tensor - expected[name]).abs().max())
         # A bias before a norm has a gradient of rounding alone, which Adam makes steps of.
-        assert difference <= 1e-4 * max(largest, 0.01), name
+        bound = 1e-4 * max(largest, 0.01) if AVX2 else 1e-5 * max(largest, 1e-3)
+        assert difference <= bound, name
     timed = {"seconds", "images_per_second"}
     for epoch, other in zip(history(found), history(wanted), strict=True):
         assert epoch.pop("losses") == pytest.approx(other.pop("losses"), **CLOSE)
@@ -130,7 +134,7 @@ def assert_same_bundle(found: Path, wanted: Path, history: Callable[[Path], Any]
     for split in ("validation", "test"):
         scores = [log_odds(folder / f"scores-{split}.csv") for folder in (found, wanted)]
         assert len(scores[0]) >= 10
-        assert scores[0] == pytest.approx(scores[1], rel=1e-4, abs=1e-4)
+        assert scores[0] == pytest.approx(scores[1], rel=CLOSE["rel"], abs=CLOSE["rel"])
     figures = [json.loads((one / "metrics.json").read_text())["overall"] for one in (found, wanted)]
     assert figures[0]["roc_auc"] == pytest.approx(figures[1]["roc_auc"])
 

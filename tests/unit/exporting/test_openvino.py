@@ -63,7 +63,8 @@ def test_int8_keeps_the_choice_and_says_how_much_of_it_is_int8(model, bundle, pi
     run = compiled(quantised, "int8")
     found = np.concatenate([run({"images": prepared(one)})["log_odds"] for one in samples[1::2]])
     gap = np.abs(found - loaded.predictor(samples[1::2]))
-    assert 1e-6 < gap.max() < 0.4  # 0.25 on CPUs with VNNI, 0.32 on one without
+    rough = torch.backends.cpu.get_cpu_capability() == "AVX2"  # sums of int8 in 16 bits
+    assert 1e-6 < gap.max() < (0.4 if rough else 0.25)
 
 
 def test_int8_wants_enough_images(model, pictures):
