@@ -52,7 +52,8 @@ class Whitening(nn.Module):
             self.directions[:k] = (rest.T @ places[:, :k] / norm).T
             self.gain[:k] = (values[k - 1] / values[:k]).sqrt()
         self.scale.fill_(1.0)
-        before, after = (one.double().square().mean() for one in (vectors, self(vectors.float())))
+        plain = vectors.to(self.directions)  # the module may be on a GPU, what was kept is not
+        before, after = (one.double().square().mean() for one in (plain, self(plain)))
         self.scale.copy_((before / after.clamp(min=1e-12)).sqrt())
 
     def forward(self, vectors: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
