@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def measure_all(folder: Path) -> None:
 
     read, found = timed(lambda: read_manifest(folder / "manifest.csv"))
     tell("read CSV", found)
-    split, found = timed(lambda: assign_splits(read, (0.7, 0.15, 0.15), 0))
+    split, found = timed(partial(assign_splits, read, (0.7, 0.15, 0.15), 0))
     tell("split", found)
     del read
     for stage, prepare in STAGES.items():
