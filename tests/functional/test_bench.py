@@ -112,7 +112,7 @@ def kill_after(place: Path, count: int, start: Callable[..., Any]) -> None:
 def grid(place, start) -> Result:
     """The finished grid, killed once on the way; what it printed."""
     planned = mfclip(place, *WORDS, "--plan")
-    assert f"{BUNDLES} trainings, {BUNDLES} to do" in planned.stdout
+    assert f"{BUNDLES} cells, {BUNDLES} trainings to do" in planned.stdout
     assert not (place / "out").exists()
     kill_after(place, 2, start)
     before = {folder: (folder / "bundle.json").stat().st_mtime_ns for folder in bundles(place)}

@@ -88,7 +88,7 @@ def make_grid(
         )
     out, kinds = out.resolve(), Kinds.of(manifest)
     manifests = {
-        out / "manifests" / f"{experiment.slug}.csv": training_manifest(kinds, experiment)
+        manifest_file(out, experiment): training_manifest(kinds, experiment)
         for experiment in protocol.experiments
     }
     identities = [Identity(own, plugins) for own in manifests.values()]
@@ -114,6 +114,11 @@ def make_grid(
                 cells.append(found)
     grid = (out, protocol, tuple(candidates), tuple(seeds), manifest, tuple(cells), manifests)
     return Grid(*grid, absent or {})
+
+
+def manifest_file(out: Path, experiment: Experiment) -> Path:
+    """Where the rows that an experiment is trained on are written, in the folder of a grid."""
+    return out / "manifests" / f"{experiment.slug}.csv"
 
 
 def training_manifest(kinds: Kinds, experiment: Experiment) -> Manifest:

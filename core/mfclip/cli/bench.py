@@ -15,8 +15,6 @@ from mfclip.cli.options import Device, Precision, Registry
 from mfclip.errors import SomeCellsFailed, TablesDiffer, UsageError
 
 if TYPE_CHECKING:
-    from mfclip.bench.cells import Cell
-    from mfclip.bench.grid import Grid
     from mfclip.bench.protocols import Options
     from mfclip.bench.run import Outcome
     from mfclip.plugins.discovery import Plugins
@@ -84,6 +82,7 @@ def bench(
     )
     from mfclip.bench.engine import engine
     from mfclip.bench.helpers import end_with_parent, take_cells
+    from mfclip.bench.planned import planned
     from mfclip.bench.run import lay_out, run
     from mfclip.bench.scoring import build_corruptions
     from mfclip.cli.console import ConsoleEvents
@@ -92,7 +91,9 @@ def bench(
         grid = lay_out(protocol, found, numbers, out or OUT, plugins, events, options, absent)
         corruptions = build_corruptions(grid.protocol, plugins)
         if plan:
-            return _show_plan(grid)
+            for line in planned(grid, plugins):
+                typer.echo(line)
+            return
         hands = engine(
             plugins,
             corruptions,
@@ -174,30 +175,6 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
         return tuple(int(word) for word in text.split(","))
     except ValueError as error:
         raise UsageError(f"{option} should be whole numbers, such as 0,1; got {text!r}") from error
-
-
-def _show_plan(grid: Grid) -> None:
-    """Every cell with its state, and how much that is."""
-    changed = grid.changed()
-    states = [_state(cell, cell.name in changed) for cell in grid.cells]
-    for cell, state in zip(grid.cells, states, strict=True):
-        counts = cell.experiment.counts
-        typer.echo(f"{state:10}  {cell.name}  ({counts.reals} real, {counts.fakes} fake)")
-    left = len(states) - states.count("finished")
-    tests = sum(row.split == "test" for row in grid.manifest.rows)
-    typer.echo(f"{len(states)} trainings, {left} to do; {tests} test images each")
-    for note in grid.protocol.notes:
-        typer.echo(f"note: {note}")
-    for name, changes in changed.items():
-        typer.echo(f"changed: {name}: {'; '.join(changes)}")
-    for name, reason in grid.failures().items():
-        typer.echo(f"failed: {name}: {reason}")
-
-
-def _state(cell: Cell, changed: bool) -> str:
-    if changed:
-        return "changed"
-    return "failed" if cell.failed else cell.state()
 
 
 def _tell(outcome: Outcome) -> None:

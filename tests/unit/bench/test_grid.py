@@ -12,6 +12,7 @@ from PIL import Image
 from mfclip.bench.cells import completed, differences
 from mfclip.bench.detectors import Candidate, Source, read_candidates
 from mfclip.bench.grid import Grid, holding_seeds, make_grid
+from mfclip.bench.planned import planned
 from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.run import run
 from mfclip.building.events import Silent
@@ -346,3 +347,21 @@ def test_other_seeds_may_be_trained_in_the_same_folder_at_the_same_time(tmp_path
         assert "seed-1 is being written by process" in tried([1, 2])
     assert tried([0, 1]) == "held"
     assert list(tmp_path.iterdir()) == []
+
+
+FOLDS = """validation = "left-out:generator"
+[candidates]
+"training.learning_rate" = [1e-4, 3e-4]
+"""
+
+
+def test_the_plan_counts_every_training_of_a_choice_by_kinds_left_out(lay, plugins):
+    lines = list(planned(lay("robustness", FOLDS, (0,)), plugins))
+    assert [line.rpartition(", ")[2] for line in lines[:2]] == ["5 trainings"] * 2  # 2 × 2 + 1
+    assert "2 cells, 10 trainings to do; 10 test images each" in lines
+
+
+def test_the_plan_tells_of_folds_that_the_data_do_not_allow(lay, plugins):
+    lines = list(planned(lay("cross-forgery", FOLDS, (0,)), plugins))
+    assert all("cannot be trained: DataError" in line for line in lines[:4])
+    assert "4 cells, 0 trainings to do; 10 test images each" in lines
