@@ -223,6 +223,22 @@ def test_evaluate_and_explain_see_the_largest_face(place: Path, command, tmp_pat
     assert "no-face" in (tmp_path / "page" / PAGE).read_text()
 
 
+def test_a_detector_of_crops_explains_whole_pictures(
+    bundle: Path, place: Path, red_network: Path, command, tmp_path: Path
+) -> None:
+    """Beside one that finds faces itself in another way it is refused, and --no-faces allows it."""
+    words = ["mfclip", "explain", bundle, "photos", "--method", "none"]
+    network = ["--faces", "--face-set", f'locator.weights="{red_network}"']
+    done = command(*words, *network, "--out", tmp_path / "page", cwd=place, code=9)
+    assert "1 of 3 files could not be explained" in done.stderr
+    assert "no-face" in (tmp_path / "page" / PAGE).read_text()
+    both = [*words, "--with", "bundle", "--out", tmp_path / "both"]
+    done = command(*both, cwd=place, code=2)
+    assert "explain them one by one, or all with --faces or --no-faces" in done.stderr
+    command(*both, "--no-faces", cwd=place)
+    assert (tmp_path / "both" / PAGE).exists()
+
+
 def test_a_data_set_is_cropped_once(
     place: Path, red_network: Path, command, tmp_path: Path
 ) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 import typer
 
 from mfclip.cli.evaluate import read_data as read_any
-from mfclip.cli.options import FaceSettings, Registry
+from mfclip.cli.face_options import FaceSettings
+from mfclip.cli.options import Registry
 
 if TYPE_CHECKING:
     from mfclip.cli.console import ConsoleEvents

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mfclip.cli.evaluate import Split, choose_split, read_data
+from mfclip.cli.face_options import Faces, FaceSettings, face_choice
 from mfclip.cli.options import Device, Precision, Registry
 from mfclip.cli.score_films import Frames, Rate
 
@@ -67,6 +68,8 @@ def explain(
         list[Plane] | None,
         typer.Option("--projection", help="Of the embeddings; repeatable. Default: pca."),
     ] = None,
+    faces: Faces = None,
+    face_settings: FaceSettings = None,
     frames: Frames = None,
     rate: Rate = None,
     strict: Annotated[
@@ -80,7 +83,8 @@ def explain(
 ) -> None:
     """Show what detectors look at: patches and noise, heat maps, similarities, embeddings.
 
-    Of a film, the frames of the highest scores are shown, as the first detector has them.
+    Of a picture whose faces are found the largest is shown. Of a film, the frames of the highest
+    scores are shown, as the first detector has them.
 
     Files that cannot be read, or show nothing, are listed on the page and the run goes on; then
     the command ends with exit code 9 and says how many there were.
@@ -106,7 +110,11 @@ def explain(
     )
     manifest = choose_split(read_data(data, registry), split, data) if data else None
     detectors = load_all(
-        [bundle, *(others or [])], device=device, precision=precision, registry=registry
+        [bundle, *(others or [])],
+        device=device,
+        precision=precision,
+        registry=registry,
+        faces=face_choice(faces, face_settings, registry),
     )
     for one in detectors:
         typer.echo(f"{one.name}: {one.judge.arithmetic}", err=True)

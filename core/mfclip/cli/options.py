@@ -37,14 +37,6 @@ AnyRuntime = Annotated[
         "onnx the bundle is exported first, and the model kept.",
     ),
 ]
-FaceSettings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--face-set",
-        metavar="KEY=VALUE",
-        help="How --faces finds and crops, e.g. margin=0.3; keys of [preprocessing.faces].",
-    ),
-]
 TrustAnchors = Annotated[
     Path | None,
     typer.Option(

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mfclip.cli.face_options import Faces, FaceSettings, face_choice
 from mfclip.cli.interrupts import goes_on
 from mfclip.cli.options import (
     AnyRuntime,
     Device,
-    FaceSettings,
     Precision,
     Registry,
     TrustAnchors,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from mfclip.exporting.scorers import Scorer
     from mfclip.inference.points import Point
     from mfclip.inference.score import Score
-    from mfclip.recipe.settings import FacesSettings
 
 
 @dataclass(frozen=True)
@@ -106,14 +105,7 @@ def score(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where a folder holds anything else.")
     ] = False,
-    faces: Annotated[
-        bool | None,
-        typer.Option(
-            "--faces/--no-faces",
-            help="Find the faces of each picture and score every one, or take the files for crops. "
-            "Default: as the bundle was trained.",
-        ),
-    ] = None,
+    faces: Faces = None,
     face_settings: FaceSettings = None,
     frames: Frames = None,
     rate: Rate = None,
@@ -194,21 +186,6 @@ def credentials_choice(asked: bool, anchors: Path | None) -> CredentialsReader |
     if anchors is not None and not asked:
         raise UsageError("--trust-anchors says whose credentials count; it goes with --credentials")
     return CredentialsReader(anchors) if asked else None
-
-
-def face_choice(
-    asked: bool | None, settings: list[str] | None, registry: str | None
-) -> FacesSettings | bool | None:
-    """What the options say of faces, for :func:`mfclip.load`."""
-    from mfclip.errors import UsageError
-    from mfclip.recipe.faces import read_faces
-    from mfclip.recipe.registry import read_registry
-
-    if not settings:
-        return asked
-    if not asked:
-        raise UsageError("--face-set says how faces are found; it goes with --faces")
-    return read_faces(settings, read_registry(Path(registry) if registry else None))
 
 
 def _print(job: Job, found: Iterator[Path], form: Format | None) -> Counter[str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mfclip.cli.options import Device, FaceSettings, Precision, Registry, Runtime, TrustAnchors
+from mfclip.cli.face_options import Faces, FaceSettings, face_choice
+from mfclip.cli.options import Device, Precision, Registry, Runtime, TrustAnchors
 
 if TYPE_CHECKING:
     from mfclip.recipe.settings import FacesSettings
@@ -80,14 +81,7 @@ def serve(
             help="Where a request names none. Default: the detector's own.",
         ),
     ] = None,
-    faces: Annotated[
-        bool | None,
-        typer.Option(
-            "--faces/--no-faces",
-            help="Find the faces of each picture, or take images for crops. "
-            "Default: as the bundle was trained.",
-        ),
-    ] = None,
+    faces: Faces = None,
     face_settings: FaceSettings = None,
     explain: Annotated[
         bool | None,
@@ -114,7 +108,7 @@ def serve(
     and Ctrl-C end the service when what it has in hand is answered.
     """
     _require_packages()
-    from mfclip.cli.score import credentials_choice, face_choice
+    from mfclip.cli.score import credentials_choice
     from mfclip.compute.allocator import keep_freed_memory
     from mfclip.serving.app import create_app
     from mfclip.serving.limits import Limits

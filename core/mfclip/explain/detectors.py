@@ -12,6 +12,7 @@ from mfclip.text import numbered
 
 if TYPE_CHECKING:
     from mfclip.inference.loaded import LoadedDetector
+    from mfclip.recipe.settings import FacesSettings
 
 
 class Named(NamedTuple):
@@ -30,8 +31,11 @@ def load_all(
     device: str,
     precision: str | None = None,
     registry: str | None,
+    faces: FacesSettings | bool | None = None,
 ) -> list[Named]:
     """Load bundles, each once more in float32 where its figures were made in another precision.
+
+    ``faces`` is that of :func:`mfclip.load`, the same for all.
 
     Raises:
         UsageError: There are more than a page has room for.
@@ -46,9 +50,9 @@ def load_all(
     names = names_of(folders)
     named = []
     for name, folder in zip(names, folders, strict=True):
-        judge = load(folder, device, precision, registry=registry)
+        judge = load(folder, device, precision, registry=registry, faces=faces)
         exact = judge.arithmetic.used == torch.float32
-        loaded = judge if exact else load(folder, device, "fp32", registry=registry)
+        loaded = judge if exact else load(folder, device, "fp32", registry=registry, faces=faces)
         named.append(Named(name, loaded, judge))
     return named
 

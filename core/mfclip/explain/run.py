@@ -86,10 +86,10 @@ def explain(
                 f"{one.name} reads clips of {one.loaded.frames} frames; only detectors of single "
                 "images can be explained"
             )
-    if len({one.loaded.recipe.preprocessing.faces for one in detectors}) > 1:
+    if len({one.loaded.faces for one in detectors}) > 1:
         raise UsageError(
             "these detectors see other crops of a picture: they find faces in other ways, or some "
-            "not at all; explain them one by one"
+            "not at all; explain them one by one, or all with --faces or --no-faces"
         )
     if settings.methods:
         require_captum()
