@@ -20,6 +20,17 @@ LASTING = 3
 """Frames in which a face is scored before its track can make a film fake."""
 
 
+def remark(unlike: int, scored: int) -> str:
+    """What a film's reason says of its frames with a remark; empty where they are less than half.
+
+    Where a frame of a familiar kind has a remark with probability e, half the frames or more have
+    one with at most 2 e, however they hang together (Markov's inequality).
+    """
+    if not unlike or 2 * unlike < scored:
+        return ""
+    return f"{unlike} of {scored} scored frames are unlike the training images"
+
+
 @dataclass(frozen=True, slots=True)
 class TrackScore(FaceScore):
     """What a detector says of one face over a film.
@@ -149,6 +160,8 @@ class _Track:
     status: ImageStatus = ImageStatus.OK
     reason: str = ""
     """Of the last frame in which it could not be scored."""
+    unlike: int = 0
+    """Frames with a remark."""
 
     def add(self, watched: Watched, face: Face) -> None:
         """One more frame of it."""
@@ -156,6 +169,7 @@ class _Track:
         if watched.score.status is not ImageStatus.OK:
             self.status, self.reason = watched.score.status, watched.score.reason
             return
+        self.unlike += bool(watched.score.reason)
         self.pool.add(watched.log_odds)
         if watched.log_odds > self.highest:
             self.highest, self.face, self.at = watched.log_odds, face, watched.score.seconds
@@ -172,6 +186,8 @@ class _Tally:
         """The frame that is at hand, and the highest log-odds in it."""
         self._without: Counter[ImageStatus] = Counter()
         self._reasons: dict[ImageStatus, str] = {}
+        self._unlike = 0
+        """Frames, or clips, with a remark."""
 
     def add(self, watched: Watched) -> None:
         score = watched.score
@@ -188,6 +204,7 @@ class _Tally:
         else:
             self._close_frame()
             self._here = score.number, watched.log_odds
+            self._unlike += bool(score.reason)
 
     def _close_frame(self) -> None:
         if self._here is not None:
@@ -206,7 +223,8 @@ class _Tally:
             p_fake = None
         else:
             p_fake = float(self._operating.of_films.p_fake(log_odds))
-            notes = about.told(), self._point.remark(p_fake)
+            unlike = "" if tracks else remark(self._unlike, self._frames.frames)
+            notes = about.told(), self._point.remark(p_fake), unlike
             told = ImageStatus.OK, "; ".join(filter(None, notes))
         return FilmScore(
             path,
@@ -238,5 +256,6 @@ class _Tally:
             f"in {track.pool.frames} frames, {track.start:.2f}-{track.end:.2f} s; "
             f"box at {track.at:.2f} s"
         )
+        told = "; ".join(filter(None, (told, remark(track.unlike, track.pool.frames))))
         verdict = self._point.verdict(p_fake)
         return TrackScore(number, track.face, p_fake, verdict, ImageStatus.OK, told, *where)

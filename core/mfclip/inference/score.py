@@ -245,13 +245,18 @@ def _judged(
     """
     step = most or max(1, len(images))
     for start in range(0, len(images), step):
-        some = images[start : start + step]
-        if loaded.familiar is None:
-            log_odds, unlike = loaded.predictor(some), [""] * len(some)
-        else:
-            log_odds, features = loaded.predictor.seen(some)
-            unlike = _unlike(loaded.familiar, features, some)
+        log_odds, unlike = with_remarks(loaded, images[start : start + step])
         yield from zip(loaded.operating.p_fake(log_odds).tolist(), unlike, strict=True)
+
+
+def with_remarks(
+    loaded: Scores, images: Sequence[UInt8[Tensor, "*frames 3 h w"]]
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Log-odds of some images, and in what each is unlike the training images; most often empty."""
+    if loaded.familiar is None:
+        return loaded.predictor(images), [""] * len(images)
+    log_odds, features = loaded.predictor.seen(images)
+    return log_odds, _unlike(loaded.familiar, features, images)
 
 
 def _unlike(

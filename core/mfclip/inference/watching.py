@@ -22,7 +22,7 @@ from mfclip.faces.face import Face
 from mfclip.films.extent import Extent, extent_of
 from mfclip.films.frames import Damage, Frame, each_frame, evenly_shown, wanted_of
 from mfclip.films.tracks import Tracker
-from mfclip.inference.score import Scores
+from mfclip.inference.score import Scores, with_remarks
 
 FRAMES = 32
 """Frames of a film that are scored unless asked otherwise; the data sets' readers take as many."""
@@ -41,7 +41,7 @@ class FrameScore:
     status: ImageStatus = ImageStatus.OK
     """``ok``, or why there is none: ``no-face``, ``small-face``, ``too-small`` or ``blank``."""
     reason: str = ""
-    """What is wrong with it."""
+    """What is wrong with it, or in what an ``ok`` one is unlike the training images."""
     track: int | None = None
     """Which face it is, from 1 over the film; None where faces are not looked for or not there."""
     face: Face | None = None
@@ -209,11 +209,12 @@ def _batch(loaded: Scores, samples: list[Watched]) -> Iterator[Watched]:
     if not samples:
         return
     images = [sample.pixels for sample in samples if sample.pixels is not None]
-    log_odds = loaded.predictor(images)
-    found = iter(zip(log_odds.tolist(), loaded.operating.p_fake(log_odds).tolist(), strict=True))
+    log_odds, unlike = with_remarks(loaded, images)
+    p_fakes = loaded.operating.p_fake(log_odds).tolist()
+    found = iter(zip(log_odds.tolist(), p_fakes, unlike, strict=True))
     for sample in samples:
         if sample.pixels is None:
             yield sample
             continue
-        odds, p_fake = next(found)
-        yield Watched(replace(sample.score, p_fake=p_fake), odds, sample.pixels)
+        odds, p_fake, remark = next(found)
+        yield Watched(replace(sample.score, p_fake=p_fake, reason=remark), odds, sample.pixels)

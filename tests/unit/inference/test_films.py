@@ -21,8 +21,10 @@ from mfclip.films.frames import each_frame
 from mfclip.inference.annotated import FAKE, REAL, annotate
 from mfclip.inference.films import LASTING, score_film
 from mfclip.inference.mixed import score_files
+from mfclip.inference.score import Seen
 from mfclip.inference.timeline import Timeline, write_timeline
 from mfclip.inference.watching import Plan
+from mfclip.metrics.familiar import fit_familiar
 from mfclip.metrics.operating import OperatingPoints
 from mfclip.metrics.scores import ScoreTable
 from mfclip.metrics.videos import RunningPool, by_video
@@ -158,6 +160,48 @@ def test_where_no_face_lasts_frames_are_averaged(make_film):
     assert len(film.faces) == 4
     odds = [math.log(one.p_fake / (1 - one.p_fake)) for one in seen]
     assert film.p_fake == pytest.approx(1 / (1 + math.exp(-np.mean(odds))))
+
+
+class Sees:
+    """The same log-odds, with features that point another way above 150."""
+
+    def __call__(self, images, *, keep=False):
+        return judged(images)
+
+    def seen(self, images):
+        bright = judged(images) > 0
+        return Seen(judged(images), np.stack([~bright, bright], 1).astype(np.float32))
+
+
+def watchful(*, faces=False):
+    """Trained on pictures that were not bright, of 16 to 64 pixels."""
+    known = np.tile(np.float32([1, 0]), (50, 1))
+    familiar = fit_familiar(known, known, 0.1, sides=[16, 64], formats=["PNG"])
+    return SimpleNamespace(
+        **{**vars(detector(faces=faces)), "predictor": Sees(), "familiar": familiar}
+    )
+
+
+@pytest.mark.parametrize(("bright", "told"), [(4, False), (5, True), (10, True)])
+def test_a_film_says_that_half_of_its_frames_are_unlike_the_training_images(
+    make_film, bright, told
+):
+    frames = [level(190 if n < bright else 140) for n in range(10)]
+    seen = []
+    path = make_film("some.mkv", frames, codec="ffv1")
+    film = score_film(watchful(), path, each=seen.append)
+    assert [bool(one.reason) for one in seen] == [n < bright for n in range(10)]
+    assert "unlike the training images: distance 1.414" in seen[0].reason
+    remark = f"{bright} of 10 scored frames are unlike the training images"
+    assert film.reason == ("10 frames of 10" + (f"; {remark}" if told else ""))
+    assert film.p_fake == score_film(detector(), path).p_fake
+
+
+def test_of_faces_in_a_film_each_has_its_own_remark(two):
+    film = score_film(watchful(faces=True), two, frames=100)
+    real, fake = sorted(film.faces, key=lambda one: one.number)
+    assert "unlike" not in real.reason + film.reason
+    assert fake.reason.endswith("; 10 of 10 scored frames are unlike the training images")
 
 
 def test_a_film_without_faces_has_no_verdict(make_film):
