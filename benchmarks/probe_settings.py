@@ -108,7 +108,7 @@ def left_out(
 
 def fit(
     setting: Setting,
-    part: VectorEncoder,
+    part: nn.Module,
     head: nn.Linear,
     shown: Table,
     groups: list[str],

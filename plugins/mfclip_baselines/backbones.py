@@ -27,6 +27,10 @@ def backbone(model: str, *, weights: Path | WeightName | None = None, **options:
     Tensors that only the file has, such as those of a classifier that was left out, are not read;
     tensors that only the model has must be those of its classifier.
 
+    The classifier of an EfficientNet begins as PyTorch's linear layers do. timm draws it from
+    plus or minus 1 / sqrt(classes), which suits a thousand: with two, fresh logits spread by 2 to 3
+    and the loss begins at several times ln 2.
+
     Raises
     ------
     RecipeError
@@ -39,6 +43,8 @@ def backbone(model: str, *, weights: Path | WeightName | None = None, **options:
     except _REFUSALS as error:
         given = ", ".join(f"{name} = {value}" for name, value in options.items())
         raise RecipeError(f"timm cannot make {model} with {given}: {error}") from error
+    if isinstance(made, timm.models.EfficientNet) and isinstance(made.classifier, nn.Linear):
+        made.classifier.reset_parameters()
     if weights is not None:
         _fill(made, located(weights), model)
     return made

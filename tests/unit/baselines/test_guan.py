@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import timm
 import torch
@@ -12,6 +14,7 @@ from mfclip.parts import BuildContext
 from mfclip_baselines.guan import Guan as Network
 from mfclip_baselines.guan import moved, uphill
 from mfclip_baselines.schemas.guan import Guan
+from mfclip_baselines.schemas.m2tr import M2tr
 
 LABEL = torch.tensor([0, 1, 1, 0])
 
@@ -42,6 +45,18 @@ def test_the_network_is_that_of_timm(images):
     theirs.load_state_dict(dict(zip(theirs.state_dict(), values, strict=True)))
     torch.testing.assert_close(ours(images), theirs(ours.normalise(images)))
     assert sum(value.numel() for value in ours.parameters()) == 4_010_110
+
+
+@pytest.mark.parametrize("part", [Guan(), M2tr()], ids=lambda part: part.use)
+def test_a_fresh_network_is_unsure(part, images):
+    """timm's EfficientNets begin with log-odds of 2 to 3 either way where there are two classes."""
+    torch.manual_seed(0)
+    network = part.build(BuildContext(image_size=64)).train()
+    with torch.no_grad():
+        given = network(images)
+    logits = given if isinstance(given, Tensor) else given.logits
+    assert (logits[:, 1] - logits[:, 0]).abs().max() < 1.5
+    assert loss(logits).item() == pytest.approx(math.log(2), abs=0.3)
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 6])
