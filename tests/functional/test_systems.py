@@ -19,11 +19,11 @@ evaluation.bootstrap = 100
 SYSTEMS = [
     "cevit-small",
     "freqnet-small",
-    "guan-small",
     "recce-small",
 ]
 SLOW_STARTERS = [
     "focus-small",
+    "guan-small",
     "m2tr-small",
     "two-stream-small",
     "uia-vit-small",
