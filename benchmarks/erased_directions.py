@@ -6,7 +6,7 @@ the middle of both, or all of them. Each generator left out is judged against th
 groups, which tells how pictures of its group score beside others' as much as how forged they look,
 and against the reals of its own group, which tells the latter alone.
 
-    python benchmarks/erased_directions.py --recipe recipes/faces-clip-probe.toml \
+    python benchmarks/erased_directions.py --recipe recipes/faces-clip.toml \
         --set data.root=FACES --set data.file=faces.csv
 """
 

@@ -6,7 +6,7 @@ that the recipe's epochs show), and judged on the others: the fakes left out aga
 all groups. Every group and label weighs alike, and reals as much as fakes. The test split is left
 alone, so settings may be chosen by what this shows.
 
-    python benchmarks/kept_features.py --recipe recipes/faces-clip-probe.toml \
+    python benchmarks/kept_features.py --recipe recipes/faces-clip.toml \
         --set data.root=FACES --set data.file=faces.csv
 """
 

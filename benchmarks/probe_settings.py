@@ -6,7 +6,7 @@ and validation rows is left out in turn, and judged against the reals of all gro
 the identities that training does not see: on the images as they are, and on their changed versions.
 The test split is left alone.
 
-    python benchmarks/probe_settings.py --recipe recipes/faces-clip-probe.toml \
+    python benchmarks/probe_settings.py --recipe recipes/faces-clip.toml \
         --set data.root=FACES --set data.file=faces.csv
 """
 
