@@ -11,6 +11,7 @@ from mfclip.data.audit.counts import check_counts
 from mfclip.data.audit.duplicates import check_duplicates
 from mfclip.data.audit.files import check_blank, check_files
 from mfclip.data.audit.findings import Audit, Finding, Severity
+from mfclip.data.audit.groups import check_groups
 from mfclip.data.audit.identities import check_identities
 from mfclip.data.audit.levels import check_levels
 from mfclip.data.audit.looks import Look, look
@@ -79,6 +80,7 @@ def audit(
         *check_files(files, probes),
         *check_blank(files, seen),
         *check_counts(manifest, splits),
+        *check_groups(manifest),
         *check_identities(manifest),
         *check_videos(manifest),
         *check_levels(manifest),
