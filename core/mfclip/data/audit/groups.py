@@ -10,9 +10,9 @@ from mfclip.data.labels import LABELS, Label
 from mfclip.data.manifest import Manifest
 
 _ADVICE = (
-    "add images of the other label that went through the group's pipeline, or leave the group "
-    "out; on features of a frozen tower `erase_groups` of the part vector takes out what tells "
-    "groups of real images apart"
+    "add images of the other label that went through the group's pipeline; on features of a "
+    "frozen tower `erase_groups` of the part vector takes out what tells groups of real images "
+    "apart. Left out, such a group is a kind of picture that the detector has never seen"
 )
 
 
