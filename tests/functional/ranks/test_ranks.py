@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import torch
 from safetensors.torch import load_file
 from torch import distributed
 
@@ -24,10 +23,9 @@ PROGRAM = Path(__file__).with_name("three_processes.py")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 SECONDS = 400
 """Within which anything here ends, on a busy machine too."""
-AVX2 = torch.backends.cpu.get_cpu_capability() == "AVX2"
-"""Whose float32 sums of a batch's parts were seen 2.3e-5 apart from those of the whole."""
-CLOSE = {"rel": 1e-4, "abs": 1e-5} if AVX2 else {"rel": 1e-5, "abs": 1e-6}
-"""Float32 sums in another order, over eight steps."""
+CLOSE = {"rel": 1e-4, "abs": 1e-5}
+"""Float32 sums in another order, over eight steps: seen up to 3.3e-5 apart, by the CPU, in a loss
+that is the difference of two."""
 
 pytestmark = pytest.mark.skipif(
     not (distributed.is_available() and distributed.is_gloo_available()), reason="needs gloo"
@@ -123,8 +121,7 @@ def assert_same_bundle(found: Path, wanted: Path, history: Callable[[Path], Any]
         largest = float(expected[name].abs().max())
         difference = float((tensor - expected[name]).abs().max())
         # A bias before a norm has a gradient of rounding alone, which Adam makes steps of.
-        bound = 1e-4 * max(largest, 0.01) if AVX2 else 1e-5 * max(largest, 1e-3)
-        assert difference <= bound, name
+        assert difference <= 1e-4 * max(largest, 0.01), name
     timed = {"seconds", "images_per_second"}
     for epoch, other in zip(history(found), history(wanted), strict=True):
         assert epoch.pop("losses") == pytest.approx(other.pop("losses"), **CLOSE)
