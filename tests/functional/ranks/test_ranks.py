@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from torch import distributed
 
@@ -23,9 +24,11 @@ PROGRAM = Path(__file__).with_name("three_processes.py")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 SECONDS = 400
 """Within which anything here ends, on a busy machine too."""
-CLOSE = {"rel": 1e-4, "abs": 1e-5}
-"""Float32 sums in another order, over eight steps: seen up to 3.3e-5 apart, by the CPU, in a loss
-that is the difference of two."""
+AVX2 = torch.backends.cpu.get_cpu_capability() == "AVX2"
+"""Whose float32 sums of a batch's parts were seen 2.3e-5 apart from those of the whole."""
+CLOSE = {"rel": 1e-4 if AVX2 else 1e-5, "abs": 1e-5}
+"""Float32 sums in another order, over eight steps. A loss that is a difference of logarithms is as
+exact as these are, however small it is: one of -0.09 was 3e-6 off."""
 
 pytestmark = pytest.mark.skipif(
     not (distributed.is_available() and distributed.is_gloo_available()), reason="needs gloo"
