@@ -25,7 +25,10 @@ GRACE = 2.0
 and then its group. A later one ends the process at once."""
 
 AGAIN = 0.02
-"""Seconds after which an exception that Python dropped is raised again."""
+"""Seconds after which a signal comes again that was put off, or whose exception Python dropped."""
+
+_WHOLE = frozenset({"__enter__", "__exit__"})
+"""Functions that a signal does not break off, but for :data:`GRACE` at most."""
 
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "terminal closed"}
 
@@ -44,6 +47,7 @@ class Stop:
         self.raised: Stopped | None = None
         self.number = 0
         self._at = 0.0
+        self._again: threading.Timer | None = None
         self._process = os.getpid()
 
     @property
@@ -72,7 +76,13 @@ class Stop:
             if now - self._at > GRACE:
                 os._exit(128 + number)
             return
-        self.number, self._at = number, now
+        if not self.number:
+            self.number, self._at = number, now
+        if frame is not None and frame.f_code.co_name in _WHOLE and now - self._at < GRACE:
+            # Between taking a lock and saying so, an exception leaves it taken for ever; queues of
+            # worker processes then wait for it when the command ends.
+            self._send_again()
+            return
         # Worker processes got the same signal and end; torch would raise an error for each.
         if hasattr(signal, "SIGCHLD") and callable(signal.getsignal(signal.SIGCHLD)):
             signal.signal(signal.SIGCHLD, _look_away)
@@ -88,9 +98,22 @@ class Stop:
             sys.__unraisablehook__(lost)
             return
         self.raised = None
-        again = threading.Timer(AGAIN, _thread.interrupt_main, (self.number,))
-        again.daemon = True
-        again.start()
+        self._send_again()
+
+    def _send_again(self) -> None:
+        """The signal once more, a little later. It wakes a main thread that waits, where it can."""
+        main = threading.main_thread().ident
+        if main is not None and hasattr(signal, "pthread_kill"):
+            self._again = threading.Timer(AGAIN, signal.pthread_kill, (main, self.number))
+        else:  # Windows
+            self._again = threading.Timer(AGAIN, _thread.interrupt_main, (self.number,))
+        self._again.daemon = True
+        self._again.start()
+
+    def settle(self) -> None:
+        """What has not come by now comes no more: the command has ended."""
+        if self._again is not None:
+            self._again.cancel()
 
 
 @contextmanager
@@ -117,6 +140,7 @@ def stoppable() -> Iterator[Stop]:
             print(stop.told(), file=sys.stderr)
         sys.exit(stop.exit_code)
     finally:
+        stop.settle()
         sys.unraisablehook = sys.__unraisablehook__
         for number, handler in earlier.items():
             signal.signal(number, handler)

@@ -83,6 +83,44 @@ def test_a_signal_that_python_drops_is_raised_again() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "terminated\n")
 
 
+TAKING = """
+import threading
+class Lock:
+    def __init__(self): self.inner = threading.Lock()
+    def __enter__(self):
+        self.inner.acquire(); {signal}; return self
+    def __exit__(self, *_): self.inner.release()
+lock = Lock()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_lock_is_not_left_taken(name: str) -> None:
+    """As in ``threading.Condition.__enter__``, for which queues of worker processes would wait."""
+    done = run(
+        TAKING.format(signal=f"os.kill(me, signal.{name})")
+        + "try:\n    with lock: time.sleep(9)\nfinally:\n    print(lock.inner.locked())"
+    )
+    assert (done.returncode, done.stdout) == (128 + signal.Signals[name], "False\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_lock_that_nobody_gives_is_given_up() -> None:
+    done = run(
+        TAKING.format(signal="os.kill(me, signal.SIGTERM); stop._at -= GRACE - 0.2; time.sleep(9)")
+        + "with lock: print('no')"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "terminated\n")
+
+
+def test_a_command_that_ends_meanwhile_has_ended() -> None:
+    done = run(
+        TAKING.format(signal="os.kill(me, signal.SIGTERM)")
+        + "import atexit; atexit.register(time.sleep, 0.2)\nwith lock: pass"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "came through\n", "")
+
+
 def test_other_dropped_errors_are_shown_as_ever() -> None:
     done = run("class Broken:\n    def __del__(self): raise ValueError('dropped')\nBroken()")
     assert (done.returncode, done.stdout) == (0, "came through\n")
