@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from typer.main import get_command
@@ -136,6 +136,15 @@ def test_what_helpers_say_is_told_with_their_number():
     assert told == ["[1] cell 1"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as on a terminal; a shell's background jobs ignore it, and so would the tests."""
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, earlier)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_helpers_end_with_the_run(tmp_path):
     mark = tmp_path / "started"
     code = f"import time, pathlib; pathlib.Path({str(mark)!r}).touch(); time.sleep(600)"
