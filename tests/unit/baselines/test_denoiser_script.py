@@ -1,0 +1,60 @@
+"""``benchmarks/denoiser.py``: what it writes is what the part ``dire`` reads."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mfclip.data.source import Source
+from mfclip.parts import BuildContext
+from mfclip_baselines.schemas.dire import DireMap
+
+ROOT = Path(__file__).parents[3]
+ROWS = [("real", "train", 40), ("fake", "train", 80), ("real", "val", 120), ("real", "test", 160)]
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import denoiser
+
+    return denoiser
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> list[str]:
+    """Images of one grey each, by which they are known again."""
+    with (tmp_path / "rows.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "split"])
+        for place, (label, split, grey) in enumerate(ROWS * 3):
+            name = f"{place}.png"
+            Image.fromarray(np.full((24, 24, 3), grey, np.uint8)).save(tmp_path / name)
+            writer.writerow([name, label, split])
+    return [f"data.root={tmp_path}", f"data.file={tmp_path / 'rows.csv'}"]
+
+
+def test_the_folder_is_one_that_dire_reads(script, data, tmp_path, monkeypatch, capsys):
+    out, overrides = tmp_path / "denoiser", [x for one in data for x in ("--set", one)]
+    small = ["--side", "16", "--width", "8", "--batch", "2", "--steps", "2", "--out", str(out)]
+    recipe = ["--recipe", str(ROOT / "recipes" / "faces-systems.toml")]
+    monkeypatch.setattr(sys, "argv", ["denoiser.py", *recipe, *overrides, *small])
+    script.main()
+    assert "3 real images of the training split" in capsys.readouterr().out
+    assert Image.open(out / "drawn.png").size == (8 * 16, 2 * 16)
+    part = DireMap(pipeline=out, steps=2)
+    assert not list(part.misfits(BuildContext()))
+    made = part.build(BuildContext())(Source(torch.zeros(3, 24, 24, dtype=torch.uint8)))
+    assert made.shape == (3, 16, 16)
+
+
+def test_photos_are_those_of_the_training_split_alone(script, data):
+    photos = script.real_images(ROOT / "recipes" / "faces-systems.toml", data, 16)
+    torch.testing.assert_close(photos, torch.full((3, 3, 16, 16), 2 * 40 / 255 - 1))
