@@ -7,6 +7,7 @@ vectors, d the width of the embedding.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from mfclip_baselines.backbones import Normalise
 from mfclip_baselines.clip import CLASSES, CLIP, LearnedContext, compared
 
+GROUPS = 128
+"""Of a frequency part's group norm; their largest divisor that fits, where the width is another."""
 HALF = 0.5
 """Each Haar coefficient is half a sum of four with signs: the transform is orthonormal."""
 
@@ -46,58 +49,66 @@ def _woven(sums: Float[Tensor, "*n c"], differences: Float[Tensor, "*n c"]) -> T
 
 
 class Attention(nn.Module):
-    """Queries (n, q, w), what they look at (n, k, w) -> (n, q, w), with a residual path."""
+    """Queries (n, q, w), what they look at (n, k, w) -> (n, q, w), normalised after the sum."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.dropout, self.norm = nn.Dropout(dropout), nn.LayerNorm(width)
 
     def forward(
         self, x: Float[Tensor, "n q w"], seen: Float[Tensor, "n k w"] | None = None
     ) -> Float[Tensor, "n q w"]:
         """Without ``seen`` they look at each other."""
-        query = self.norm(x)
-        key = query if seen is None else seen
-        found: Tensor = self.attention(query, key, key, need_weights=False)[0]
-        return x + found
+        key = x if seen is None else seen
+        found: Tensor = self.attention(x, key, key, need_weights=False)[0]
+        normalised: Tensor = self.norm(x + self.dropout(found))
+        return normalised
 
 
 class Perceptron(nn.Module):
-    """Two layers, four times as wide between them, with a residual path."""
+    """Two layers, four times as wide between them, normalised after the sum."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+            nn.Linear(width, 4 * width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(4 * width, width),
+            nn.Dropout(dropout),
         )
+        self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Float[Tensor, "*n w"]) -> Float[Tensor, "*n w"]:
         """Of each token."""
-        added: Tensor = self.layers(x)
-        return x + added
+        normalised: Tensor = self.norm(x + self.layers(x))
+        return normalised
 
 
 class FrequencyPart(nn.Module):
     """Patches' tokens -> what their wavelet bands say, (B, N, w)."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(math.gcd(32, width), width)
-        self.within, self.between = Attention(width, heads), Attention(width, heads)
-        self.perceptron = Perceptron(width)
+        self.norm = nn.GroupNorm(math.gcd(GROUPS, width), width)
+        self.between, self.within = (Attention(width, heads, dropout) for _ in range(2))
+        self.perceptron = Perceptron(width, dropout)
 
     def forward(self, patches: Float[Tensor, "batch n w"]) -> Float[Tensor, "batch n w"]:
-        """Attention within each band, then between the bands of each place."""
+        """Attention between the bands of each place, then within each band.
+
+        Each image is normalised over all of its bands together, so that one stays as strong beside
+        the others as it is.
+        """
         batch, count, width = patches.shape
         side = math.isqrt(count)
         maps = patches.mT.reshape(batch, width, side, side)
-        bands = self.norm(haar(maps).flatten(0, 1)).flatten(2).mT  # (4 B, N / 4, w)
-        bands = self.within(bands)
-        places = bands.view(batch, 4, -1, width).transpose(1, 2)  # (B, N / 4, 4, w)
-        places = self.perceptron(self.between(places.flatten(0, 1)))
-        bands = places.view(batch, -1, 4, width).permute(0, 2, 3, 1)  # (B, 4, w, N / 4)
-        maps = inverse_haar(bands.unflatten(-1, (side // 2, side // 2)))
+        bands = self.norm(haar(maps).transpose(1, 2).flatten(3))  # (B, w, 4, N / 4)
+        places = self.between(bands.permute(0, 3, 2, 1).flatten(0, 1))  # (B N / 4, 4, w)
+        rows = places.view(batch, -1, 4, width).transpose(1, 2)  # (B, 4, N / 4, w)
+        rows = self.perceptron(self.within(rows.flatten(0, 1))).view_as(rows)
+        maps = inverse_haar(rows.mT.unflatten(-1, (side // 2, side // 2)))
         return maps.flatten(2).mT
 
 
@@ -119,7 +130,7 @@ class ForgeryAwareAdapter(nn.Module):
             nn.Conv1d(hidden, width, 1),
         )
         self.scale = scale
-        self.frequency = FrequencyPart(width, heads)
+        self.frequency = FrequencyPart(width, heads, dropout)
         self.gate = nn.Parameter(torch.zeros(1))
 
     def forward(self, tokens: Float[Tensor, "batch tokens w"]) -> Float[Tensor, "batch tokens w"]:
@@ -145,12 +156,19 @@ class PatchBasedEnhancer(nn.Module):
         return made
 
 
-def interact(
-    patches: Float[Tensor, "batch n d"], texts: Float[Tensor, "batch classes d"]
-) -> Float[Tensor, "batch n d"]:
-    """Text-guided interactor: each patch plus the texts, weighed by how near they are to it."""
-    near = (patches @ texts.mT / math.sqrt(patches.shape[-1])).softmax(-1)  # (B, N, C)
-    return patches + near @ texts
+class TextGuidedInteractor(nn.Module):
+    """Patches look at an image's texts: (B, N, d) and (B, classes, d) -> (B, N, d)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attention, self.perceptron = Attention(width, heads), Perceptron(width)
+
+    def forward(
+        self, patches: Float[Tensor, "batch n d"], texts: Float[Tensor, "batch classes d"]
+    ) -> Float[Tensor, "batch n d"]:
+        """Each patch, guided by what it is near to."""
+        guided: Tensor = self.perceptron(self.attention(patches, texts))
+        return guided
 
 
 class FatFormer(nn.Module):
@@ -161,7 +179,9 @@ class FatFormer(nn.Module):
     clip
         Both towers; whether they learn is theirs to say.
     adapters
-        How many, evenly spaced over the image tower's blocks, the last behind the last block.
+        How many, evenly spaced over the image tower's blocks, the last in the last block.
+    language_heads
+        Of the context's look at patches and of the patches' look at texts.
     """
 
     def __init__(
@@ -172,7 +192,7 @@ class FatFormer(nn.Module):
         hidden: int = 64,
         heads: int = 8,
         context: int = 8,
-        enhancer_heads: int = 12,
+        language_heads: int = 12,
         dropout: float = 0.1,
         scale: float = 0.1,
     ) -> None:
@@ -187,7 +207,8 @@ class FatFormer(nn.Module):
         )
         text_width = clip.text.token_embedding.embedding_dim
         self.context = LearnedContext(CLASSES, context, text_width)
-        self.enhancer = PatchBasedEnhancer(text_width, enhancer_heads)
+        self.enhancer = PatchBasedEnhancer(text_width, language_heads)
+        self.interactor = TextGuidedInteractor(text_width, language_heads)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 2"]:
         """Columns real, fake: the whole image and its patches, both beside their texts."""
@@ -195,7 +216,7 @@ class FatFormer(nn.Module):
         whole, patches = tokens[:, 0], tokens[:, 1:]
         context = self.enhancer(self.context.vectors[0], patches)
         texts = self.context(self.clip.text, context[:, None])  # (B, 2, d)
-        guided = interact(patches, texts).mean(1)
+        guided = self.interactor(patches, texts).mean(1)
         scale = self.clip.logit_scale
         return compared(whole, texts, scale) + compared(guided, texts, scale)
 
@@ -206,8 +227,14 @@ class FatFormer(nn.Module):
         tower = self.clip.visual
         x = tower._embeds(self.normalise(images))  # (B, 1 + N, w)
         for number, block in enumerate(tower.transformer.resblocks, 1):
-            x = block(x)
-            if number % self.every == 0:
-                x = x + self.adapters[number // self.every - 1](x)
+            adapted = number % self.every == 0
+            x = _beside(block, self.adapters[number // self.every - 1], x) if adapted else block(x)
         embedded: Tensor = tower.ln_post(x) @ tower.proj
         return embedded
+
+
+def _beside(block: Any, adapter: nn.Module, x: Tensor) -> Tensor:
+    """A block of the tower whose perceptron has an adapter beside it: both read its attention."""
+    x = x + block.ls_1(block.attention(block.ln_1(x)))
+    found: Tensor = x + block.ls_2(block.mlp(block.ln_2(x))) + adapter(x)
+    return found

@@ -23,16 +23,18 @@ class FatFormer(OnClip):
 
     origin: ClassVar[Origin] = Origin(
         paper="Liu et al., Forgery-aware adaptive transformer, CVPR 2024, arXiv 2312.16649",
-        read="CLIP ViT-L/14, adapters behind blocks 8, 16 and 24: convolutions 1024-64-1024 with "
-        "ReLU, dropout 0.1 and a factor of 0.1; Haar bands with GroupNorm, attention of 8 heads "
-        "within and between bands, a perceptron, the inverse, a gate that begins at zero; 16.93 "
-        "million parameters each. 8 context tokens that look at the patches (12 heads, 7.1 million "
-        "parameters). Logits: cosines of class token and of guided patches with the texts",
-        inferred="convolutions of one place, layer norms before attention and perceptron: they "
-        "give the published counts. The class token passes the frequency part by. The interactor "
-        "has no parameters: patches plus texts, weighed by a softmax of their products over the "
-        "square root of the width. Users report that 4e-4 diverges and 2e-5 trains: 2e-5",
-        unknown="the adapters' initial values, weight decay",
+        read="CLIP ViT-L/14, adapters in blocks 8, 16 and 24: convolutions 1024-64-1024 with ReLU, "
+        "dropout 0.1 and a factor of 0.1; Haar bands with GroupNorm, attention of 8 heads within "
+        "and between bands, a perceptron, the inverse, a gate that begins at zero; 16.93 million "
+        "parameters each. 8 context tokens that look at the patches (12 heads, 7.1 million "
+        "parameters), patches that look at the texts. Logits: cosines of class token and of guided "
+        "patches with the texts. In the public code, which scores alone: adapters beside the "
+        "perceptron of their block; 128 groups over all bands of an image; between bands first; "
+        "layer norms behind the sums, ReLU; patches look at texts with 12 heads and a perceptron; "
+        "the class token passes the frequency part by",
+        inferred="users report that 4e-4 diverges and 2e-5 trains: 2e-5",
+        unknown="weight decay, and whatever else only training has; the new layers' initial values "
+        "are PyTorch's",
         without="with no weights of CLIP ViT-L/14 it learns from scratch, for which the assembly "
         "fatformer-small is made",
     )
@@ -52,7 +54,7 @@ class FatFormer(OnClip):
     text_width: int = Field(default=768, ge=1)
     """Width of the text tower, which must be ``dim``."""
     text_heads: int = Field(default=12, ge=1)
-    """Its attention heads, and those with which the context looks at patches."""
+    """Its attention heads, and those with which context and patches, patches and texts meet."""
     adapters: int = Field(default=3, ge=1)
     """Adapters, evenly spaced over the blocks; ``layers`` must be a multiple of it."""
     adapter_width: int = Field(default=64, ge=1)
@@ -62,7 +64,7 @@ class FatFormer(OnClip):
     context: int = Field(default=8, ge=1, le=64)
     """M: learned vectors before the name of a class."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Between both convolutions of an adapter."""
+    """In an adapter: between both convolutions, behind attention and in the perceptron."""
     scale: float = Field(default=0.1, gt=0)
     """Factor of what an adapter's convolutions add."""
 
@@ -101,7 +103,7 @@ class FatFormer(OnClip):
             hidden=self.adapter_width,
             heads=self.adapter_heads,
             context=self.context,
-            enhancer_heads=self.text_heads,
+            language_heads=self.text_heads,
             dropout=self.dropout,
             scale=self.scale,
         )

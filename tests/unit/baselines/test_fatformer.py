@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mfclip.errors import RecipeError
 from mfclip.parts import BuildContext
-from mfclip_baselines.fatformer import haar, interact, inverse_haar
+from mfclip_baselines.fatformer import FrequencyPart, TextGuidedInteractor, haar, inverse_haar
 from mfclip_baselines.schemas.fatformer import FatFormer
 
 from .conftest import clip_file, learns
@@ -50,7 +50,8 @@ def test_adapters_and_enhancer_are_as_large_as_published():
         network = FatFormer().build(BuildContext())
     counts = [sum(p.numel() for p in adapter.parameters()) for adapter in network.adapters]
     assert [round(count / 1e6, 2) for count in counts] == [16.93] * 3
-    assert round(sum(p.numel() for p in network.enhancer.parameters()) / 1e6, 1) == 7.1
+    for language in (network.enhancer, network.interactor):
+        assert round(sum(p.numel() for p in language.parameters()) / 1e6, 1) == 7.1
     assert [number for number in range(1, 25) if number % network.every == 0] == [8, 16, 24]
 
 
@@ -65,13 +66,90 @@ def test_a_gate_of_zero_lets_no_frequency_through():
     assert changed[:, 1:].abs().max() > 0
 
 
+def attention_in_numpy(layer, x, seen):
+    """Of one sequence: what PyTorch's layer says, head by head, then the sum normalised."""
+    own, width = layer.attention, x.shape[1]
+    weights = np.split(own.in_proj_weight.detach().numpy(), 3)
+    biases = np.split(own.in_proj_bias.detach().numpy(), 3)
+    q, k, v = (y @ w.T + b for y, w, b in zip((x, seen, seen), weights, biases, strict=True))
+    read, per_head = np.zeros_like(x), width // own.num_heads
+    for start in range(0, width, per_head):
+        head = slice(start, start + per_head)
+        shares = np.exp(q[:, head] @ k[:, head].T / np.sqrt(per_head))
+        read[:, head] = shares / shares.sum(1, keepdims=True) @ v[:, head]
+    out = own.out_proj
+    return normalised_in_numpy(x + read @ out.weight.detach().numpy().T + out.bias.detach().numpy())
+
+
+def perceptron_in_numpy(layer, x):
+    first, last = (
+        (one.weight.detach().numpy(), one.bias.detach().numpy())
+        for one in (layer.layers[0], layer.layers[3])
+    )
+    hidden = np.maximum(x @ first[0].T + first[1], 0)
+    return normalised_in_numpy(x + hidden @ last[0].T + last[1])
+
+
+def normalised_in_numpy(x):
+    centred = x - x.mean(-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+
+
 def test_the_interactor_in_numpy():
+    torch.manual_seed(0)
     patches, texts = torch.randn(2, 5, 8).double(), torch.randn(2, 2, 8).double()
+    layer = TextGuidedInteractor(8, 2).double().eval()
     for image in range(2):
         p, t = patches[image].numpy(), texts[image].numpy()
-        weights = np.exp(p @ t.T / np.sqrt(8))
-        weights /= weights.sum(1, keepdims=True)
-        np.testing.assert_allclose(interact(patches, texts)[image].numpy(), p + weights @ t)
+        expected = perceptron_in_numpy(layer.perceptron, attention_in_numpy(layer.attention, p, t))
+        np.testing.assert_allclose(layer(patches, texts)[image].detach().numpy(), expected)
+
+
+def test_the_frequency_part_in_numpy():
+    """Image by image: bands normalised together, between bands place by place, within bands."""
+    torch.manual_seed(0)
+    tokens = torch.randn(2, 16, 8).double()
+    part = FrequencyPart(8, 2, 0.1).double().eval()
+    found = part(tokens).detach()
+    for image in range(2):
+        bands = haar(tokens[image : image + 1].mT.reshape(1, 8, 4, 4))[0].numpy()  # (4, w, 2, 2)
+        places = np.moveaxis(bands, 1, -1).reshape(4, 4, 8)  # eight groups: one a channel
+        places = places - places.mean((0, 1))
+        places = places / np.sqrt((places**2).mean((0, 1)) + 1e-5)
+        places = np.stack(
+            [attention_in_numpy(part.between, p, p) for p in places.swapaxes(0, 1)], 1
+        )
+        rows = [
+            perceptron_in_numpy(part.perceptron, attention_in_numpy(part.within, r, r))
+            for r in places
+        ]
+        maps = torch.from_numpy(np.moveaxis(np.stack(rows), -1, 1).reshape(1, 4, 8, 2, 2))
+        expected = inverse_haar(maps)[0].flatten(1).T
+        torch.testing.assert_close(found[image], expected)
+
+
+def test_a_weak_band_stays_weak_beside_the_others():
+    """Smooth maps have little in their high bands, and normalising is to leave it so."""
+    smooth = torch.linspace(0, 1, 8).expand(8, 8) + torch.linspace(0, 1, 8)[:, None]
+    maps = smooth.expand(1, 4, 8, 8) * torch.tensor([1.0, 2, 3, 4])[:, None, None]
+    seen = []
+    part = FrequencyPart(4, 2, 0.0)
+    part.between.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    part(maps.flatten(2).mT)
+    energy = (seen[0] - seen[0].mean((0, 1))).pow(2).mean((0, 2))
+    assert energy[0] > 10 * energy[1:].max()
+
+
+def test_an_adapter_reads_what_its_block_attends_to(images):
+    """Beside the perceptron: with an adapter that adds nothing, the block is CLIP's own."""
+    network = built().eval()
+    plain = network._tokens(images)
+    for adapter in network.adapters:
+        adapter.register_forward_hook(lambda _, given, made: torch.zeros_like(given[0]))
+    tower = network.clip.visual
+    x = tower.transformer(tower._embeds(network.normalise(images)))
+    torch.testing.assert_close(network._tokens(images), tower.ln_post(x) @ tower.proj)
+    assert (plain - network._tokens(images)).abs().max() > 1e-3
 
 
 def test_everything_learns_from_scratch(images):
