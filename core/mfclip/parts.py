@@ -329,7 +329,8 @@ class Input(Part):
     """Whether what it makes is kept on disk; not worth it where making is as fast as reading."""
     photo: ClassVar[bool] = False
     """Whether it is a picture beside the image, (3, h, w), uint8, that comes to the detector's size
-    as the image does, re-encoding included. Other maps are resized bilinear, and no more."""
+    as the image does, re-encoding included, and is corrupted with it where the recipe augments.
+    Other maps are resized bilinear, and no more."""
     version: ClassVar[int] = 1
     """Raise it where the same settings make something else than before."""
 

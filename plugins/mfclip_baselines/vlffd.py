@@ -6,7 +6,7 @@ Shape letters: B images, R regions, K sentences, d the width of the embedding. I
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from open_clip.model import CustomTextCLIP
 from torch import Tensor, nn
 from torch.nn import functional
@@ -64,11 +64,16 @@ def regions(height: int, width: int) -> Float[Tensor, "r height width"]:
 
 def drawn_regions(mask: Masks) -> Int[Tensor, " batch"]:
     """One at random out of those in which something was changed; else the whole face."""
-    maps = regions(*mask.shape[-2:]).to(mask)
-    shares = torch.einsum("bhw,rhw->br", mask[:, 0], maps) / maps.sum((1, 2))
-    possible = shares > LEAST
+    possible = changed_regions(mask)
     possible[:, -1] = True
     return torch.multinomial(possible.float(), 1)[:, 0]
+
+
+def changed_regions(mask: Masks) -> Bool[Tensor, "batch r"]:
+    """Whether enough of each was changed."""
+    maps = regions(*mask.shape[-2:]).to(mask)
+    shares: Tensor = torch.einsum("bhw,rhw->br", mask[:, 0], maps) / maps.sum((1, 2))
+    return shares > LEAST
 
 
 def mixed(fake: Photos, real: Photos, mask: Masks, region: Int[Tensor, " batch"]) -> Photos:
@@ -129,11 +134,12 @@ def fine_part(
 ) -> tuple[Photos, Int[Tensor, " batch"]]:
     """PFIG: images that are changed in one region, and which of ``FINE`` says so, from 1.
 
-    A fake whose photo is known is mixed with it. Any other image is blended with a jittered copy of
-    itself, which makes a real one a fake; but half of the reals, drawn at random, stay as they are
-    and have the number 0.
+    A fake whose photo is known, and which differs from it somewhere, is mixed with it. Any other
+    image is blended with a jittered copy of itself, which makes a real one a fake; but half of the
+    reals, drawn at random, stay as they are and have the number 0.
     """
-    paired = ((label == FAKE) & (known[:, 0] > 0))[:, None, None, None]
+    differs = changed_regions(mask).any(1)
+    paired = ((label == FAKE) & (known[:, 0] > 0) & differs)[:, None, None, None]
     fake = torch.where(paired, images, jittered(images))
     real = torch.where(paired, photo, images)
     mask = torch.where(paired, mask, torch.ones_like(mask))

@@ -42,6 +42,7 @@ class Augmenter:
         seed: int,
         epoch: int,
         named: Mapping[str, Sequence[Tensor]] | None = None,
+        photos: frozenset[str] = frozenset(),
     ) -> tuple[list[UInt8[Tensor, "*frames 3 height width"]], dict[str, list[Tensor]]]:
         """The images of a batch, each changed in its own way; those that go in stay as they are.
 
@@ -49,27 +50,30 @@ class Augmenter:
         image that it was made of.
         All frames of a clip are changed alike: one crop, one corruption and one draw of its noise.
         ``named`` are inputs beside the images: maps (c, h, w) are cropped and mirrored with their
-        image and never corrupted, vectors are left alone.
+        image and never corrupted, vectors are left alone. Those among them that are ``photos``,
+        such as the one that a fake was made from, go through all that their image does: else what
+        a corruption did would pass for forgery.
         """
         changed: list[Tensor] = []
         beside: dict[str, list[Tensor]] = {name: [] for name in named or {}}
         for place, key in enumerate(keys):
-            maps = [values[place] for values in (named or {}).values()]
+            maps = {name: values[place] for name, values in (named or {}).items()}
             image, turn = images[place], self.settings.turn(epoch, key)
             if turn or self.settings.variants is None:
                 draw = np.random.default_rng((seed, turn, key))
-                image, maps = self._change(image, maps, draw)
+                image, maps = self._change(image, maps, photos, draw)
             changed.append(image)
-            for found, one in zip(beside.values(), maps, strict=True):
-                found.append(one)
+            for name, one in maps.items():
+                beside[name].append(one)
         return changed, beside
 
     def _change(
         self,
         image: UInt8[Tensor, "*frames 3 height width"],
-        maps: list[Tensor],
+        maps: Mapping[str, Tensor],
+        photos: frozenset[str],
         draw: np.random.Generator,
-    ) -> tuple[UInt8[Tensor, "*frames 3 rows columns"], list[Tensor]]:
+    ) -> tuple[UInt8[Tensor, "*frames 3 rows columns"], dict[str, Tensor]]:
         # Everything is drawn every time, so that one setting does not shift what another draws.
         keep, down, right, mirrored, corrupted = draw.random(5)
         which, level = draw.random(2)
@@ -81,12 +85,17 @@ class Augmenter:
             part = _cropped(one, 1 - self.settings.crop * keep, down, right)
             return part.flip(-1) if mirrored < self.settings.mirror else part
 
-        image = moved(image)
+        image, maps = moved(image), {name: moved(one) for name, one in maps.items()}
         if self._corruptions and corrupted < self.settings.corrupted:
             corruption = self._corruptions[int(which * len(self._corruptions))]
             strength = 1 + int(level * self.settings.strongest)
-            image = by_frame(lambda frame: corruption(frame, strength, noise), image)
-        return image, [moved(one) for one in maps]
+
+            def worsened(one: Tensor) -> Tensor:
+                return by_frame(lambda frame: corruption(frame, strength, noise), one)
+
+            image = worsened(image)
+            maps = {name: worsened(one) if name in photos else one for name, one in maps.items()}
+        return image, maps
 
 
 def make_augmenter(settings: AugmentationSettings, context: BuildContext) -> Augmenter | None:

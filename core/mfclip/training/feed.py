@@ -72,7 +72,8 @@ class Feed:
         if self.augment is None:
             return images, named
         keys = [self._keys[row] for row in forged.rows]
-        return self.augment(images, keys, self.seed, epoch, named)
+        photos = self.preprocessor.inputs.photos
+        return self.augment(images, keys, self.seed, epoch, named, photos)
 
     @cached_property
     def _keys(self) -> list[int]:

@@ -111,6 +111,16 @@ def test_without_photos_images_are_blended_with_a_copy_of_themselves(photos):
     assert made > 2
 
 
+def test_a_fake_that_differs_nowhere_is_not_its_photo_called_changed(photos):
+    """Its mask is empty: mixed by it, the fine image would be the photo with a fake's sentence."""
+    label, empty, known = torch.tensor([1, 1]), torch.zeros(2, 1, 64, 64), torch.ones(2, 1)
+    for _ in range(10):
+        images, sentence = fine_part(photos.flip(3), label, photos, empty, known)
+        assert (sentence > 0).all()
+        assert (images - photos).abs().mean((1, 2, 3)).min() > 1e-3
+        assert (images - photos.flip(3)).abs().mean((1, 2, 3)).min() > 1e-4
+
+
 def outputs_of(network, images):
     torch.manual_seed(1)
     mask = torch.ones(len(images), 1, 64, 64)

@@ -94,6 +94,19 @@ def test_an_image_changes_alike_whatever_is_beside_it_and_anew_in_each_epoch():
         )
 
 
+def test_photos_beside_the_images_go_through_all_that_those_do_and_maps_do_not():
+    images = batch(range(12)).images
+    maps = [image[:1].float() for image in images]
+    settings = AugmentationSettings(mirror=0.5, crop=0.3, corrupted=1.0, corruptions=(Noise(),))
+    augment = make_augmenter(settings, CONTEXT)
+    named = {"photo": images, "map": maps}
+    found, beside = augment(images, range(12), 0, 0, named, frozenset({"photo"}))
+    assert same(beside["photo"], found)
+    plain = make_augmenter(AugmentationSettings(mirror=0.5, crop=0.3), CONTEXT)
+    assert same(beside["map"], [image[:1].float() for image in plain(images, range(12), 0, 0)[0]])
+    assert not same(found, plain(images, range(12), 0, 0)[0])
+
+
 def test_images_that_go_in_stay_as_they_are():
     given = batch(range(10))
     before = [image.clone() for image in given.images]
