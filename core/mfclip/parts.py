@@ -130,6 +130,13 @@ class Part(BaseModel):
         """What does not fit, found without loading torch; nothing where all is well."""
         return ()
 
+    def remarks(self, context: BuildContext) -> Iterable[str]:
+        """What to know before it is trained: what it does without something that it would use.
+
+        A sentence each, found without loading torch.
+        """
+        return ()
+
     @abstractmethod
     def build(self, context: BuildContext) -> Any:
         """Make the working object. May import torch and whatever :attr:`modules` names."""

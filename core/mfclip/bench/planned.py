@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mfclip.bench.cells import Cell
 from mfclip.bench.grid import Grid, manifest_file
+from mfclip.building.remarks import remarks
 from mfclip.data.kind_folds import kind_folds
 from mfclip.errors import MfclipError, in_one_line
 from mfclip.recipe.candidates import candidates_of
@@ -41,12 +42,18 @@ def planned(grid: Grid, plugins: Plugins) -> Iterator[str]:
         f"{counted(len(grid.cells), 'cell')}, {counted(trainings, 'training')} to do; "
         f"{counted(tests, 'test image')} each"
     )
-    for note in grid.protocol.notes:
+    for note in (*grid.protocol.notes, *remarks_on(grid)):
         yield f"note: {note}"
     for name, changes in changed.items():
         yield f"changed: {name}: {'; '.join(changes)}"
     for name, reason in grid.failures().items():
         yield f"failed: {name}: {reason}"
+
+
+def remarks_on(grid: Grid) -> Iterator[str]:
+    """What to know of its detectors before any of them is trained."""
+    for one in grid.candidates:
+        yield from (f"{one.name}: {text}" for text in remarks(one.recipe, grid.manifest))
 
 
 def trainings_of(cell: Cell, grid: Grid, plugins: Plugins) -> int:

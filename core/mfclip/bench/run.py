@@ -13,6 +13,7 @@ from mfclip.bench.drawings import PAINTER, painter
 from mfclip.bench.engine import Engine
 from mfclip.bench.grid import Grid, holding_seeds, make_grid, require_unchanged, run_grid
 from mfclip.bench.helpers import Helper, run_grid_with
+from mfclip.bench.planned import remarks_on
 from mfclip.bench.protocols import Options, make_protocol
 from mfclip.bench.record import BenchRecord, CellFacts, DetectorCost
 from mfclip.bench.scoring import conditions_of, read_scored, score_grid
@@ -118,6 +119,8 @@ def run(
         require_unchanged(grid, restart=restart)
         if any(cell.state() != "finished" for cell in grid.cells):
             check_data(grid, events)
+            for text in remarks_on(grid):
+                events.note(text)
         if helpers:
             run_grid_with(grid, helpers, events.stage, restart=restart)
         else:

@@ -41,6 +41,12 @@ def names_of(sets: Sequence[str], every: bool, registry: Registry) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def without(names: Sequence[str], given: Iterable[Source]) -> list[str]:
+    """The assemblies that no detector named by hand stands for, as itself or as its small one."""
+    taken = {one.assembly.removesuffix(SMALL) for one in given}
+    return [name for name in names if name.removesuffix(SMALL) not in taken]
+
+
 def read_systems(
     names: Iterable[str],
     base: Sequence[Path],
@@ -49,8 +55,9 @@ def read_systems(
     registry: Registry,
     *,
     small: bool,
+    own: Sequence[Candidate] = (),
 ) -> tuple[list[Candidate], Absent]:
-    """Each assembly on the one recipe, and what cannot be read with the reason.
+    """``own``, each assembly on the one recipe, and what cannot be read with the reason.
 
     ``small`` takes the small variant of each where there is one.
 
@@ -66,7 +73,7 @@ def read_systems(
             f"sets of systems need one --recipe to start from, got {len(base)}: give the recipe "
             "with the data and the training"
         )
-    found: list[Candidate] = []
+    found = list(own)
     absent: Absent = {}
     for name in names:
         chosen = f"{name}{SMALL}" if small and f"{name}{SMALL}" in registry.assemblies else name

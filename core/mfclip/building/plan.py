@@ -10,12 +10,12 @@ import torch
 
 from mfclip.building.events import BuildEvents
 from mfclip.building.reading import read_data
+from mfclip.building.remarks import remarks
 from mfclip.bundle.limits import within_reason
 from mfclip.data.audit import Audit, audit
 from mfclip.data.audit.refusal import require_sound
 from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.manifest import Manifest
-from mfclip.data.pairs import COUNTERPART, told
 from mfclip.data.prompts import PromptTable
 from mfclip.data.protocols import PromptRenderer, Tokenises
 from mfclip.data.videos import SHARED, columns_of, require_videos
@@ -57,6 +57,8 @@ def make_plan(
     Raises :class:`mfclip.data.audit.refusal.DataRefused` with every error of the data check.
     """
     manifest, checked = _read_data(recipe, events, check=check)
+    for text in remarks(recipe, manifest) if check else ():
+        events.note(text)
     prompts = prompt_table(recipe, manifest)
     events.stage("Assembling the detector")
     detector, costs = assembled(recipe, prompts, count=check)
@@ -114,15 +116,7 @@ def _read_data(
     )
     events.audit(checked)
     require_sound(checked, recipe.data.findings)
-    _tell_pairs(recipe, manifest, events)
     return manifest, checked
-
-
-def _tell_pairs(recipe: Recipe, manifest: Manifest, events: BuildEvents) -> None:
-    """How many training fakes have the photo that some inputs are made of."""
-    names = [part.name for part in recipe.input or () if COUNTERPART in part.columns]
-    if names and recipe.training is not None:
-        events.note(told(manifest.of_split("train"), names))
 
 
 def prompt_table(recipe: Recipe, manifest: Manifest | None) -> PromptTable | None:

@@ -29,8 +29,8 @@ def candidates_of(
     asked: Asked, settings: list[str], plugins: Plugins, catalogue: Catalogue
 ) -> tuple[str, list[Candidate], Absent]:
     """The title of an ablation, the detectors, and what was asked for and is not there."""
-    from mfclip.bench.detectors import read_candidates, read_variants, require_apart, sources
-    from mfclip.bench.systems import ALL, names_of, read_systems
+    from mfclip.bench.detectors import read_candidates, read_variants, sources
+    from mfclip.bench.systems import ALL, names_of, read_systems, without
 
     listed = [one for one in asked.detectors if one != ALL]
     names = names_of(asked.systems, len(listed) < len(asked.detectors), catalogue)
@@ -45,14 +45,13 @@ def candidates_of(
         return *read_variants(*known), {}
     if asked.only:
         raise UsageError("--only names variants of an ablation: give its file with --variants")
+    by_hand = bool(listed) or not names
+    given = sources(asked.recipes, listed) if by_hand else []
+    own = read_candidates(given, settings, plugins, catalogue) if by_hand else []
+    names = without(names, given)
     if not names:
-        found = sources(asked.recipes, asked.detectors)
-        return "", read_candidates(found, settings, plugins, catalogue), {}
-    candidates, absent = read_systems(
-        names, asked.recipes, settings, plugins, catalogue, small=asked.small
+        return "", own, {}
+    found, absent = read_systems(
+        names, asked.recipes, settings, plugins, catalogue, small=asked.small, own=own
     )
-    if listed:
-        own = read_candidates(sources(asked.recipes, listed), settings, plugins, catalogue)
-        candidates = [*own, *candidates]
-        require_apart(candidates)
-    return "", candidates, absent
+    return "", found, absent

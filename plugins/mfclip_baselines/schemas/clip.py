@@ -62,6 +62,14 @@ class OnClip(Detector):
                 "change it or preprocessing.size",
             )
 
+    def remarks(self, context: BuildContext) -> Iterable[str]:
+        """That there are no weights to begin with."""
+        if self.weights is None:
+            yield (
+                "weights names none of CLIP, so both towers are trained from scratch, "
+                f"{self.layers} and {self.text_layers} blocks; `mfclip weights list` has some"
+            )
+
     def towers(self, context: BuildContext) -> CustomTextCLIP:
         """Both towers, random or with the weights of the file.
 

@@ -39,10 +39,12 @@ class DdVqa(Detector):
         "pull real and fake apart; 14,782 questions and answers on 2,968 frames of FaceForensics++",
         inferred="questions and answers made from labels; the label read off a head on the "
         "question's first token, or off the likelihood of both answers; contrast by label, without "
-        "a queue, at a temperature of 0.07 and a width of 256, as of BLIP",
+        "a queue, at a temperature of 0.07 and a width of 256, as of BLIP; the step after it, in "
+        "which an existing detector gets the learned features, is not here",
         unknown="width of the projections, queue, weights (1), schedule",
         supervision="labels of several levels; answers that people wrote are not read",
-        without="with labels of one level only the first question is asked",
+        without="where labels have one level, the answers to the further questions say no more than "
+        "that: of what made a fake, that it is not known",
     )
     reads: ClassVar[frozenset[str]] = frozenset({"label", "tokens"})
     gives: ClassVar[frozenset[OutputName]] = frozenset({"logits", _ANSWER, _IMAGE, _TEXT})

@@ -20,6 +20,7 @@ from mfclip.data.manifest import Manifest, read_manifest
 from mfclip.errors import DataError, UsageError
 from mfclip.plugins.discovery import discover
 from mfclip.recipe.registry import read_registry
+from mfclip_vision.parts import Cvit
 
 from .conftest import REAL, data, rows
 
@@ -365,3 +366,9 @@ def test_the_plan_tells_of_folds_that_the_data_do_not_allow(lay, plugins):
     lines = list(planned(lay("cross-forgery", FOLDS, (0,)), plugins))
     assert all("cannot be trained: DataError" in line for line in lines[:4])
     assert "4 cells, 0 trainings to do; 10 test images each" in lines
+
+
+def test_the_plan_tells_what_to_know_of_each_detector(lay, plugins, monkeypatch):
+    monkeypatch.setattr(Cvit, "remarks", lambda *_: ["learns by heart"])
+    lines = list(planned(lay("robustness", "", (0,)), plugins))
+    assert "note: cvit-small: vision: cvit: learns by heart" in lines

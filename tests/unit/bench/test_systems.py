@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mfclip.bench.systems import names_of, read_systems
+from mfclip.cli.bench_detectors import Asked, candidates_of
 from mfclip.errors import RecipeError, UsageError
 from mfclip.plugins.discovery import discover
 from mfclip.recipe.registry import read_registry
@@ -77,6 +78,19 @@ def test_all_are_the_assemblies_but_small_variants(known):
     names = names_of([], True, registry)
     assert {"cvit-wide", "mfclip", "clip"} <= {*names}
     assert {name.removesuffix("-small") for name in registry.assemblies} == {*names}
+
+
+def test_a_detector_named_by_hand_stands_in_the_place_of_the_sets(base, known):
+    plugins, registry = known
+    for named in ("mine=clip-small training.epochs=3", "mine=clip"):
+        asked = Asked(base, [named], None, [], ["mine"], True)
+        _, found, absent = candidates_of(asked, [], plugins, registry)
+        assert [one.name for one in found] == ["mine", "cvit-small"]
+        assert found[0].recipe.assembly == named.removeprefix("mine=").split()[0]
+        assert sorted(absent) == ["cvit-wide", "gone"]
+    everything = [f"{name}={name}" for name in ("cvit", "clip")]
+    asked = Asked(base, everything, None, [], ["mine"], False)
+    assert [one.name for one in candidates_of(asked, [], plugins, registry)[1]] == ["cvit", "clip"]
 
 
 def test_several_sets_name_each_system_once(known):
