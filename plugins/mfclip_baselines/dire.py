@@ -68,7 +68,7 @@ class Dire(nn.Module):
     def __init__(self, weights: Path | WeightName | None = None, *, model: str) -> None:
         super().__init__()
         self.normalise = Normalise(*IMAGENET)
-        self.network = backbone(model, weights=weights, num_classes=2)
+        self.network = backbone(model, weights=weights, num_classes=2, zero_init_last=False)
 
     def forward(
         self,

@@ -20,7 +20,7 @@ from mfclip_baselines.output_names import FOCUS_EDGES as EDGES
 from mfclip_baselines.output_names import FOCUS_MAP as MAP
 from mfclip_baselines.output_names import FOCUS_RGB as RGB
 from mfclip_baselines.reductions import masked_mean
-from mfclip_baselines.transformer import embedded, through
+from mfclip_baselines.transformer import class_attention, embedded
 
 
 class Focus(nn.Module):
@@ -81,10 +81,11 @@ class Stream(nn.Module):
     ) -> tuple[Float[Tensor, "batch 2"], Float[Tensor, "batch 1 g g"]]:
         """Logits and the map. Features are multiplied by 1 - ``hidden``."""
         tokens = embedded(self.network, self.normalise(images))
-        last = len(self.network.blocks)
-        after, scores = through(self.network, tokens, (last,), rows=1)
-        attention = scores[:, 0, 1:].softmax(-1)  # (B, P), of the class token
-        features = self.network.norm(after[-1])[:, 1:].mT.reshape(
+        *early, last = self.network.blocks
+        for block in early:
+            tokens = block(tokens)
+        attention = class_attention(last, tokens)  # (B, P)
+        features = self.network.norm(last(tokens))[:, 1:].mT.reshape(
             len(images), -1, self.side, self.side
         )
         if hidden is not None:

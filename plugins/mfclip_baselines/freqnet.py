@@ -37,7 +37,7 @@ class FreqNet(nn.Module):
             nn.MaxPool2d(3, stride=2, padding=1),
         )
         self.deep = nn.Sequential(FrequencyStage(256, 256), FrequencyStage(256, 256, stride=2))
-        resnet: Any = backbone("resnet50", weights=weights, num_classes=0)
+        resnet: Any = backbone("resnet50", weights=weights, num_classes=0, zero_init_last=False)
         self.layer1: nn.Module = resnet.layer1
         self.layer2: nn.Module = resnet.layer2
         self.head = nn.Linear(512, 1)

@@ -36,8 +36,30 @@ def through(
     return after, torch.stack(scores).mean(0)
 
 
+def class_attention(block: Any, tokens: Tokens) -> Float[Tensor, "batch patches"]:
+    """What the class token reads of each patch in a block: the mean of its heads, which sums to 1.
+
+    As shares of the patches alone; what it reads of itself is left out.
+    """
+    batch, count, _ = tokens.shape
+    query, key = (
+        one.reshape(batch, count, block.attn.num_heads, -1) for one in _read(block, tokens)
+    )
+    products = torch.einsum("bhd,bphd->bhp", query[:, 0], key[:, 1:])
+    shares: Tensor = (products * block.attn.scale).softmax(-1).mean(1)
+    return shares
+
+
 def _scores(block: Any, tokens: Tokens, rows: int | None) -> Float[Tensor, "batch rows tokens"]:
     """The mean of products over heads is the product over the whole width, by the heads."""
+    query, key = _read(block, tokens)
+    scale = block.attn.scale / block.attn.num_heads
+    scores: Tensor = query[:, :rows] @ key.mT * scale
+    return scores
+
+
+def _read(block: Any, tokens: Tokens) -> tuple[Tokens, Tokens]:
+    """Queries and keys of a block, all heads side by side."""
     attention, width = block.attn, tokens.shape[-1]
     bias = attention.qkv.bias
     query, key = functional.linear(
@@ -45,5 +67,4 @@ def _scores(block: Any, tokens: Tokens, rows: int | None) -> Float[Tensor, "batc
         attention.qkv.weight[: 2 * width],
         None if bias is None else bias[: 2 * width],
     ).chunk(2, -1)
-    scores: Tensor = query[:, :rows] @ key.mT * (attention.scale / attention.num_heads)
-    return scores
+    return query, key

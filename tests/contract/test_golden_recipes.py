@@ -44,6 +44,7 @@ ADDED: dict[str, str] = {
     "augmentation.pseudo_fakes": "none",
     "training.sampling": "shuffled, as always",
     "training.optimiser": "Adam, as always",
+    "training.momentum": "0.9 with SGD, as always",
     "training.schedule": "steps, as always",
     "training.warmup_epochs": "none",
     "training.average": "the weights themselves",
@@ -78,6 +79,7 @@ PROBE = (
     "their patches too, and whitens them; see CHANGELOG.md"
 )
 PAIR = "a member of the assembly clip-pair read all twelve blocks; it reads what clip-probe reads"
+THEIRS = "the assemblies cevit and m2tr have settings of their authors that were not known before"
 MOVED = {
     "head.normalise: was True, is False": "0.1 L2-normalised X_v before a bare linear layer, which "
     "is neither the paper's head nor the published code's and hardly learns; see CHANGELOG.md",
@@ -99,8 +101,12 @@ MOVED = {
     **{f"input.0.read.{place}: was {place + 1}, is 'not there'": PAIR for place in range(6, 12)},
     "detector.member.1.length: was 18432, is 9216": PAIR,
     "detector.member.1.erase_groups: was 0, is 16": PAIR,
+    "training.momentum: was 0.9, is 0.0": THEIRS,
+    "training.epochs: was 30, is 300": THEIRS,
+    "training.patience: was 'not there', is 5": THEIRS,
+    "detector.drop_rate: was 0.2, is 0.5": THEIRS,
 }
-"""The two things in which an assembly is not what it was, and why. Filled-in recipes, and so all
+"""The things in which an assembly is not what it was, and why. Filled-in recipes, and so all
 bundles, name their head and what they read, and keep it."""
 RENAME = "a part's meaning changed: give it a new name"
 

@@ -108,7 +108,9 @@ class TrainingSettings(Settings):
     many of every group and label, the rare ones more than once."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     """``adam``: weight decay is part of the gradient. ``adamw``: it is apart from the moments.
-    ``sgd``: with momentum 0.9."""
+    ``sgd``: with ``momentum``."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """How much of its last step ``sgd`` takes again; the others have moments of their own."""
     average: float = Field(default=0.0, ge=0, lt=1)
     """Validate and keep an exponential moving average of the weights with this decay, such as
     0.999, in place of the weights themselves. 0: no average."""

@@ -14,11 +14,10 @@ from mfclip.recipe.settings import TrainingSettings
 
 Optimiser = torch.optim.Optimizer
 
-MOMENTUM = 0.9
-OPTIMISERS: dict[str, Callable[..., Optimiser]] = {
+OPTIMISERS: dict[str, type[Optimiser]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
-    "sgd": lambda groups, **rest: torch.optim.SGD(groups, momentum=MOMENTUM, **rest),
+    "sgd": torch.optim.SGD,
 }
 """What ``training.optimiser`` names."""
 
@@ -45,13 +44,18 @@ def make_optimiser(module: nn.Module, settings: TrainingSettings) -> Optimiser:
     factors = _factors(module, parameters)
     for name, parameter in parameters.items():
         groups.setdefault(factors[name], []).append(parameter)
-    make = OPTIMISERS[settings.optimiser]
+    make: Callable[..., Optimiser] = OPTIMISERS[settings.optimiser]
+    own_terms = {"momentum": settings.momentum} if settings.optimiser == "sgd" else {}
     described = [
         {"params": own, "rate": rate, "weight_decay": settings.weight_decay * decay}
         for (rate, decay), own in groups.items()
     ]
     optimiser = make(
-        described, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        described,
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+        **own_terms,
     )
     set_learning_rate(optimiser, settings.learning_rate)
     return optimiser

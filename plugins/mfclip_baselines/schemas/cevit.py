@@ -29,8 +29,9 @@ class Cevit(OnTimm):
         "detection, ICIAP 2022 (arXiv 2107.02612)",
         read="both branches with their patches, widths and layers; 4 stages of encoders and "
         "cross-attention, 8 heads of 64, perceptrons of 2048, dropout 0.15; the two heads' logits "
-        "added; SGD at 0.01, weight decay 1e-7, a tenth of the rate after 15 epochs, batches of "
-        "16; binary cross-entropy in which fakes count as the share of reals says",
+        "added; SGD at 0.01 without momentum, weight decay 1e-7, a tenth of the rate after 15 "
+        "epochs, batches of 16, at most 300 epochs, stopped after 5 without a better one; binary "
+        "cross-entropy in which fakes count as the share of reals says",
         inferred="two logits, half of the one to either side; batches balanced by class stand for "
         "the weight of the fakes; ImageNet's mean and standard deviation",
         unknown="why the published network has 1025 and 17 positions where its branches have 2 "

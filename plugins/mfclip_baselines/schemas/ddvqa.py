@@ -43,8 +43,8 @@ class DdVqa(Detector):
         "which an existing detector gets the learned features, is not here",
         unknown="width of the projections, queue, weights (1), schedule",
         supervision="labels of several levels; answers that people wrote are not read",
-        without="where labels have one level, the answers to the further questions say no more than "
-        "that: of what made a fake, that it is not known",
+        without="where labels have one level, the answers to the further questions say no more "
+        "than that: of what made a fake, that it is not known",
     )
     reads: ClassVar[frozenset[str]] = frozenset({"label", "tokens"})
     gives: ClassVar[frozenset[OutputName]] = frozenset({"logits", _ANSWER, _IMAGE, _TEXT})

@@ -29,10 +29,10 @@ class M2tr(OnTimm):
         "ICMR 2022 (arXiv 2104.09770)",
         read="four blocks on the 32 channels at a quarter of 320 px; heads of patches s, s/2, s/4 "
         "and s/8; a learned complex filter; cross-modality attention; focal loss; SGD at 5e-4, "
-        "momentum 0.9, batches of 8, 20 epochs",
+        "momentum 0.9, batches of 8, 20 epochs, dropout of 0.5 before the classifier",
         inferred="two columns and softmax, where the public code has sigmoids on two outputs; the "
         "focal loss's gamma 2 (Lin et al. 2017)",
-        unknown="weight decay (1e-4), dropout before the classifier (0.2), the schedule",
+        unknown="weight decay (1e-4), the schedule",
         without="the terms of the paper on a mask of what was changed and on pairs of "
         "compressions are left out",
     )
@@ -42,7 +42,8 @@ class M2tr(OnTimm):
     depth: int = Field(default=4, ge=1)
     """Blocks."""
     drop_rate: float = Field(default=0.2, ge=0, lt=1)
-    """Share of the pooled features that are set to zero in training."""
+    """Share of the pooled features that are set to zero in training; its authors' 0.5 stands in the
+    assembly ``m2tr``."""
 
     def misfits(self, context: BuildContext) -> Iterable[Misfit]:
         """Weights that are not there, and images that cannot be cut into patches."""

@@ -56,7 +56,7 @@ def test_logits_are_the_maps_weighted_by_attention(network, images):
         qkv = block.attn.qkv(block.norm1(before)).unflatten(2, (3, 2, 12))
         query, key, _ = qkv.permute(2, 0, 3, 1, 4)
         scores = torch.einsum("bhd,bhpd->bhp", query[:, :, 0], key[:, :, 1:]) / 12**0.5
-        attention = scores.mean(1).softmax(-1)
+        attention = scores.softmax(-1).mean(1)
         features = net.forward_features(stream.normalise(images))[:, 1:]
         weight, bias = stream.propose.weight[:, :, 0, 0], stream.propose.bias
         places = features @ weight.T + bias

@@ -33,6 +33,20 @@ def take_steps(module, adam, count, seed=0):
         adam.zero_grad(set_to_none=True)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd_takes_as_much_of_its_last_step_again_as_it_is_told(momentum):
+    parameter = nn.Parameter(torch.tensor([1.0, -2.0]))
+    settings = TrainingSettings(
+        optimiser="sgd", momentum=momentum, learning_rate=0.1, weight_decay=0.0
+    )
+    sgd = make_optimiser(nn.ParameterList([parameter]), settings)
+    for gradient in (1.0, 3.0):
+        parameter.grad = torch.full((2,), gradient)
+        sgd.step()
+    moved = 0.1 * 1 + 0.1 * (momentum * 1 + 3)
+    torch.testing.assert_close(parameter.detach(), torch.tensor([1.0, -2.0]) - moved)
+
+
 def test_a_step_is_the_papers_adam_with_decay_in_the_gradient():
     parameter = nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
     adam = make_optimiser(nn.ParameterList([parameter]), SETTINGS)
