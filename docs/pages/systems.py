@@ -15,6 +15,8 @@ from pages.markdown import page, prose, table
 from pages.origins import ORIGINS
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mfclip.recipe.model import Recipe
     from mfclip.recipe.registry import Assembly, Registry
 
@@ -56,11 +58,12 @@ def make() -> str:
         "what was *read* in its paper or in a description of it, what was *inferred* from that, "
         "and what is *unknown* and was chosen here. Only the first can be held against the "
         "authors.",
-        "Each row is the assembly of that name, with its authors' settings. Parameters are all of "
-        "them, those that only training uses included. GMAC are multiply-accumulates, in "
-        "thousands of millions, of scoring one image of the given side; text that is read once "
-        "for all images does not count. *Needs* is what training takes beside images; *without "
-        "that* is what the system does where the data lack it: see "
+        "Each row is the assembly of that name, with its authors' settings where they are known "
+        "(of `cvit` and `clip` with MFCLIP's, as its row says). Parameters are all of them, those "
+        "that only training uses included. GMAC are multiply-accumulates, in thousands of "
+        "millions, of scoring one image of the given side; text that is read once for all images "
+        "does not count, nor does what makes the maps that `dire` reads. *Needs* is what training "
+        "takes beside images; *without that* is what the system does where the data lack it: see "
         "[fakes and the photos they were made from]"
         "(../how-to/read-more-than-the-image.md#fakes-and-the-photos-they-were-made-from). "
         "[A benchmark](../how-to/run-a-benchmark.md#many-systems-at-once) of them all is one "
@@ -92,10 +95,7 @@ def _row(assembly: Assembly, recipe: Recipe) -> list[str]:
 
 
 def _cost(recipe: Recipe) -> tuple[str, str]:
-    """Millions of parameters, and GMAC of one image, counted on shapes where that works.
-
-    Two dashes where the network needs files that nobody has here, such as a diffusion model.
-    """
+    """Millions of parameters, and GMAC of one image, counted on shapes where that works."""
     import torch
 
     from mfclip.building.plan import prompt_table
@@ -103,22 +103,30 @@ def _cost(recipe: Recipe) -> tuple[str, str]:
     from mfclip.detector.cost import cost, outermost
     from mfclip.errors import MfclipError
 
+    prompts, beside = prompt_table(recipe, None), _beside(recipe)
     try:
-        prompts = prompt_table(recipe, None)
-        beside = recipe.preprocessor().example()
-        try:
-            with torch.device("meta"):
-                detector = assemble(recipe, prompts)
-            parts = cost(detector, recipe.preprocessing.size, 2, 1, beside)
-        except (MfclipError, NotImplementedError, RuntimeError):  # it looks at values
+        with torch.device("meta"):
             detector = assemble(recipe, prompts)
-            parts = cost(detector, recipe.preprocessing.size, 2, 1, beside)
-    except MfclipError as error:
-        print(f"{recipe.assembly}: no cost: {error}", file=sys.stderr)
-        return NONE, NONE
+        parts = cost(detector, recipe.preprocessing.size, 2, 1, beside)
+    except (MfclipError, NotImplementedError, RuntimeError):  # it looks at values
+        detector = assemble(recipe, prompts)
+        parts = cost(detector, recipe.preprocessing.size, 2, 1, beside)
     whole = outermost(parts)
     macs = sum(part.macs for part in whole if part.per == "image")
     return f"{sum(part.parameters for part in whole) / 1e6:.1f}", f"{macs / 1e9:.2f}"
+
+
+def _beside(recipe: Recipe) -> dict[str, Tensor]:
+    """What the network reads beside one image; an empty map where making one needs a file."""
+    import torch
+
+    from mfclip.errors import RecipeError
+
+    try:
+        return recipe.preprocessor().example()
+    except RecipeError:
+        side = recipe.preprocessing.size
+        return {one.name: torch.zeros(1, 3, side, side) for one in recipe.input or ()}
 
 
 if __name__ == "__main__":
