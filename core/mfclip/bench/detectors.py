@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from mfclip.recipe.model import Recipe
     from mfclip.recipe.registry import Registry
 
-ASSEMBLY = "assembly="
-"""How the override begins that ``--detector`` stands for."""
-
 
 @dataclass(frozen=True)
 class Source:
@@ -33,12 +30,6 @@ class Source:
     """Recipe file."""
     overrides: tuple[str, ...] = ()
     """``key=value`` texts of this detector alone."""
-
-    @property
-    def assembly(self) -> str:
-        """The one that ``--detector`` names; empty where a recipe file says."""
-        named = (text for text in self.overrides if text.startswith(ASSEMBLY))
-        return next(named, "").removeprefix(ASSEMBLY)
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ def _detector(text: str, base: Path) -> Source:
             f"--detector {text!r} should be NAME=ASSEMBLY, or 'NAME=ASSEMBLY KEY=VALUE …' in "
             "quotes, such as mfclip=mfclip-small"
         )
-    return Source(name.strip(), base, (f"{ASSEMBLY}{words[0]}", *words[1:]))
+    return Source(name.strip(), base, (f"assembly={words[0]}", *words[1:]))
 
 
 def read_candidates(

@@ -42,8 +42,8 @@ def names_of(sets: Sequence[str], every: bool, registry: Registry) -> list[str]:
 
 
 def without(names: Sequence[str], given: Iterable[Source]) -> list[str]:
-    """The assemblies that no detector named by hand stands for, as itself or as its small one."""
-    taken = {one.assembly.removesuffix(SMALL) for one in given}
+    """The assemblies that no detector named by hand is called like, or like the small one of."""
+    taken = {one.name.removesuffix(SMALL) for one in given}
     return [name for name in names if name.removesuffix(SMALL) not in taken]
 
 

@@ -80,16 +80,20 @@ def test_all_are_the_assemblies_but_small_variants(known):
     assert {name.removesuffix("-small") for name in registry.assemblies} == {*names}
 
 
-def test_a_detector_named_by_hand_stands_in_the_place_of_the_sets(base, known):
+def test_a_detector_called_like_one_of_a_set_stands_in_its_place(base, known):
     plugins, registry = known
-    for named in ("mine=clip-small training.epochs=3", "mine=clip"):
+    for named in ("clip=clip-small training.epochs=3", "clip-small=clip", "clip=cvit"):
         asked = Asked(base, [named], None, [], ["mine"], True)
         _, found, absent = candidates_of(asked, [], plugins, registry)
-        assert [one.name for one in found] == ["mine", "cvit-small"]
-        assert found[0].recipe.assembly == named.removeprefix("mine=").split()[0]
+        name, _, rest = named.partition("=")
+        assert [one.name for one in found] == [name, "cvit-small"]
+        assert found[0].recipe.assembly == rest.split()[0]
         assert sorted(absent) == ["cvit-wide", "gone"]
-    everything = [f"{name}={name}" for name in ("cvit", "clip")]
-    asked = Asked(base, everything, None, [], ["mine"], False)
+    beside = Asked(base, ["wild=clip-small training.epochs=3"], None, [], ["mine"], True)
+    names = [one.name for one in candidates_of(beside, [], plugins, registry)[1]]
+    assert names == ["wild", "cvit-small", "clip-small"]
+    both = [f"{name}={name}" for name in ("cvit", "clip")]
+    asked = Asked(base, both, None, [], ["mine"], False)
     assert [one.name for one in candidates_of(asked, [], plugins, registry)[1]] == ["cvit", "clip"]
 
 
