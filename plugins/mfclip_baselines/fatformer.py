@@ -140,35 +140,23 @@ class ForgeryAwareAdapter(nn.Module):
         return torch.cat([image[:, :1], image[:, 1:] + frequency], 1)
 
 
-class PatchBasedEnhancer(nn.Module):
-    """The context looks at an image's patches: (M, d) and (B, N, d) -> (B, M, d)."""
+class Look(nn.Module):
+    """What looks (B, q, d), at what (B, k, d) -> (B, q, d): attention and a perceptron.
+
+    The patch-based enhancer, in which the context looks at an image's patches, and the text-guided
+    interactor, in which the patches look at the texts.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.attention, self.perceptron = Attention(width, heads), Perceptron(width)
 
     def forward(
-        self, context: Float[Tensor, "m d"], patches: Float[Tensor, "batch n d"]
-    ) -> Float[Tensor, "batch m d"]:
-        """The same context, made anew for each image."""
-        shared = context.expand(len(patches), -1, -1)
-        made: Tensor = self.perceptron(self.attention(shared, patches))
-        return made
-
-
-class TextGuidedInteractor(nn.Module):
-    """Patches look at an image's texts: (B, N, d) and (B, classes, d) -> (B, N, d)."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.attention, self.perceptron = Attention(width, heads), Perceptron(width)
-
-    def forward(
-        self, patches: Float[Tensor, "batch n d"], texts: Float[Tensor, "batch classes d"]
-    ) -> Float[Tensor, "batch n d"]:
-        """Each patch, guided by what it is near to."""
-        guided: Tensor = self.perceptron(self.attention(patches, texts))
-        return guided
+        self, x: Float[Tensor, "batch q d"], seen: Float[Tensor, "batch k d"]
+    ) -> Float[Tensor, "batch q d"]:
+        """Image by image."""
+        found: Tensor = self.perceptron(self.attention(x, seen))
+        return found
 
 
 class FatFormer(nn.Module):
@@ -207,14 +195,15 @@ class FatFormer(nn.Module):
         )
         text_width = clip.text.token_embedding.embedding_dim
         self.context = LearnedContext(CLASSES, context, text_width)
-        self.enhancer = PatchBasedEnhancer(text_width, language_heads)
-        self.interactor = TextGuidedInteractor(text_width, language_heads)
+        self.enhancer = Look(text_width, language_heads)
+        self.interactor = Look(text_width, language_heads)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 2"]:
         """Columns real, fake: the whole image and its patches, both beside their texts."""
         tokens = self._tokens(images)  # (B, 1 + N, d)
         whole, patches = tokens[:, 0], tokens[:, 1:]
-        context = self.enhancer(self.context.vectors[0], patches)
+        vectors = self.context.vectors[0].expand(len(images), -1, -1)  # the same for each image
+        context = self.enhancer(vectors, patches)
         texts = self.context(self.clip.text, context[:, None])  # (B, 2, d)
         guided = self.interactor(patches, texts).mean(1)
         scale = self.clip.logit_scale

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mfclip.errors import RecipeError
 from mfclip.parts import BuildContext
-from mfclip_baselines.fatformer import FrequencyPart, TextGuidedInteractor, haar, inverse_haar
+from mfclip_baselines.fatformer import FrequencyPart, Look, haar, inverse_haar
 from mfclip_baselines.schemas.fatformer import FatFormer
 
 from .conftest import clip_file, learns
@@ -98,7 +98,7 @@ def normalised_in_numpy(x):
 def test_the_interactor_in_numpy():
     torch.manual_seed(0)
     patches, texts = torch.randn(2, 5, 8).double(), torch.randn(2, 2, 8).double()
-    layer = TextGuidedInteractor(8, 2).double().eval()
+    layer = Look(8, 2).double().eval()
     for image in range(2):
         p, t = patches[image].numpy(), texts[image].numpy()
         expected = perceptron_in_numpy(layer.perceptron, attention_in_numpy(layer.attention, p, t))
@@ -185,7 +185,7 @@ def test_texts_follow_the_patches(images):
     """The enhancer gives each image its own sentences."""
     network = built().eval()
     patches = network._tokens(images)[:, 1:]
-    context = network.enhancer(network.context.vectors[0], patches)
+    context = network.enhancer(network.context.vectors[0].expand(4, -1, -1), patches)
     texts = network.context(network.clip.text, context[:, None])
     assert texts.shape == (4, 2, 16)
     assert (texts[0] - texts[1]).abs().max() > 1e-6
