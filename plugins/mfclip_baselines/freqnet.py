@@ -6,6 +6,7 @@ is no Fourier transform in bfloat16.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,6 @@ from mfclip.weights.names import WeightName
 from mfclip_baselines.backbones import IMAGENET, Normalise, backbone, two_columns
 
 Maps = Float[Tensor, "batch channels height width"]
-SPACE, CHANNELS = (-2, -1), (1,)
-"""Axes that a high-pass filter works along."""
 
 
 class FreqNet(nn.Module):
@@ -64,25 +63,24 @@ class FrequencyStage(nn.Module):
 
     def forward(self, x: Maps) -> Float[Tensor, "batch width h w"]:
         """HFRI on an image and HFRF on features, the authors' names, are the same filter."""
-        x = self.mix(high_frequencies(x, SPACE)).relu()
+        x = self.mix(high_frequencies(x, in_space)).relu()
         if self.across_channels:
-            x = high_frequencies(x, CHANNELS)
+            x = high_frequencies(x, across_channels)
         mixed: Tensor = self.frequencies(x)
         return mixed
 
 
-def high_frequencies(x: Maps, axes: tuple[int, ...]) -> Maps:
-    """Take out every wave that is slow along all of ``axes``; then what is below zero.
+def high_frequencies(x: Maps, filtered: Callable[[Maps], Maps]) -> Maps:
+    """Take out every slow wave, :func:`in_space` or :func:`across_channels`; then what is below 0.
 
-    Slow is -n // 4 to n // 4 - 1 periods over an axis of n: in the shifted spectrum, the central
-    box whose sides are half of the spectrum's.
+    Slow is -n // 4 to n // 4 - 1 periods over an axis of n, along all axes of the filter: in the
+    shifted spectrum, the central box whose sides are half of the spectrum's.
     """
     with torch.autocast(x.device.type, enabled=False):
-        filtered = _across_channels if axes == CHANNELS else _in_space
         return functional.relu(filtered(x.float()))
 
 
-def _in_space(x: Maps) -> Maps:
+def in_space(x: Maps) -> Maps:
     """By half of the spectrum of every map: the other half is its mirror image."""
     kept = _kept(x.shape[-2:], x.device)[:, : x.shape[-1] // 2 + 1]
     spectrum = fft.rfft2(x, norm="ortho") * kept
@@ -90,7 +88,7 @@ def _in_space(x: Maps) -> Maps:
     return filtered
 
 
-def _across_channels(x: Maps) -> Maps:
+def across_channels(x: Maps) -> Maps:
     """As the matrix of the filter, (channels, channels): far faster than spectra across maps."""
     impulses = torch.eye(x.shape[1], device=x.device)
     kept = _kept((x.shape[1],), x.device)

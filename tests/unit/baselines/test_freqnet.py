@@ -8,11 +8,11 @@ import torch
 
 from mfclip.parts import BuildContext
 from mfclip_baselines.freqnet import (
-    CHANNELS,
-    SPACE,
     FrequencyConvolution,
     FrequencyStage,
+    across_channels,
     high_frequencies,
+    in_space,
 )
 from mfclip_baselines.schemas.freqnet import FreqNet
 
@@ -33,19 +33,19 @@ def filtered(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     return np.maximum(back.real, 0)
 
 
-@pytest.mark.parametrize("axes", [SPACE, CHANNELS])
+@pytest.mark.parametrize(("along", "axes"), [(in_space, (-2, -1)), (across_channels, (1,))])
 @pytest.mark.parametrize("shape", [(2, 3, 16, 16), (1, 8, 15, 10), (1, 64, 9, 21)])
-def test_high_pass_is_that_of_numpy(axes, shape):
+def test_high_pass_is_that_of_numpy(along, axes, shape):
     x = drawn(*shape)
-    made = high_frequencies(x, axes)
+    made = high_frequencies(x, along)
     np.testing.assert_allclose(made, filtered(x.double().numpy(), axes), atol=1e-5)
 
 
 def test_slow_waves_vanish_and_fast_ones_stay():
     place = torch.arange(32) / 32
     slow, fast = (torch.cos(2 * torch.pi * k * place).expand(1, 1, 32, 32) for k in (3, 12))
-    assert high_frequencies(slow + 5, SPACE).abs().max() < 1e-5
-    torch.testing.assert_close(high_frequencies(fast + slow, SPACE), fast.relu())
+    assert high_frequencies(slow + 5, in_space).abs().max() < 1e-5
+    torch.testing.assert_close(high_frequencies(fast + slow, in_space), fast.relu())
 
 
 @pytest.mark.parametrize("sides", [(16, 16), (9, 15), (10, 7)])
@@ -71,9 +71,11 @@ def test_a_stage_filters_channels_only_where_it_says_so():
     plain, across = (FrequencyStage(3, 8, across_channels=on) for on in (False, True))
     across.load_state_dict(plain.state_dict())
     x = drawn(1, 3, 16, 16)
-    mixed = plain.mix(high_frequencies(x, SPACE)).relu()
+    mixed = plain.mix(high_frequencies(x, in_space)).relu()
     torch.testing.assert_close(plain(x), plain.frequencies(mixed))
-    torch.testing.assert_close(across(x), plain.frequencies(high_frequencies(mixed, CHANNELS)))
+    torch.testing.assert_close(
+        across(x), plain.frequencies(high_frequencies(mixed, across_channels))
+    )
 
 
 def test_as_large_as_published():

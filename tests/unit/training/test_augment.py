@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from mfclip.data.inputs import Inputs, Maker
+from mfclip.data.labels import HierarchicalLabel
 from mfclip.data.loader import Batch
+from mfclip.data.manifest import Manifest, Row
+from mfclip.data.preprocess import Preprocessor
 from mfclip.parts import BuildContext
-from mfclip.recipe.settings import AugmentationSettings
+from mfclip.recipe.settings import AugmentationSettings, PreprocessingSettings
 from mfclip.training.augment import make_augmenter
+from mfclip.training.feed import Feed
 from mfclip_corruptions.parts import Blur, Jpeg, Noise
 
 CONTEXT = BuildContext()
@@ -105,6 +112,20 @@ def test_photos_beside_the_images_go_through_all_that_those_do_and_maps_do_not()
     plain = make_augmenter(AugmentationSettings(mirror=0.5, crop=0.3), CONTEXT)
     assert same(beside["map"], [image[:1].float() for image in plain(images, range(12), 0, 0)[0]])
     assert not same(found, plain(images, range(12), 0, 0)[0])
+
+
+def test_a_photo_that_an_input_gives_reaches_training_as_its_image_does():
+    photo = Maker("photo", lambda source: source.image, kept=False, photo=True)
+    rows = tuple(
+        Row(Path(f"{i}.png"), HierarchicalLabel("fake" if i % 2 else "real")) for i in range(6)
+    )
+    settings = AugmentationSettings(mirror=0.5, crop=0.3, corrupted=1.0, corruptions=(Noise(),))
+    inputs = Inputs((photo,), frozenset({"photo"}))
+    pre = Preprocessor(PreprocessingSettings(size=16), inputs=inputs)
+    augment = make_augmenter(settings, CONTEXT)
+    feed = Feed(Manifest(Path("somewhere"), rows), None, pre, torch.device("cpu"), augment, 0)
+    fed = feed(feed.forge(batch(range(6)), 0), 0, 0.0)
+    assert torch.equal(fed.reads["photo"], fed.images)
 
 
 def test_images_that_go_in_stay_as_they_are():
