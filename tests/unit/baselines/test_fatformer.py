@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mfclip.errors import RecipeError
 from mfclip.parts import BuildContext
-from mfclip_baselines.fatformer import FrequencyPart, Look, haar, inverse_haar
+from mfclip_baselines.fatformer import FrequencyPart, Look, _beside, haar, inverse_haar
 from mfclip_baselines.schemas.fatformer import FatFormer
 
 from .conftest import clip_file, learns
@@ -150,6 +150,16 @@ def test_an_adapter_reads_what_its_block_attends_to(images):
     x = tower.transformer(tower._embeds(network.normalise(images)))
     torch.testing.assert_close(network._tokens(images), tower.ln_post(x) @ tower.proj)
     assert (plain - network._tokens(images)).abs().max() > 1e-3
+
+
+def test_what_an_adapter_adds_is_made_of_its_blocks_attention():
+    torch.manual_seed(0)
+    network = built().eval()
+    block, adapter = network.clip.visual.transformer.resblocks[1], network.adapters[0]
+    x = torch.randn(2, 17, 16)
+    attended = x + block.attention(block.ln_1(x))
+    added = _beside(block, adapter, x) - block(x)
+    torch.testing.assert_close(added, adapter(attended))
 
 
 def test_everything_learns_from_scratch(images):

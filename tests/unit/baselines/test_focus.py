@@ -47,9 +47,10 @@ def test_flat_images_have_finite_gradients():
 
 def test_logits_are_the_maps_weighted_by_attention(network, images):
     stream = network.eval().rgb
+    net = stream.network
     with torch.no_grad():
+        net.blocks[1].attn.qkv.weight.mul_(20)  # fresh, all heads look nearly everywhere alike
         logits, changed = stream(images)
-        net = stream.network
         tokens = net._pos_embed(net.patch_embed(stream.normalise(images)))
         before = net.blocks[0](tokens)
         block = net.blocks[1]
@@ -60,6 +61,7 @@ def test_logits_are_the_maps_weighted_by_attention(network, images):
         features = net.forward_features(stream.normalise(images))[:, 1:]
         weight, bias = stream.propose.weight[:, :, 0, 0], stream.propose.bias
         places = features @ weight.T + bias
+        assert attention.max() > 3 / attention.shape[1]
         torch.testing.assert_close(logits, torch.einsum("bp,bpk->bk", attention, places))
         fake = places.softmax(-1)[:, :, 1]
         torch.testing.assert_close(changed.flatten(1), fake)
