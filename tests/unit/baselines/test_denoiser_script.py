@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from mfclip.data.source import Source
 from mfclip.parts import BuildContext
@@ -53,6 +54,63 @@ def test_the_folder_is_one_that_dire_reads(script, data, tmp_path, monkeypatch, 
     assert not list(part.misfits(BuildContext()))
     made = part.build(BuildContext())(Source(torch.zeros(3, 24, 24, dtype=torch.uint8)))
     assert made.shape == (3, 16, 16)
+
+
+@pytest.fixture
+def begin(script, data, tmp_path, monkeypatch):
+    """Run the script for four steps, a look after each; with what it is called by besides."""
+
+    def run(out: str, *more: str) -> Path:
+        overrides = [x for one in data for x in ("--set", one)]
+        small = ["--side", "16", "--width", "8", "--batch", "2", "--steps", "4", *more]
+        recipe = ["--recipe", str(ROOT / "recipes" / "faces-systems.toml")]
+        words = ["denoiser.py", *recipe, *overrides, *small, "--out", str(tmp_path / out)]
+        monkeypatch.setattr(sys, "argv", words)
+        script.main()
+        return tmp_path / out
+
+    monkeypatch.setattr(script, "KEPT_EVERY", 1)
+    return run
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_been(script, begin, monkeypatch, capsys):
+    whole = weights(begin("whole"))
+    step, done = script.Learning.step, []
+
+    def killed_in_the_third(learning):
+        done.append(1)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return step(learning)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(script.Learning, "step", killed_in_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            begin("killed")
+    resumed = begin("killed")
+    assert "going on after step 2" in capsys.readouterr().out
+    torch.testing.assert_close(weights(resumed), whole, rtol=0, atol=0)
+    assert not list(resumed.parent.glob("*.unfinished*"))
+
+
+def test_other_settings_and_a_folder_that_is_there_are_told_before_anything_is_done(
+    script, begin, monkeypatch, capsys
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(script, "draw", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            begin("out")
+    with pytest.raises(SystemExit):
+        begin("out", "--rate", "1")
+    assert "other settings" in capsys.readouterr().err
+    begin("out")
+    with pytest.raises(SystemExit):
+        begin("out")
+    assert "exists" in capsys.readouterr().err
 
 
 def test_photos_are_those_of_the_training_split_alone(script, data):
