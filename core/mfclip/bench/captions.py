@@ -136,15 +136,18 @@ class Caption:
     def _trained_on(self) -> Iterator[str]:
         """Which corruptions are none that a detector meets for the first time."""
         tested = self.study.protocol.options.corruptions
-        known = {
-            name: [one for one in tested if one in self.study.corrupted_with.get(name, ())]
-            for name in self.study.detectors
-        }
-        for name, met in known.items():
-            if met:
-                yield f"{name} was trained on images some of which had {', '.join(met)}."
-        if not any(known.values()):
+        by_met: dict[tuple[str, ...], list[str]] = {}
+        for name in self.study.detectors:
+            known = self.study.corrupted_with.get(name, ())
+            by_met.setdefault(tuple(one for one in tested if one in known), []).append(name)
+        if list(by_met) == [()]:
             yield "No detector was trained on images with these corruptions."
+            return
+        for met, names in by_met.items():
+            if met:
+                was = "was" if len(names) == 1 else "were"
+                kinds = ", ".join(met)
+                yield f"{', '.join(names)} {was} trained on images some of which had {kinds}."
 
 
 def seeds_sentence(study: Study) -> str:

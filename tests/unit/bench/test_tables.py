@@ -73,6 +73,18 @@ def test_corruptions_that_a_detector_was_trained_on_are_told(pooled):
     assert "one was trained on images some of which had noise." in told[1]
 
 
+def test_detectors_that_met_the_same_corruptions_share_a_sentence(pooled):
+    names = {"one": ("noise",), "two": ("noise", "jpeg"), "three": ("blur",), "four": ("jpeg",)}
+    several = study(pooled, corruptions=("blur", "noise")).model_copy(
+        update={"corrupted_with": names, "detectors": tuple(names)}
+    )
+    caption = Caption(several, several.protocol.experiments, {}, {})
+    assert [line for line in caption.sentences("") if "some of which" in line] == [
+        "one, two were trained on images some of which had noise.",
+        "three was trained on images some of which had blur.",
+    ]
+
+
 KINDS = {name: ("fake", "EFS", "GAN", name) for name in ("alpha", "beta", "gamma")}
 
 
