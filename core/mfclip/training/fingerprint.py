@@ -28,8 +28,8 @@ FREE = frozenset({"epochs", "patience", "workers", "checkpoint_steps", "precisio
 ``precision`` is replaced by what it means on the device. Where the learning rate falls to the end
 of the last epoch, ``epochs`` is not free.
 """
-
-
+SGD_MOMENTUM = 0.9
+"""What runs have that do not say theirs: once there was no other."""
 SHOWN = 60
 """Longer texts, digests among them, are told apart by a fingerprint in messages."""
 
@@ -38,6 +38,8 @@ def settings_fingerprint(settings: TrainingSettings, precision: torch.dtype) -> 
     """The settings that a step depends on, by their path in the recipe."""
     free = FREE - ({"epochs"} if settings.schedule == "cosine" else set())
     values = settings.model_dump(mode="json", exclude=set(free))
+    if settings.optimiser != "sgd" or settings.momentum == SGD_MOMENTUM:  # as before it was one
+        del values["momentum"]
     if not settings.average:  # as before there were averages
         del values["average"]
     if settings.validation == "val":  # as before there was another
@@ -107,10 +109,9 @@ def require_same(saved: Mapping[str, Any], now: Mapping[str, Any], run: Path) ->
     if names:
         lines = [f"  {name}: {_show(saved, name)} there, {_show(now, name)} now" for name in names]
         raise UsageError(
-            "\n".join(
-                [f"the run in {run} cannot go on, it was started with something else:", *lines]
-            )
-            + "\nresume with what it began with, or discard it with --restart"
+            f"the run in {run} cannot go on, it was started with something else:\n"
+            + ",\n".join(lines)
+            + ".\nResume with what it began with, or discard it with --restart"
         )
 
 

@@ -69,6 +69,13 @@ def test_kinds_left_out_count_and_the_validation_split_is_as_before_there_were_a
         require_same(settings(), settings(validation="left-out:group"), RUN)
 
 
+def test_momentum_counts_where_it_is_used_and_that_of_before_is_not_named():
+    assert "training.momentum" not in settings(optimiser="sgd")
+    require_same(settings(), settings(momentum=0.0), RUN)
+    with pytest.raises(UsageError, match=r"training\.momentum: nothing there, 0\.0 now"):
+        require_same(settings(optimiser="sgd"), settings(optimiser="sgd", momentum=0.0), RUN)
+
+
 def test_precision_counts_as_what_it_means_on_the_device():
     require_same(settings(precision=torch.float32), settings(torch.float32), RUN)
     with pytest.raises(UsageError, match=r"training\.precision: 'fp32' there, 'bf16' now"):
@@ -116,10 +123,10 @@ def test_every_difference_is_listed():
         require_same({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "d": 4}, RUN)
     assert str(told.value).splitlines() == [
         "the run in runs/a cannot go on, it was started with something else:",
-        "  b: 2 there, 5 now",
-        "  c: 3 there, nothing now",
-        "  d: nothing there, 4 now",
-        "resume with what it began with, or discard it with --restart",
+        "  b: 2 there, 5 now,",
+        "  c: 3 there, nothing now,",
+        "  d: nothing there, 4 now.",
+        "Resume with what it began with, or discard it with --restart",
     ]
 
 
