@@ -60,6 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.out.exists():
         parser.error(f"--out {options.out} exists: name another folder, or remove it")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     photos = real_images(options.recipe, options.set, options.side)
     print(f"{len(photos)} real images of the training split, {options.side} pixels", flush=True)
     torch.manual_seed(0)

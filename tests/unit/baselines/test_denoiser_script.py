@@ -90,8 +90,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(script, begin, monkeypatch,
     with monkeypatch.context() as patched:
         patched.setattr(script.Learning, "step", killed_in_the_third)
         with pytest.raises(KeyboardInterrupt):
-            begin("killed")
-    resumed = begin("killed")
+            begin("runs/killed")
+    resumed = begin("runs/killed")
     assert "going on after step 2" in capsys.readouterr().out
     torch.testing.assert_close(weights(resumed), whole, rtol=0, atol=0)
     assert not list(resumed.parent.glob("*.unfinished*"))
