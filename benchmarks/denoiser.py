@@ -25,13 +25,13 @@ from diffusers import DDIMPipeline, DDIMScheduler, DDPMPipeline, DDPMScheduler, 
 from diffusers.training_utils import EMAModel
 from jaxtyping import Float
 from PIL import Image
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
 from mfclip.building.reading import read_data
-from mfclip.compute.precision import choose_precision
+from mfclip.compute.precision import choose_precision, precision_name
 from mfclip.data.loader import evaluation_loader
 from mfclip.data.preprocess import Preprocessor
 from mfclip.data.settings import PreprocessingSettings
@@ -69,6 +69,7 @@ def main() -> None:
     unfinished = Unfinished(
         options.out.with_name(f"{options.out.name}.unfinished.safetensors"),
         {name: getattr(options, name) for name in ("side", "width", "batch", "steps", "rate")}
+        | {"arithmetic": precision_name(learning.precision)}
         | {"photos": hashlib.sha256(photos.numpy()).hexdigest()},
     )
     if trouble := unfinished.trouble():
@@ -174,9 +175,17 @@ class Unfinished:
 
     def trouble(self) -> str | None:
         """Why this run cannot go on from the file that is there; None where it can, or is none."""
-        if not self.file.exists() or self._said()["settings"] == self.settings:
+        if not self.file.exists():
             return None
-        return f"{self.file} was begun with other settings or images: repeat those, or remove it"
+        try:
+            begun = self._said()["settings"]
+        except (SafetensorError, KeyError, TypeError, ValueError):
+            return f"{self.file} is none of an unfinished run: move it away, or name another --out"
+        names = self.settings.keys() | begun.keys()
+        other = sorted(one for one in names if begun.get(one) != self.settings.get(one))
+        if not other:
+            return None
+        return f"{self.file} was begun with other {', '.join(other)}: repeat it so, or remove it"
 
     def write(self, learning: Learning, step: int) -> None:
         said = json.dumps({"settings": self.settings, "step": step})
@@ -195,7 +204,7 @@ class Unfinished:
 
     def _said(self) -> dict[str, Any]:
         with safe_open(self.file, "pt") as file:
-            said: dict[str, Any] = json.loads(file.metadata()["unfinished"])
+            said: dict[str, Any] = json.loads((file.metadata() or {})["unfinished"])
             return said
 
 

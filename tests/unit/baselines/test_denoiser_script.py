@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from mfclip.data.source import Source
 from mfclip.parts import BuildContext
@@ -106,11 +106,30 @@ def test_other_settings_and_a_folder_that_is_there_are_told_before_anything_is_d
             begin("out")
     with pytest.raises(SystemExit):
         begin("out", "--rate", "1")
-    assert "other settings" in capsys.readouterr().err
+    assert "begun with other rate:" in capsys.readouterr().err
+    with monkeypatch.context() as patched:
+        patched.setattr(script, "choose_precision", lambda *_: torch.float64)
+        patched.setattr(script, "precision_name", lambda _: "another")
+        with pytest.raises(SystemExit):
+            begin("out")
+    assert "begun with other arithmetic:" in capsys.readouterr().err
     begin("out")
     with pytest.raises(SystemExit):
         begin("out")
     assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["text", "weights", "empty"])
+def test_a_file_of_that_name_that_is_another_is_told_and_left(begin, tmp_path, capsys, kind):
+    file = tmp_path / "out.unfinished.safetensors"
+    file.write_bytes(
+        {"text": b"notes of mine", "weights": save({"x": torch.ones(1)})}.get(kind, b"")
+    )
+    before = file.read_bytes()
+    with pytest.raises(SystemExit):
+        begin("out")
+    assert "none of an unfinished run" in capsys.readouterr().err
+    assert file.read_bytes() == before
 
 
 def test_photos_are_those_of_the_training_split_alone(script, data):
