@@ -42,28 +42,30 @@ def towers(
     text_layers: int = 12,
     text_heads: int = 8,
     activation: str = "quick-gelu",
-    pretrained: bool = False,
+    pretrained: Literal["none", "image", "both"] = "none",
 ) -> CustomTextCLIP:
-    """Both towers, random or with the weights of a file of both.
+    """Both towers, random or with the weights of a file.
 
-    ``pretrained`` towers do not learn, and compare at the temperature of 1 / 100 that CLIP's
-    training ends with; others begin at CLIP's 0.07. They may be pretrained without a file, where
-    a bundle is read back.
+    ``pretrained`` towers do not learn. Two compare at the temperature of 1 / 100 that CLIP's
+    training ends with; others, which were not trained for each other, begin at CLIP's 0.07. They
+    may be pretrained without a file, where a bundle is read back.
 
     Raises
     ------
     RecipeError
-        Where the file does not hold the weights of both.
+        Where the file does not hold the weights of those that are pretrained.
     """
     image = CLIPVisionCfg(layers, tower_width, tower_width // heads, 4.0, patch, image_size)
     text = CLIPTextCfg(width=text_width, heads=text_heads, layers=text_layers)
     made = CustomTextCLIP(dim, image, text, activation == "quick-gelu")
     if weights is not None:
         load_tower(made.visual, weights, "image")
+    if weights is not None and pretrained == "both":
         load_tower(made.text, weights, "text")
-    if pretrained:
+    if pretrained == "both":
         nn.init.constant_(made.logit_scale, math.log(100))
-        made.requires_grad_(False)
+    if pretrained != "none":
+        (made if pretrained == "both" else made.visual).requires_grad_(False)
     return made
 
 

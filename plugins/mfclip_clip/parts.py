@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Input, Misfit, TextEncoder
-from mfclip.weights.files import WeightFile, absent, located
+from mfclip.weights.clip_names import absent_tower
+from mfclip.weights.files import WeightFile, located
 from mfclip.weights.names import WeightName
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class ClipVit(ImageEncoder):
                 f"patches of {self.patch} pixels do not divide an image of {context.image_size}; "
                 "change it or preprocessing.size",
             )
-        yield from absent(self.weights, context)
+        yield from absent_tower(self.weights, {"image": ""}, context)
 
     def build(self, context: BuildContext) -> ClipImageEncoder:
         """Make the tower, with the file's weights where one is named.
@@ -193,8 +194,9 @@ class ClipText(TextEncoder):
     activation: Activation = "gelu"
     """Of the perceptrons. Weights published by OpenAI need ``quick-gelu``."""
     weights: WeightFile | None = None
-    """Local .safetensors file of a whole CLIP model, as open_clip or transformers saves it.
-    Without it: trained from scratch. Nothing is ever downloaded."""
+    """A name of ``mfclip weights list``, or a local .safetensors file of a whole CLIP model, as
+    open_clip or transformers saves it. Without it: trained from scratch. Nothing is ever fetched
+    by a build."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -207,8 +209,8 @@ class ClipText(TextEncoder):
         return self.dim
 
     def misfits(self, context: BuildContext) -> Iterator[Misfit]:
-        """Weights that are not there."""
-        yield from absent(self.weights, context)
+        """Weights that are not there, or are of an image tower alone."""
+        yield from absent_tower(self.weights, {"text": ""}, context)
 
     def build(self, context: BuildContext) -> ClipTextEncoder:
         """Make the tower, with the file's weights where one is named.

@@ -69,6 +69,10 @@ ADDED: dict[str, str] = {
     "clip-vit.lora_on": "read with tune = lora alone",
     "vector.erase_groups": "nothing is taken out",
     "vector.whiten": "nothing is brought down",
+    **{
+        f"{name}.weights_of": "weights are of both towers"
+        for name in ("coop", "fatformer", "vlffd")
+    },
     "timm.tune": "all of it learns, unless freeze says otherwise",
     "timm.rate": "the recipe's",
 }

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,11 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mfclip.errors import RecipeError
-from mfclip.weights.clip_names import is_transformers, merge_attention, transformers_name
+from mfclip.weights.clip_names import EXPECTED, TURNED, Tower, tower_names
 from mfclip.weights.files import mismatch
-
-Tower = Literal["image", "text"]
-"""Which half of a CLIP model."""
 
 
 def load_tower(tower: nn.Module, file: Path, which: Tower) -> None:
@@ -66,29 +62,26 @@ def read_tower(file: Path, which: Tower) -> dict[str, Tensor]:
     """
     try:
         with safe_open(file, framework="pt") as opened:
-            names = _names(opened.keys(), which)
+            names = tower_names(opened.keys(), which)
             tensors = {new: opened.get_tensor(old) for old, new in names.items()}
     except (OSError, SafetensorError) as error:
         raise RecipeError(f"cannot read the weights {file}: {error}") from error
     if not tensors:
-        raise RecipeError(
-            f"{file} holds no {which} tower; expected a CLIP model as open_clip "
-            "('visual.…' and text keys) or transformers ('vision_model.…', 'text_model.…') saves it"
-        )
-    return merge_attention(tensors)
+        raise RecipeError(f"{file} holds no {which} tower; expected {EXPECTED}")
+    return _merge_attention(tensors)
 
 
-def _names(keys: Iterable[str], which: Tower) -> dict[str, str]:
-    """Each key of the file that belongs to the tower -> its name in the tower."""
-    keys = list(keys)
-    rename: Callable[[str, Tower], str | None]
-    rename = transformers_name if is_transformers(keys) else _open_clip_name
-    return {key: name for key in keys if (name := rename(key, which)) is not None}
+def _merge_attention(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Join query, key and value, and turn projections round. Other names pass unchanged.
 
-
-def _open_clip_name(key: str, which: Tower) -> str | None:
-    if which == "image":
-        return key.removeprefix("visual.") if key.startswith("visual.") else None
-    if key.startswith("visual.") or key in ("logit_scale", "logit_bias"):
-        return None
-    return key.removeprefix("text.")
+    Where one of the three is absent the others keep their names, for the caller to report.
+    """
+    merged = {
+        name.removesuffix(TURNED): tensor.T.contiguous() if name.endswith(TURNED) else tensor
+        for name, tensor in tensors.items()
+    }
+    for query in [name for name in merged if ".in_proj_0." in name]:
+        trio = [query.replace("_0.", f"_{i}.") for i in range(3)]
+        if all(name in merged for name in trio):
+            merged[query.replace("_0.", "_")] = torch.cat([merged.pop(name) for name in trio])
+    return merged

@@ -1,4 +1,4 @@
-"""Names of transformers' CLIPModel in terms of open_clip's towers.
+"""Names of CLIP's tensors in open_clip's and transformers' files, by tower. No torch.
 
 The two hold the same numbers. transformers keeps query, key and value apart and its projections
 transposed.
@@ -6,17 +6,29 @@ transposed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
-import torch
-from torch import Tensor
+from safetensors import SafetensorError, safe_open
 
+from mfclip.parts import BuildContext, Misfit
+from mfclip.weights.files import absent, located
+from mfclip.weights.names import WeightName
+
+Tower = Literal["image", "text"]
+"""Which half of a CLIP model."""
+TURNED = ".transposed"
+"""Behind the name of a projection that the file has the other way round."""
+EXPECTED = (
+    "a CLIP model as open_clip ('visual.…' and text keys) or transformers ('vision_model.…', "
+    "'text_model.…') saves it"
+)
+"""What a file of both towers is."""
 _PREFIX = {"image": "vision_model.", "text": "text_model."}
-_TURNED = ".transposed"
 _WHOLE = {
-    "visual_projection.weight": ("image", "proj" + _TURNED),
-    "text_projection.weight": ("text", "text_projection" + _TURNED),
+    "visual_projection.weight": ("image", "proj" + TURNED),
+    "text_projection.weight": ("text", "text_projection" + TURNED),
 }
 _RENAMED = {
     "embeddings.class_embedding": "class_embedding",
@@ -38,12 +50,43 @@ _RENAMED = {
 }
 
 
+def absent_tower(
+    weights: WeightName | Path | None, towers: Mapping[Tower, str], context: BuildContext
+) -> Iterator[Misfit]:
+    """A misfit of the field ``weights`` where they are wanted and not there, cannot be read, or
+    hold nothing of one of the towers, each of which is given with what else could be done then.
+    Reads the names of the tensors alone.
+    """
+    wrong = list(absent(weights, context))
+    yield from wrong
+    if wrong or weights is None or not context.pretrained:
+        return
+    try:
+        with safe_open(located(weights), framework="np") as opened:
+            keys = list(opened.keys())
+    except (OSError, SafetensorError) as error:
+        yield Misfit("weights", f"cannot read the weights {str(weights)!r}: {error}")
+        return
+    for tower, advice in towers.items():
+        if not tower_names(keys, tower):
+            told = f"{str(weights)!r} holds no {tower} tower; name {EXPECTED}{advice}"
+            yield Misfit("weights", told)
+
+
+def tower_names(keys: Iterable[str], which: Tower) -> dict[str, str]:
+    """Each key of a file that belongs to the tower -> its name in the tower."""
+    keys = list(keys)
+    rename: Callable[[str, Tower], str | None]
+    rename = transformers_name if is_transformers(keys) else _open_clip_name
+    return {key: name for key in keys if (name := rename(key, which)) is not None}
+
+
 def is_transformers(keys: Iterable[str]) -> bool:
     """Whether a file's keys are those of a transformers model."""
     return any(key.startswith(tuple(_PREFIX.values())) for key in keys)
 
 
-def transformers_name(key: str, which: Literal["image", "text"]) -> str | None:
+def transformers_name(key: str, which: Tower) -> str | None:
     """Name in the tower, or None where the key belongs to something else.
 
     Query, key and value come out as ``in_proj_0`` to ``in_proj_2``, and projections with
@@ -61,17 +104,9 @@ def transformers_name(key: str, which: Literal["image", "text"]) -> str | None:
     return name
 
 
-def merge_attention(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Join query, key and value, and turn projections round. Other names pass unchanged.
-
-    Where one of the three is absent the others keep their names, for the caller to report.
-    """
-    merged = {
-        name.removesuffix(_TURNED): tensor.T.contiguous() if name.endswith(_TURNED) else tensor
-        for name, tensor in tensors.items()
-    }
-    for query in [name for name in merged if ".in_proj_0." in name]:
-        trio = [query.replace("_0.", f"_{i}.") for i in range(3)]
-        if all(name in merged for name in trio):
-            merged[query.replace("_0.", "_")] = torch.cat([merged.pop(name) for name in trio])
-    return merged
+def _open_clip_name(key: str, which: Tower) -> str | None:
+    if which == "image":
+        return key.removeprefix("visual.") if key.startswith("visual.") else None
+    if key.startswith("visual.") or key in ("logit_scale", "logit_bias"):
+        return None
+    return key.removeprefix("text.")

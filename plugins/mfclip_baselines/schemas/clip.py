@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from mfclip.parts import BuildContext, Detector, Misfit
-from mfclip.weights.files import WeightFile, absent, located
+from mfclip.weights.clip_names import Tower, absent_tower
+from mfclip.weights.files import WeightFile, located
 
 if TYPE_CHECKING:
     from open_clip.model import CustomTextCLIP
@@ -20,8 +21,11 @@ class OnClip(Detector):
     paper: ClassVar[str] = "IV-A, Tables I-V"
 
     weights: WeightFile | None = None
-    """A name of ``mfclip weights list``, or a local .safetensors file of a whole CLIP model, both
-    towers, as open_clip or transformers saves it. Without it: all of it trained from scratch."""
+    """A name of ``mfclip weights list``, or a local .safetensors file of a CLIP model, as open_clip
+    or transformers saves it. Without it: all of it trained from scratch."""
+    weights_of: Literal["both", "image"] = "both"
+    """Towers that the weights are for. ``image``: the text tower begins anew and learns, and the
+    temperature with it."""
     dim: int = Field(default=512, ge=1)
     """d: length of the embedding that both towers share."""
     tower_width: int = Field(default=768, ge=1)
@@ -52,9 +56,19 @@ class OnClip(Detector):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _of_weights(self) -> Self:
+        if self.weights is None and self.weights_of != "both":
+            raise ValueError(
+                f'weights_of "{self.weights_of}" is of weights, and none are named; name some in '
+                "weights, or leave weights_of out"
+            )
+        return self
+
     def misfits(self, context: BuildContext) -> Iterable[Misfit]:
-        """Weights that are not there, and patches that do not tile the image."""
-        yield from absent(self.weights, context)
+        """Weights that are not there or lack a tower, and patches that do not tile the image."""
+        wanted = _BOTH if self.weights_of == "both" else _IMAGE
+        yield from absent_tower(self.weights, wanted, context)
         if context.image_size % self.patch:
             yield Misfit(
                 "patch",
@@ -63,18 +77,20 @@ class OnClip(Detector):
             )
 
     def remarks(self, context: BuildContext) -> Iterable[str]:
-        """That there are no weights to begin with."""
+        """That there are no weights to begin with, or of one tower alone."""
         if self.weights is None:
             yield (
                 "weights names none of CLIP, so both towers are trained from scratch, "
-                f"{self.layers} and {self.text_layers} blocks; `mfclip weights list` has some"
+                f"{self.layers} and {self.text_layers} blocks"
             )
+        elif self.weights_of == "image":
+            yield f"the text tower is trained from scratch, {self.text_layers} blocks"
 
     def towers(self, context: BuildContext) -> CustomTextCLIP:
         """Both towers, random or with the weights of the file.
 
         Raises:
-            RecipeError: the file does not hold the weights of both.
+            RecipeError: the file does not hold the weights of those that it is for.
         """
         from mfclip_baselines.clip import towers
 
@@ -82,10 +98,13 @@ class OnClip(Detector):
             context.image_size,
             located(self.weights) if self.weights is not None and context.pretrained else None,
             **{name: getattr(self, name) for name in _SHAPE},
-            pretrained=self.weights is not None,
+            pretrained=self.weights_of if self.weights is not None else "none",
         )
 
 
+_IMAGE: dict[Tower, str] = {"image": ""}
+_BOTH: dict[Tower, str] = {**_IMAGE, "text": '; or let it begin anew by weights_of = "image"'}
+"""Towers that a file has to hold, and what else could be done where it does not."""
 _SHAPE = (
     *("dim", "tower_width", "layers", "heads", "patch"),
     *("text_width", "text_layers", "text_heads", "activation"),

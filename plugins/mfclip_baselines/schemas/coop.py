@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class CoOp(OnClip):
     """Prompts of learned vectors for a CLIP that stays as it is (Zhou et al., IJCV 2022).
 
-    The defaults are CLIP ViT-B/16. Where weights are named, the context is all that learns; without
-    any, both towers learn with it.
+    The defaults are CLIP ViT-B/16. Where weights of both towers are named, the context is all that
+    learns; a tower without weights learns with it.
     """
 
     origin: ClassVar[Origin] = Origin(
@@ -47,7 +47,7 @@ class CoOp(OnClip):
         """Make the network.
 
         Raises:
-            RecipeError: the file does not hold the weights of both towers.
+            RecipeError: the file does not hold the weights of the towers that it is for.
         """
         from mfclip_baselines.coop import CoOp as Network
 

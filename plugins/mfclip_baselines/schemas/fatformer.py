@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class FatFormer(OnClip):
     """Adapters for forgeries in a CLIP that language guides (Liu et al., CVPR 2024).
 
-    The defaults are CLIP ViT-L/14. Its towers stay as they are where weights are named, and learn
-    with all the rest where none are.
+    The defaults are CLIP ViT-L/14. A tower whose weights are named stays as it is; one without
+    learns with all the rest.
     """
 
     origin: ClassVar[Origin] = Origin(
@@ -93,7 +93,7 @@ class FatFormer(OnClip):
         """Make the network.
 
         Raises:
-            RecipeError: the file does not hold the weights of both towers.
+            RecipeError: the file does not hold the weights of the towers that it is for.
         """
         from mfclip_baselines.fatformer import FatFormer as Network
 

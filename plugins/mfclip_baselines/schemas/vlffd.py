@@ -59,7 +59,7 @@ class Vlffd(OnClip):
         """Make the network.
 
         Raises:
-            RecipeError: the file does not hold the weights of both towers.
+            RecipeError: the file does not hold the weights of the towers that it is for.
         """
         from mfclip_baselines.vlffd import Vlffd as Network
 

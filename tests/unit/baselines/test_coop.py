@@ -5,6 +5,7 @@ from __future__ import annotations
 import open_clip
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from mfclip.parts import BuildContext
@@ -65,6 +66,39 @@ def test_with_weights_the_context_alone_learns(images, tmp_path):
     assert [name for name, p in network.named_parameters() if p.requires_grad] == [
         "context.vectors"
     ]
+
+
+def image_tower(file):
+    """Weights of the image tower alone, as open_clip names them in a whole model."""
+    visual = nn.ModuleDict({"visual": built(seed=1).clip.visual})
+    return clip_file(visual, file)
+
+
+def test_with_weights_of_the_image_tower_the_text_tower_learns(images, tmp_path):
+    file = image_tower(tmp_path / "image.safetensors")
+    network = built(weights=file, weights_of="image")
+    for name, value in built(seed=1).clip.visual.state_dict().items():
+        torch.testing.assert_close(network.clip.visual.state_dict()[name], value, rtol=0, atol=0)
+    assert network.clip.logit_scale.exp().item() == pytest.approx(1 / 0.07)
+    loss = functional.cross_entropy(network(images), torch.tensor([0, 1, 0, 1]))
+    rest = {name for name, _ in network.named_parameters() if ".visual." not in name}
+    assert learns(network, loss) == rest
+    assert {name for name, p in network.named_parameters() if p.requires_grad} == rest
+
+
+def test_weights_without_a_text_tower_are_told_before_anything_is_built(tmp_path):
+    file = image_tower(tmp_path / "image.safetensors")
+    part = CoOp.model_validate({**SMALL.model_dump(), "weights": file})
+    (misfit,) = part.misfits(CONTEXT)
+    assert misfit.field == "weights"
+    assert "image.safetensors' holds no text tower" in misfit.message
+    assert 'weights_of = "image"' in misfit.message
+    assert not list(part.model_copy(update={"weights_of": "image"}).misfits(CONTEXT))
+
+
+def test_what_weights_are_of_needs_weights():
+    with pytest.raises(ValueError, match=r'weights_of "image" is of weights, and none are named'):
+        CoOp(weights_of="image")
 
 
 def test_everything_learns_from_scratch(images):

@@ -58,7 +58,9 @@ def test_weights_that_are_not_there_are_a_misfit(part, tmp_path):
     assert str(file) in misfit.message
     assert not list(part(weights=file).misfits(BuildContext(pretrained=False)))
     file.touch()
-    assert not list(part(weights=file).misfits(BuildContext()))
+    (misfit,) = part(weights=file).misfits(BuildContext())
+    assert "cannot read the weights" in misfit.message
+    assert not list(part(weights=file).misfits(BuildContext(pretrained=False)))
 
 
 @pytest.mark.parametrize("name", ["clip.bin", "clip.pt", "clip.pkl", "./clip"])

@@ -5,6 +5,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mfclip.errors import RecipeError
+from mfclip.parts import BuildContext
+from mfclip_clip.parts import ClipText, ClipVit
 from mfclip_clip.towers import MEAN, STD
 
 
@@ -110,3 +112,36 @@ def test_a_damaged_file_is_named(build_image, tmp_path, content):
     file.write_bytes(content)
     with pytest.raises(RecipeError, match=r"cannot read the weights .*damaged.safetensors"):
         build_image(weights=file)
+
+
+def told(part, file) -> list[str]:
+    return [one.message for one in part(weights=file).misfits(BuildContext(image_size=224))]
+
+
+@pytest.mark.parametrize(("part", "tower"), [(ClipVit, "image"), (ClipText, "text")])
+def test_a_file_without_the_tower_is_told_before_anything_is_built(part, tower, altered, tmp_path):
+    file = altered()
+    assert not told(part, file)
+    save_file({k: v for k, v in load_file(file).items() if of(k) != tower}, file)
+    (message,) = told(part, file)
+    assert f"altered.safetensors' holds no {tower} tower; name a CLIP model" in message
+    file.write_bytes(b"not a safetensors file at all")
+    (message,) = told(part, file)
+    assert "cannot read the weights" in message
+
+
+def of(key: str) -> str:
+    """Which tower a tensor of open_clip's file belongs to."""
+    if key == "logit_scale":
+        return "neither"
+    return "image" if key.startswith("visual.") else "text"
+
+
+def test_the_tower_of_the_package_index_has_no_text_tower(transformers_folder, tmp_path):
+    """`mfclip weights get clip-vit-b16` keeps the image half of a transformers file."""
+    image = load_file(transformers_folder / "model.safetensors")
+    kept = {k: v for k, v in image.items() if k.startswith(("vision_model.", "visual_"))}
+    file = tmp_path / "image.safetensors"
+    save_file(kept, file)
+    assert not told(ClipVit, file)
+    assert "holds no text tower" in told(ClipText, file)[0]
