@@ -7,7 +7,7 @@ width of the embedding that both towers share.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from mfclip.data.prompts import ClipTokeniser
 from mfclip.weights.clip import load_tower
+from mfclip.weights.clip_names import Tower
 
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 """Mean and standard deviation of the images that CLIP was trained on."""
@@ -42,7 +43,7 @@ def towers(
     text_layers: int = 12,
     text_heads: int = 8,
     activation: str = "quick-gelu",
-    pretrained: Literal["none", "image", "both"] = "none",
+    pretrained: Collection[Tower] = (),
 ) -> CustomTextCLIP:
     """Both towers, random or with the weights of a file.
 
@@ -58,14 +59,14 @@ def towers(
     image = CLIPVisionCfg(layers, tower_width, tower_width // heads, 4.0, patch, image_size)
     text = CLIPTextCfg(width=text_width, heads=text_heads, layers=text_layers)
     made = CustomTextCLIP(dim, image, text, activation == "quick-gelu")
-    if weights is not None:
-        load_tower(made.visual, weights, "image")
-    if weights is not None and pretrained == "both":
-        load_tower(made.text, weights, "text")
-    if pretrained == "both":
+    halves: dict[Tower, nn.Module] = {"image": made.visual, "text": made.text}
+    for which in pretrained:
+        halves[which].requires_grad_(False)
+        if weights is not None:
+            load_tower(halves[which], weights, which)
+    if len(pretrained) == len(halves):
         nn.init.constant_(made.logit_scale, math.log(100))
-    if pretrained != "none":
-        (made if pretrained == "both" else made.visual).requires_grad_(False)
+        made.logit_scale.requires_grad_(False)
     return made
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from mfclip.parts import BuildContext, ImageEncoder, Input, Misfit, TextEncoder
-from mfclip.weights.clip_names import absent_tower
+from mfclip.weights.clip_files import absent_tower
 from mfclip.weights.files import WeightFile, located
 from mfclip.weights.names import WeightName
 

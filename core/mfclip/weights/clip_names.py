@@ -6,15 +6,8 @@ transposed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Literal
-
-from safetensors import SafetensorError, safe_open
-
-from mfclip.parts import BuildContext, Misfit
-from mfclip.weights.files import absent, located
-from mfclip.weights.names import WeightName
 
 Tower = Literal["image", "text"]
 """Which half of a CLIP model."""
@@ -50,43 +43,20 @@ _RENAMED = {
 }
 
 
-def absent_tower(
-    weights: WeightName | Path | None, towers: Mapping[Tower, str], context: BuildContext
-) -> Iterator[Misfit]:
-    """A misfit of the field ``weights`` where they are wanted and not there, cannot be read, or
-    hold nothing of one of the towers, each of which is given with what else could be done then.
-    Reads the names of the tensors alone.
-    """
-    wrong = list(absent(weights, context))
-    yield from wrong
-    if wrong or weights is None or not context.pretrained:
-        return
-    try:
-        with safe_open(located(weights), framework="np") as opened:
-            keys = list(opened.keys())
-    except (OSError, SafetensorError) as error:
-        yield Misfit("weights", f"cannot read the weights {str(weights)!r}: {error}")
-        return
-    for tower, advice in towers.items():
-        if not tower_names(keys, tower):
-            told = f"{str(weights)!r} holds no {tower} tower; name {EXPECTED}{advice}"
-            yield Misfit("weights", told)
-
-
 def tower_names(keys: Iterable[str], which: Tower) -> dict[str, str]:
     """Each key of a file that belongs to the tower -> its name in the tower."""
     keys = list(keys)
     rename: Callable[[str, Tower], str | None]
-    rename = transformers_name if is_transformers(keys) else _open_clip_name
+    rename = _transformers_name if _is_transformers(keys) else _open_clip_name
     return {key: name for key in keys if (name := rename(key, which)) is not None}
 
 
-def is_transformers(keys: Iterable[str]) -> bool:
+def _is_transformers(keys: Iterable[str]) -> bool:
     """Whether a file's keys are those of a transformers model."""
     return any(key.startswith(tuple(_PREFIX.values())) for key in keys)
 
 
-def transformers_name(key: str, which: Tower) -> str | None:
+def _transformers_name(key: str, which: Tower) -> str | None:
     """Name in the tower, or None where the key belongs to something else.
 
     Query, key and value come out as ``in_proj_0`` to ``in_proj_2``, and projections with

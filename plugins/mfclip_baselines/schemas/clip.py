@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from mfclip.parts import BuildContext, Detector, Misfit
-from mfclip.weights.clip_names import Tower, absent_tower
+from mfclip.weights.clip_files import absent_tower
+from mfclip.weights.clip_names import Tower
 from mfclip.weights.files import WeightFile, located
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ class OnClip(Detector):
 
     def misfits(self, context: BuildContext) -> Iterable[Misfit]:
         """Weights that are not there or lack a tower, and patches that do not tile the image."""
-        wanted = _BOTH if self.weights_of == "both" else _IMAGE
-        yield from absent_tower(self.weights, wanted, context)
+        yield from absent_tower(self.weights, self._pretrained, context)
         if context.image_size % self.patch:
             yield Misfit(
                 "patch",
@@ -98,13 +98,18 @@ class OnClip(Detector):
             context.image_size,
             located(self.weights) if self.weights is not None and context.pretrained else None,
             **{name: getattr(self, name) for name in _SHAPE},
-            pretrained=self.weights_of if self.weights is not None else "none",
+            pretrained=self._pretrained,
         )
 
+    @property
+    def _pretrained(self) -> dict[Tower, str]:
+        """Towers that weights are for, and what else could be done where a file lacks one."""
+        if self.weights is None:
+            return {}
+        anew = '; or let it begin anew by weights_of = "image"'
+        return {"image": "", "text": anew} if self.weights_of == "both" else {"image": ""}
 
-_IMAGE: dict[Tower, str] = {"image": ""}
-_BOTH: dict[Tower, str] = {**_IMAGE, "text": '; or let it begin anew by weights_of = "image"'}
-"""Towers that a file has to hold, and what else could be done where it does not."""
+
 _SHAPE = (
     *("dim", "tower_width", "layers", "heads", "patch"),
     *("text_width", "text_layers", "text_heads", "activation"),

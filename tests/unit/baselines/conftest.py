@@ -23,6 +23,11 @@ def clip_file(towers: nn.Module, file: Path) -> Path:
     return file
 
 
+def image_tower(towers: nn.Module, file: Path) -> Path:
+    """Weights of the image tower alone, as open_clip names them in a whole model."""
+    return clip_file(nn.ModuleDict({"visual": towers.get_submodule("visual")}), file)
+
+
 def learns(network: nn.Module, total: Tensor) -> set[str]:
     """Names of the parameters that a loss gives a gradient that is not all zero."""
     network.zero_grad()

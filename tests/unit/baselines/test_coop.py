@@ -5,13 +5,12 @@ from __future__ import annotations
 import open_clip
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 
 from mfclip.parts import BuildContext
 from mfclip_baselines.schemas.coop import CoOp
 
-from .conftest import clip_file, learns
+from .conftest import clip_file, image_tower, learns
 
 SMALL = CoOp(
     dim=8, tower_width=16, layers=1, heads=2, patch=16, text_width=16, text_layers=2, text_heads=2,
@@ -68,14 +67,8 @@ def test_with_weights_the_context_alone_learns(images, tmp_path):
     ]
 
 
-def image_tower(file):
-    """Weights of the image tower alone, as open_clip names them in a whole model."""
-    visual = nn.ModuleDict({"visual": built(seed=1).clip.visual})
-    return clip_file(visual, file)
-
-
 def test_with_weights_of_the_image_tower_the_text_tower_learns(images, tmp_path):
-    file = image_tower(tmp_path / "image.safetensors")
+    file = image_tower(built(seed=1).clip, tmp_path / "image.safetensors")
     network = built(weights=file, weights_of="image")
     for name, value in built(seed=1).clip.visual.state_dict().items():
         torch.testing.assert_close(network.clip.visual.state_dict()[name], value, rtol=0, atol=0)
@@ -87,7 +80,7 @@ def test_with_weights_of_the_image_tower_the_text_tower_learns(images, tmp_path)
 
 
 def test_weights_without_a_text_tower_are_told_before_anything_is_built(tmp_path):
-    file = image_tower(tmp_path / "image.safetensors")
+    file = image_tower(built(seed=1).clip, tmp_path / "image.safetensors")
     part = CoOp.model_validate({**SMALL.model_dump(), "weights": file})
     (misfit,) = part.misfits(CONTEXT)
     assert misfit.field == "weights"

@@ -13,7 +13,7 @@ from mfclip.parts import BuildContext
 from mfclip_baselines.fatformer import FrequencyPart, Look, _beside, haar, inverse_haar
 from mfclip_baselines.schemas.fatformer import FatFormer
 
-from .conftest import clip_file, learns
+from .conftest import clip_file, image_tower, learns
 
 SMALL = FatFormer(
     dim=16, tower_width=16, layers=6, heads=2, patch=16, text_width=16, text_layers=1, text_heads=2,
@@ -176,6 +176,16 @@ def test_with_weights_the_towers_stay(images, tmp_path):
     loss = functional.cross_entropy(network(images), torch.tensor([0, 1, 0, 1]))
     others = {name for name, _ in network.named_parameters() if not name.startswith("clip.")}
     assert learns(network, loss) == others
+
+
+def test_with_weights_of_the_image_tower_the_text_tower_learns(images, tmp_path):
+    file = image_tower(built(seed=1).clip, tmp_path / "image.safetensors")
+    network = built(SMALL.model_copy(update={"weights": file, "weights_of": "image"}))
+    reference = built(seed=1).clip.visual.conv1.weight
+    torch.testing.assert_close(network.clip.visual.conv1.weight, reference, rtol=0, atol=0)
+    loss = functional.cross_entropy(network(images), torch.tensor([0, 1, 0, 1]))
+    rest = {name for name, _ in network.named_parameters() if ".visual." not in name}
+    assert learns(network, loss) == rest
 
 
 def test_weights_of_one_tower_are_refused(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from torch import nn
 from torch.nn import functional
 
 from mfclip.detector.outputs import Outputs, Targets
@@ -14,7 +15,7 @@ from mfclip_baselines import vlffd
 from mfclip_baselines.schemas.vlffd import CoarseAndFine, Vlffd
 from mfclip_baselines.vlffd import FINE, REGIONS, TYPES, blurred, drawn_regions, fine_part, kinds
 
-from .conftest import learns
+from .conftest import image_tower, learns
 
 SMALL = Vlffd(
     dim=8, tower_width=16, layers=1, heads=2, patch=16, text_width=16, text_layers=1, text_heads=2
@@ -25,6 +26,17 @@ LABEL = torch.tensor([0, 1, 0, 1])
 def built(seed=0):
     torch.manual_seed(seed)
     return SMALL.build(BuildContext(image_size=64))
+
+
+def test_with_weights_of_the_image_tower_everything_learns(tmp_path):
+    file = image_tower(nn.ModuleDict({"visual": built(seed=1).image}), tmp_path / "x.safetensors")
+    torch.manual_seed(0)
+    part = SMALL.model_copy(update={"weights": file, "weights_of": "image"})
+    network = part.build(BuildContext(image_size=64))
+    reference = built(seed=1).image.conv1.weight
+    torch.testing.assert_close(network.image.conv1.weight, reference, rtol=0, atol=0)
+    torch.testing.assert_close(network.text.state_dict(), built().text.state_dict())
+    assert all(parameter.requires_grad for parameter in network.parameters())
 
 
 @pytest.fixture
